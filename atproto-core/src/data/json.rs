@@ -1,0 +1,95 @@
+//! The JSON form of the data model, read strictly.
+//!
+//! Refused beyond what JSON itself refuses: duplicate keys, any number that is not written
+//! as an integer within `i64` (`1.0` and `1e3` too), and wrong shapes of `$link`, `$bytes`,
+//! `$type` and blobs. Unknown keys that begin with `$` are kept.
+
+use std::cell::Cell;
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use serde::Deserializer;
+use serde::de::DeserializeSeed;
+
+use super::visitor::ValueSeed;
+use super::{DataError, Map, Value};
+
+/// A text that is not JSON, or whose value is outside the data model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// It is JSON, but not a value of the data model. Lines and columns count from 1; they
+    /// are 0 where the value did not come from text.
+    #[error("{why} (line {line}, column {column})")]
+    Data {
+        /// Which rule it breaks.
+        why: DataError,
+        /// The line where reading stopped.
+        line: usize,
+        /// The column where reading stopped.
+        column: usize,
+    },
+    /// It is not JSON, or nests deeper than the parser goes.
+    #[error(transparent)]
+    Syntax(#[from] serde_json::Error),
+}
+
+impl JsonError {
+    /// The rule that was broken, if it was one of the data model's.
+    pub fn data_error(&self) -> Option<DataError> {
+        if let Self::Data { why, .. } = self { Some(*why) } else { None }
+    }
+}
+
+/// Reads one value from UTF-8 text. The caller limits the length of the text; see
+/// [`MAX_RECORD_JSON`](super::limits::MAX_RECORD_JSON).
+pub fn decode(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text.as_ref());
+    let value = read(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Reads one map, which is what every record and nearly every request is.
+pub fn decode_map(text: impl AsRef<[u8]>) -> Result<Map, JsonError> {
+    match decode(text)? {
+        Value::Map(map) => Ok(map),
+        _ => Err(JsonError::Data { why: DataError::NotMap, line: 1, column: 1 }),
+    }
+}
+
+/// Writes a value as compact JSON, keys in canonical order.
+pub fn encode(value: &Value) -> String {
+    serde_json::to_string(value).expect("keys are strings and numbers integers")
+}
+
+/// Converts a parsed JSON value. Duplicate keys are gone by then, the last of them having
+/// won; text from strangers is better given to [`decode`].
+pub fn from_json(json: serde_json::Value) -> Result<Value, JsonError> {
+    read(json)
+}
+
+/// Converts to a parsed JSON value.
+pub fn to_json(value: &Value) -> serde_json::Value {
+    serde_json::to_value(value).expect("keys are strings and numbers integers")
+}
+
+fn read<'de, D: Deserializer<'de, Error = serde_json::Error>>(
+    deserializer: D,
+) -> Result<Value, JsonError> {
+    let why = Cell::new(None);
+    ValueSeed::reporting_to(&why).deserialize(deserializer).map_err(|error| match why.get() {
+        Some(why) => JsonError::Data { why, line: error.line(), column: error.column() },
+        None => JsonError::Syntax(error),
+    })
+}
+
+/// Standard alphabet, padding optional.
+pub(super) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let encoding = if text.ends_with('=') { BASE64 } else { BASE64_NOPAD };
+    encoding.decode(text.as_bytes()).ok()
+}
+
+/// Standard alphabet, no padding, as the reference implementation writes it.
+pub(super) fn encode_base64(bytes: &[u8]) -> String {
+    BASE64_NOPAD.encode(bytes)
+}
