@@ -1,0 +1,259 @@
+use std::{fmt, str::FromStr};
+
+use sha2::{Digest, Sha256};
+
+use super::{Fault, SyntaxError};
+
+/// A content identifier: what the bytes of a block or blob hash to.
+///
+/// The protocol admits one form: version 1, DAG-CBOR or raw, SHA-256, written in
+/// lower-case base32. So a CID here is a codec and a digest, [`Copy`], 33 bytes, and
+/// anything else is refused when it is parsed.
+///
+/// With serde this is the text, the lexicon's string format `cid`; a link within data is
+/// a type of its own. CIDs are ordered as their binary forms are.
+///
+/// See the [specification](https://atproto.com/specs/data-model#link-and-cid-formats).
+///
+/// ```
+/// use atproto_core::syntax::{Cid, Codec};
+///
+/// let cid = Cid::raw(b"hello");
+/// assert_eq!(cid.codec(), Codec::Raw);
+/// assert!(cid.matches(b"hello"));
+/// assert_eq!(cid, cid.to_string().parse()?);
+/// assert_eq!(cid, Cid::from_bytes(&cid.to_bytes())?);
+/// # Ok::<(), atproto_core::syntax::SyntaxError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cid {
+    codec: Codec,
+    digest: [u8; 32],
+}
+
+string_serde!(Cid, "a CID");
+
+/// What a CID says about the bytes behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Codec {
+    /// Bytes without structure: a blob.
+    Raw = 0x55,
+    /// DAG-CBOR: a record, a tree node, a commit.
+    DagCbor = 0x71,
+}
+
+impl Cid {
+    /// The length of the binary form in bytes: version, codec, hash function, digest
+    /// length, and the digest.
+    pub const BYTES: usize = 4 + 32;
+
+    /// The length of the text in bytes: `b`, then 5 bits a character.
+    pub const TEXT: usize = 1 + (Self::BYTES * 8).div_ceil(5);
+
+    /// Parses the text form.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
+        let bytes = decode_text(text.as_ref().as_bytes()).map_err(SyntaxError::Cid)?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// The CID of a DAG-CBOR block: hashes the bytes.
+    pub fn dag_cbor(block: &[u8]) -> Self {
+        Self::hash(Codec::DagCbor, block)
+    }
+
+    /// The CID of a blob: hashes the bytes.
+    pub fn raw(blob: &[u8]) -> Self {
+        Self::hash(Codec::Raw, blob)
+    }
+
+    /// The CID of bytes under a codec: hashes the bytes.
+    pub fn hash(codec: Codec, bytes: &[u8]) -> Self {
+        Self { codec, digest: Sha256::digest(bytes).into() }
+    }
+
+    /// The CID with that SHA-256 digest.
+    pub const fn from_digest(codec: Codec, digest: [u8; 32]) -> Self {
+        Self { codec, digest }
+    }
+
+    /// Reads the binary form, which is exactly 36 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SyntaxError> {
+        let bytes: &[u8; Self::BYTES] = bytes.try_into().map_err(|_| {
+            SyntaxError::Cid(Fault::BadLength { expected: Self::BYTES, found: bytes.len() })
+        })?;
+        let codec = match *bytes {
+            [VERSION, 0x71, SHA2_256, DIGEST_LEN, ..] => Codec::DagCbor,
+            [VERSION, 0x55, SHA2_256, DIGEST_LEN, ..] => Codec::Raw,
+            _ => return Err(SyntaxError::Cid(Fault::BadCidPrefix)),
+        };
+        let mut digest = [0; 32];
+        digest.copy_from_slice(&bytes[4..]);
+        Ok(Self { codec, digest })
+    }
+
+    /// The binary form.
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..4].copy_from_slice(&[VERSION, self.codec as u8, SHA2_256, DIGEST_LEN]);
+        bytes[4..].copy_from_slice(&self.digest);
+        bytes
+    }
+
+    /// What the bytes behind the CID are.
+    pub const fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// The SHA-256 digest of the bytes behind the CID.
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Whether these are the bytes behind the CID: hashes them.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        Self::hash(self.codec, bytes) == *self
+    }
+}
+
+impl fmt::Display for Cid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = encode_text(&self.to_bytes());
+        f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Cid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cid({self})")
+    }
+}
+
+impl FromStr for Cid {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for Cid {
+    type Error = SyntaxError;
+
+    fn try_from(text: &str) -> Result<Self, SyntaxError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for Cid {
+    type Error = SyntaxError;
+
+    fn try_from(text: String) -> Result<Self, SyntaxError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&[u8]> for Cid {
+    type Error = SyntaxError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, SyntaxError> {
+        Self::from_bytes(bytes)
+    }
+}
+
+impl From<Cid> for String {
+    fn from(cid: Cid) -> Self {
+        cid.to_string()
+    }
+}
+
+impl From<Cid> for cid::Cid {
+    fn from(cid: Cid) -> Self {
+        let hash = cid::multihash::Multihash::wrap(u64::from(SHA2_256), &cid.digest)
+            .expect("32 bytes fit into a multihash of 64");
+        Self::new_v1(cid.codec as u64, hash)
+    }
+}
+
+impl TryFrom<&cid::Cid> for Cid {
+    type Error = SyntaxError;
+
+    fn try_from(cid: &cid::Cid) -> Result<Self, SyntaxError> {
+        let refused = SyntaxError::Cid(Fault::BadCidPrefix);
+        let codec = match (cid.version(), cid.codec()) {
+            (cid::Version::V1, 0x71) => Codec::DagCbor,
+            (cid::Version::V1, 0x55) => Codec::Raw,
+            _ => return Err(refused),
+        };
+        if cid.hash().code() != u64::from(SHA2_256) {
+            return Err(refused);
+        }
+        let digest = cid.hash().digest().try_into().map_err(|_| refused)?;
+        Ok(Self { codec, digest })
+    }
+}
+
+impl TryFrom<cid::Cid> for Cid {
+    type Error = SyntaxError;
+
+    fn try_from(cid: cid::Cid) -> Result<Self, SyntaxError> {
+        Self::try_from(&cid)
+    }
+}
+
+fn encode_text(bytes: &[u8; Cid::BYTES]) -> [u8; Cid::TEXT] {
+    let mut text = [MULTIBASE; Cid::TEXT];
+    let mut places = text[1..].iter_mut();
+    let (mut buffer, mut bits) = (0u16, 0);
+    for byte in bytes {
+        buffer = buffer << 8 | u16::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            if let Some(place) = places.next() {
+                *place = ALPHABET[usize::from(buffer >> bits & 31)];
+            }
+        }
+    }
+    if let Some(place) = places.next() {
+        *place = ALPHABET[usize::from(buffer << (5 - bits) & 31)];
+    }
+    text
+}
+
+fn decode_text(text: &[u8]) -> Result<[u8; Cid::BYTES], Fault> {
+    if text.first() != Some(&MULTIBASE) {
+        return Err(Fault::MissingPrefix { expected: "b" });
+    }
+    if text.len() != Cid::TEXT {
+        return Err(Fault::BadLength { expected: Cid::TEXT, found: text.len() });
+    }
+    let mut bytes = [0; Cid::BYTES];
+    let mut places = bytes.iter_mut();
+    let (mut buffer, mut bits) = (0u16, 0);
+    for (at, byte) in text.iter().enumerate().skip(1) {
+        let digit = match byte {
+            b'a'..=b'z' => byte - b'a',
+            b'2'..=b'7' => byte - b'2' + 26,
+            _ => return Err(Fault::BadCharacter { at }),
+        };
+        buffer = buffer << 5 | u16::from(digit);
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            if let Some(place) = places.next() {
+                *place = (buffer >> bits & 0xFF) as u8;
+            }
+        }
+    }
+    // Spare bits that are not zero would give one CID two texts.
+    if buffer & ((1 << bits) - 1) == 0 { Ok(bytes) } else { Err(Fault::Trailing) }
+}
+
+/// The multibase prefix of lower-case base32 without padding.
+const MULTIBASE: u8 = b'b';
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+const VERSION: u8 = 1;
+const SHA2_256: u8 = 0x12;
+const DIGEST_LEN: u8 = 32;

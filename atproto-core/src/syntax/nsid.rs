@@ -1,0 +1,124 @@
+use smol_str::{SmolStr, StrExt, format_smolstr};
+
+use super::{
+    Fault, SyntaxError,
+    text::{MAX_DOMAIN, MAX_LABEL, check_label},
+};
+
+/// A namespaced identifier: the name of a lexicon document, a method, a collection.
+///
+/// A domain name in reversed order, then a name: `com.example.fooBar`. The authority is
+/// case-insensitive and the name is not; the text is kept as written, and
+/// [`Nsid::to_normalized`] lower-cases the authority.
+///
+/// See the [specification](https://atproto.com/specs/nsid).
+///
+/// ```
+/// use atproto_core::syntax::Nsid;
+///
+/// let nsid = Nsid::new("com.example.fooBar")?;
+/// assert_eq!(nsid.authority(), "com.example");
+/// assert_eq!(nsid.name(), "fooBar");
+/// # Ok::<(), atproto_core::syntax::SyntaxError>(())
+/// ```
+#[derive(Clone)]
+pub struct Nsid(SmolStr);
+
+string_type!(Nsid, "an NSID");
+
+impl Nsid {
+    /// The longest NSID in bytes: an authority, a dot and a name. Source:
+    /// <https://atproto.com/specs/nsid#nsid-syntax>.
+    pub const MAX_LEN: usize = MAX_DOMAIN + 1 + MAX_LABEL;
+
+    /// Parses an NSID. Patterns with `*` and fragments are not NSIDs.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
+        let text = text.as_ref();
+        check(text).map_err(SyntaxError::Nsid)?;
+        Ok(Self(SmolStr::new(text)))
+    }
+
+    /// The NSID as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The authority: everything before the last dot, still in reversed order.
+    pub fn authority(&self) -> &str {
+        self.halves().0
+    }
+
+    /// The authority as a domain name: its segments in the order of the DNS, in lower
+    /// case.
+    pub fn authority_domain(&self) -> String {
+        let mut labels: Vec<&str> = self.authority().split('.').collect();
+        labels.reverse();
+        labels.join(".").to_ascii_lowercase()
+    }
+
+    /// The name: the last segment.
+    pub fn name(&self) -> &str {
+        self.halves().1
+    }
+
+    /// The same NSID with its authority in lower case.
+    pub fn to_normalized(&self) -> Self {
+        let (authority, name) = self.halves();
+        Self(format_smolstr!("{}.{name}", authority.to_ascii_lowercase_smolstr()))
+    }
+
+    /// Takes over text that has been checked before, as part of a larger one.
+    pub(super) fn from_checked(text: &str) -> Self {
+        Self(SmolStr::new(text))
+    }
+
+    fn halves(&self) -> (&str, &str) {
+        self.0.rsplit_once('.').unwrap_or(("", &self.0))
+    }
+}
+
+pub(super) fn check(text: &str) -> Result<(), Fault> {
+    if text.len() > Nsid::MAX_LEN {
+        return Err(Fault::TooLong { part: "NSID", limit: Nsid::MAX_LEN });
+    }
+    let Some((authority, name)) = text.rsplit_once('.') else {
+        return Err(Fault::TooFewSegments { least: 3 });
+    };
+    check_authority(authority)?;
+    check_name(name, authority.len() + 1)
+}
+
+fn check_authority(authority: &str) -> Result<(), Fault> {
+    if authority.len() > MAX_DOMAIN {
+        return Err(Fault::TooLong { part: "authority", limit: MAX_DOMAIN });
+    }
+    let mut start = 0;
+    let mut segments = 0;
+    for label in authority.split('.') {
+        check_label(label, start)?;
+        segments += 1;
+        start += label.len() + 1;
+    }
+    if segments < 2 {
+        return Err(Fault::TooFewSegments { least: 3 });
+    }
+    if authority.as_bytes()[0].is_ascii_digit() {
+        return Err(Fault::SegmentStartsWithDigit { at: 0 });
+    }
+    Ok(())
+}
+
+fn check_name(name: &str, at: usize) -> Result<(), Fault> {
+    match name.as_bytes().first() {
+        None => return Err(Fault::Empty { part: "name" }),
+        Some(byte) if byte.is_ascii_digit() => return Err(Fault::SegmentStartsWithDigit { at }),
+        Some(_) => {}
+    }
+    if name.len() > MAX_LABEL {
+        return Err(Fault::TooLong { part: "name", limit: MAX_LABEL });
+    }
+    match name.bytes().position(|byte| !byte.is_ascii_alphanumeric()) {
+        Some(index) => Err(Fault::BadCharacter { at: at + index }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,162 @@
+/// Implements what all string types of this module share, given the inherent functions
+/// `new(impl AsRef<str>) -> Result<Self, SyntaxError>` and `as_str(&self) -> &str`.
+///
+/// Comparison and hashing go through the text, so that `Borrow<str>` is lawful.
+macro_rules! string_type {
+    ($type:ident, $expecting:literal) => {
+        impl ::std::fmt::Display for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl ::std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                write!(f, concat!(stringify!($type), "({:?})"), self.as_str())
+            }
+        }
+
+        impl ::std::str::FromStr for $type {
+            type Err = $crate::syntax::SyntaxError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<&str> for $type {
+            type Error = $crate::syntax::SyntaxError;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = $crate::syntax::SyntaxError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.as_str().to_owned()
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl ::std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                self.as_str() == other.as_str()
+            }
+        }
+
+        impl Eq for $type {}
+
+        impl PartialEq<str> for $type {
+            fn eq(&self, other: &str) -> bool {
+                self.as_str() == other
+            }
+        }
+
+        impl PartialEq<&str> for $type {
+            fn eq(&self, other: &&str) -> bool {
+                self.as_str() == *other
+            }
+        }
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<::std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> ::std::cmp::Ordering {
+                self.as_str().cmp(other.as_str())
+            }
+        }
+
+        impl ::std::hash::Hash for $type {
+            fn hash<H: ::std::hash::Hasher>(&self, state: &mut H) {
+                self.as_str().hash(state);
+            }
+        }
+
+        string_serde!($type, $expecting);
+    };
+}
+
+/// Reads and writes a type as a string, given `FromStr` and `Display`.
+macro_rules! string_serde {
+    ($type:ident, $expecting:literal) => {
+        impl ::serde::Serialize for $type {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $type {
+            fn deserialize<D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                struct Visitor;
+
+                impl ::serde::de::Visitor<'_> for Visitor {
+                    type Value = $type;
+
+                    fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                        f.write_str($expecting)
+                    }
+
+                    fn visit_str<E: ::serde::de::Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Visitor)
+            }
+        }
+    };
+}
+
+/// Checks one label of a domain name: 1 to 63 letters, digits and hyphens, no hyphen at
+/// either end. `at` is where the label begins in the whole text.
+pub(super) fn check_label(label: &str, at: usize) -> Result<(), super::Fault> {
+    use super::Fault;
+
+    let bytes = label.as_bytes();
+    if bytes.is_empty() {
+        return Err(Fault::Empty { part: "segment" });
+    }
+    if bytes.len() > MAX_LABEL {
+        return Err(Fault::TooLong { part: "segment", limit: MAX_LABEL });
+    }
+    for (index, byte) in bytes.iter().enumerate() {
+        let inside = index > 0 && index + 1 < bytes.len();
+        if !(byte.is_ascii_alphanumeric() || (*byte == b'-' && inside)) {
+            return Err(Fault::BadCharacter { at: at + index });
+        }
+    }
+    Ok(())
+}
+
+/// The longest label of a domain name, in bytes. Source: RFC 1035 section 2.3.4.
+pub(super) const MAX_LABEL: usize = 63;
+
+/// The longest domain name as handles and NSIDs count it, in bytes. Source:
+/// <https://atproto.com/specs/handle#handle-identifier-syntax>.
+pub(super) const MAX_DOMAIN: usize = 253;
