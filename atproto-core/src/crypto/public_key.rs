@@ -1,0 +1,201 @@
+use std::{fmt, hash, str::FromStr};
+
+use k256::ecdsa::signature::Verifier as _;
+
+use super::{Curve, KeyError, Signature, SignatureError};
+
+/// A public key, parsed and known to be a point of its curve.
+///
+/// Parsing decompresses the point, which costs about as much as a tenth of a
+/// verification; keep the value, not the text.
+#[derive(Clone)]
+pub struct PublicKey {
+    compressed: [u8; Self::COMPRESSED],
+    inner: Inner,
+}
+
+#[derive(Clone)]
+enum Inner {
+    K256(k256::ecdsa::VerifyingKey),
+    P256(p256::ecdsa::VerifyingKey),
+}
+
+impl PublicKey {
+    /// The length of the compressed form in bytes.
+    pub const COMPRESSED: usize = 33;
+
+    /// The length of the uncompressed form in bytes.
+    pub const UNCOMPRESSED: usize = 65;
+
+    /// Reads a `did:key` of either curve.
+    pub fn from_did_key(text: &str) -> Result<Self, KeyError> {
+        let multikey = text.strip_prefix(DID_KEY).ok_or(KeyError::Prefix(DID_KEY))?;
+        Self::from_multikey(multikey)
+    }
+
+    /// Reads a Multikey of either curve: base58 behind a `z`, within it the key type and
+    /// the compressed point.
+    ///
+    /// [`KeyError::Type`] says that the text is a Multikey of a type unknown here.
+    pub fn from_multikey(text: &str) -> Result<Self, KeyError> {
+        let mut buffer = [0; MAX_MULTIKEY];
+        let bytes = decode_base58(text, &mut buffer)?;
+        let Some((multicodec, point)) = bytes.split_at_checked(2) else {
+            return Err(KeyError::Form(bytes.len()));
+        };
+        let curve = [Curve::K256, Curve::P256]
+            .into_iter()
+            .find(|curve| curve.multicodec() == *multicodec)
+            .ok_or(KeyError::Type)?;
+        match point {
+            [0x02 | 0x03, x @ ..] if x.len() == 32 => Self::from_sec1(curve, point),
+            _ => Err(KeyError::Form(point.len())),
+        }
+    }
+
+    /// Reads the key of a verification method from before Multikey
+    /// (`EcdsaSecp256k1VerificationKey2019`, `EcdsaSecp256r1VerificationKey2019`): base58
+    /// behind a `z`, within it the point without a key type, compressed or not.
+    pub fn from_legacy(curve: Curve, multibase: &str) -> Result<Self, KeyError> {
+        let mut buffer = [0; Self::UNCOMPRESSED];
+        let point = decode_base58(multibase, &mut buffer)?;
+        Self::from_sec1(curve, point)
+    }
+
+    /// Reads a point as SEC 1 encodes it, compressed (33 bytes) or uncompressed (65).
+    pub fn from_sec1(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
+        match (point.len(), point.first()) {
+            (Self::COMPRESSED, Some(0x02 | 0x03)) | (Self::UNCOMPRESSED, Some(0x04)) => {}
+            (length, _) => return Err(KeyError::Form(length)),
+        }
+        match curve {
+            Curve::K256 => k256::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::k256),
+            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::p256),
+        }
+        .map_err(|_| KeyError::Point)
+    }
+
+    /// The key as `did:key`.
+    pub fn to_did_key(&self) -> String {
+        format!("{DID_KEY}{}", self.to_multikey())
+    }
+
+    /// The key as Multikey.
+    pub fn to_multikey(&self) -> String {
+        let mut bytes = [0; 2 + Self::COMPRESSED];
+        bytes[..2].copy_from_slice(&self.curve().multicodec());
+        bytes[2..].copy_from_slice(&self.compressed);
+        format!("{BASE58}{}", bs58::encode(bytes).into_string())
+    }
+
+    /// The point as SEC 1 encodes it, compressed.
+    pub fn as_sec1(&self) -> &[u8; Self::COMPRESSED] {
+        &self.compressed
+    }
+
+    /// The point as SEC 1 encodes it, uncompressed: `0x04`, then the two coordinates of
+    /// 32 bytes, as JSON web keys want them.
+    pub fn to_sec1_uncompressed(&self) -> [u8; Self::UNCOMPRESSED] {
+        let mut bytes = [0; Self::UNCOMPRESSED];
+        match &self.inner {
+            Inner::K256(key) => bytes.copy_from_slice(key.to_sec1_point(false).as_bytes()),
+            Inner::P256(key) => bytes.copy_from_slice(key.to_sec1_point(false).as_bytes()),
+        }
+        bytes
+    }
+
+    /// The curve.
+    pub fn curve(&self) -> Curve {
+        match self.inner {
+            Inner::K256(_) => Curve::K256,
+            Inner::P256(_) => Curve::P256,
+        }
+    }
+
+    /// Verifies a signature over a message.
+    pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
+        match &self.inner {
+            Inner::K256(key) => {
+                let signature = k256::ecdsa::Signature::from_slice(signature.as_bytes())
+                    .map_err(|_| SignatureError::OutOfRange)?;
+                if signature.normalize_s() != signature {
+                    return Err(SignatureError::HighS);
+                }
+                key.verify(message, &signature)
+            }
+            Inner::P256(key) => {
+                let signature = p256::ecdsa::Signature::from_slice(signature.as_bytes())
+                    .map_err(|_| SignatureError::OutOfRange)?;
+                if signature.normalize_s() != signature {
+                    return Err(SignatureError::HighS);
+                }
+                key.verify(message, &signature)
+            }
+        }
+        .map_err(|_| SignatureError::Mismatch)
+    }
+
+    pub(super) fn k256(key: k256::ecdsa::VerifyingKey) -> Self {
+        let mut compressed = [0; Self::COMPRESSED];
+        compressed.copy_from_slice(key.to_sec1_point(true).as_bytes());
+        Self { compressed, inner: Inner::K256(key) }
+    }
+
+    pub(super) fn p256(key: p256::ecdsa::VerifyingKey) -> Self {
+        let mut compressed = [0; Self::COMPRESSED];
+        compressed.copy_from_slice(key.to_sec1_point(true).as_bytes());
+        Self { compressed, inner: Inner::P256(key) }
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.to_did_key())
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.to_did_key())
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        Self::from_did_key(text)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.curve() == other.curve() && self.compressed == other.compressed
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl hash::Hash for PublicKey {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.curve().hash(state);
+        self.compressed.hash(state);
+    }
+}
+
+/// Decodes into a buffer of fixed size: base58 takes time quadratic in the output, so
+/// the size of the buffer is also the bound on foreign text.
+fn decode_base58<'a>(text: &str, buffer: &'a mut [u8]) -> Result<&'a [u8], KeyError> {
+    let text = text.strip_prefix(BASE58).ok_or(KeyError::Prefix("z"))?;
+    let length = bs58::decode(text).onto(&mut *buffer).map_err(|_| KeyError::Encoding)?;
+    Ok(&buffer[..length])
+}
+
+const DID_KEY: &str = "did:key:";
+
+/// The multibase prefix of base58 with Bitcoin's alphabet.
+const BASE58: char = 'z';
+
+/// Ours: room for the key types that are in use elsewhere, so that they are told apart
+/// from text that is no key. The longest of ours is 35 bytes.
+const MAX_MULTIKEY: usize = 128;
