@@ -1,0 +1,308 @@
+//! Resolution over the network: did:plc at a directory, did:web and handles at their hosts.
+
+mod answer;
+mod txt;
+
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, Either, select};
+use futures::pin_mut;
+
+use super::plc::{PlcClient, PlcClientError};
+use super::safe_client::{FetchError, FetchLimits, Fetched, SafeClient, SafeClientConfig};
+use super::{DidDocument, ResolveError, Resolver};
+use crate::syntax::{Did, DidMethod, Handle, Nsid, UnsupportedDid};
+
+pub use txt::{SystemTxt, TxtLookup};
+
+/// A [`Resolver`] that asks the network each time. Put a
+/// [`CachingResolver`](super::CachingResolver) in front of it.
+///
+/// - did:plc: the directory's document. The directory is trusted to tell the truth; who does
+///   not trust it verifies the audit log ([`verify_log`](super::plc::verify_log)).
+/// - did:web: `https://host/.well-known/did.json`, for bare host names only.
+/// - Handles: the TXT records of `_atproto.<handle>` and
+///   `https://<handle>/.well-known/atproto-did`, asked at the same time; DNS wins. Several
+///   different DIDs in DNS fail, whatever the host says.
+///
+/// See [handle resolution](https://atproto.com/specs/handle#handle-resolution).
+#[derive(Clone)]
+pub struct HttpResolver {
+    client: SafeClient,
+    plc: PlcClient,
+    txt: Arc<dyn TxtLookup>,
+    dev_handle_hosts: Vec<(String, String)>,
+}
+
+/// How an [`HttpResolver`] behaves.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HttpResolverConfig {
+    /// The did:plc directory, chosen by the operator and therefore exempt from the address
+    /// check. Default: `https://plc.directory`.
+    pub plc_url: String,
+    /// Development: admit addresses of this machine, did:web of `localhost`, and handles
+    /// under `.test`. Default: no.
+    pub allow_loopback: bool,
+    /// Development: hosts that answer for all handles and did:web names under a suffix, for
+    /// example `(".test", "http://127.0.0.1:2583")`. Needs `allow_loopback`. Default: none.
+    pub dev_handle_hosts: Vec<(String, String)>,
+    /// The client's settings; `allow_loopback` and the directory are added to it.
+    pub client: SafeClientConfig,
+    /// Where TXT records come from. Default: the system's name servers.
+    pub txt: Option<Arc<dyn TxtLookup>>,
+}
+
+impl Default for HttpResolverConfig {
+    fn default() -> Self {
+        Self {
+            plc_url: "https://plc.directory".to_owned(),
+            allow_loopback: false,
+            dev_handle_hosts: Vec::new(),
+            client: SafeClientConfig::default(),
+            txt: None,
+        }
+    }
+}
+
+impl HttpResolverConfig {
+    /// Sets [`plc_url`](Self::plc_url).
+    #[must_use]
+    pub fn plc_url(mut self, url: impl Into<String>) -> Self {
+        self.plc_url = url.into();
+        self
+    }
+
+    /// Sets [`allow_loopback`](Self::allow_loopback).
+    #[must_use]
+    pub fn allow_loopback(mut self, allow: bool) -> Self {
+        self.allow_loopback = allow;
+        self
+    }
+
+    /// Adds to [`dev_handle_hosts`](Self::dev_handle_hosts).
+    #[must_use]
+    pub fn dev_handle_host(mut self, suffix: impl Into<String>, url: impl Into<String>) -> Self {
+        self.dev_handle_hosts.push((suffix.into(), url.into()));
+        self
+    }
+
+    /// Sets [`client`](Self::client).
+    #[must_use]
+    pub fn client(mut self, client: SafeClientConfig) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// Sets [`txt`](Self::txt).
+    #[must_use]
+    pub fn txt(mut self, txt: Arc<dyn TxtLookup>) -> Self {
+        self.txt = Some(txt);
+        self
+    }
+}
+
+impl HttpResolver {
+    /// Sets up a resolver. Nothing is asked yet.
+    pub fn new(config: HttpResolverConfig) -> Result<Self, FetchError> {
+        let client_config = config.client.trust_origin(&config.plc_url);
+        let allow_loopback = config.allow_loopback || client_config.allow_loopback;
+        let client = SafeClient::new(client_config.allow_loopback(allow_loopback))?;
+        Ok(Self {
+            plc: PlcClient::new(config.plc_url, client.clone()),
+            client,
+            txt: config.txt.unwrap_or_else(|| Arc::new(SystemTxt::default())),
+            dev_handle_hosts: if allow_loopback { config.dev_handle_hosts } else { Vec::new() },
+        })
+    }
+
+    /// The client, for requests to other addresses that strangers choose.
+    pub fn client(&self) -> &SafeClient {
+        &self.client
+    }
+
+    /// The directory.
+    pub fn plc(&self) -> &PlcClient {
+        &self.plc
+    }
+
+    /// The DID whose repository publishes the lexicons of an NSID's authority: the TXT record
+    /// of `_lexicon.` and the authority's domain, without a walk through the DNS tree.
+    ///
+    /// See [lexicon resolution](https://atproto.com/specs/lexicon#lexicon-publication-and-resolution).
+    pub async fn lexicon_authority(&self, nsid: &Nsid) -> Result<Did, ResolveError> {
+        self.did_from_dns(&format!("_lexicon.{}", nsid.authority_domain())).await
+    }
+
+    async fn resolve_did(&self, did: &Did) -> Result<Arc<DidDocument>, ResolveError> {
+        let document = match did.supported() {
+            Ok(DidMethod::Plc { .. }) => {
+                self.plc.document(did).await.map_err(|error| plc_error(did, error))?
+            }
+            Ok(DidMethod::Web { host, port }) => self.web_document(did, host, port).await?,
+            Err(UnsupportedDid::Method) => {
+                return Err(ResolveError::UnsupportedMethod(did.clone()));
+            }
+            Err(source) => return Err(ResolveError::InvalidDid { did: did.clone(), source }),
+        };
+        if document.id != *did {
+            return Err(ResolveError::IdMismatch { expected: did.clone(), found: document.id });
+        }
+        Ok(Arc::new(document))
+    }
+
+    async fn web_document(
+        &self,
+        did: &Did,
+        host: &str,
+        port: Option<u16>,
+    ) -> Result<DidDocument, ResolveError> {
+        let invalid = |source| ResolveError::InvalidDid { did: did.clone(), source };
+        let path = "/.well-known/did.json";
+        let limits = FetchLimits::DID_DOCUMENT;
+        let fetched = if let Some(base) = self.dev_host(host) {
+            self.client.get_as_host(&format!("{base}{path}"), host, &limits).await
+        } else if host == "localhost" {
+            if !self.client.allows_loopback() {
+                return Err(invalid(UnsupportedDid::WebHost));
+            }
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            self.client.get(&format!("http://localhost{port}{path}"), &limits).await
+        } else if Handle::new(host).is_ok_and(|host| host.is_test()) {
+            return Err(invalid(UnsupportedDid::WebHost));
+        } else {
+            self.client.get(&format!("https://{host}{path}"), &limits).await
+        };
+        let body = successful(did.as_str(), fetched)?.body;
+        DidDocument::from_json(&body)
+            .map_err(|source| ResolveError::Document { did: did.clone(), source })
+    }
+
+    async fn resolve_handle(&self, handle: &Handle) -> Result<Did, ResolveError> {
+        if handle.has_disallowed_tld() || handle.is_invalid_handle() {
+            return Err(ResolveError::ReservedDomain(handle.clone()));
+        }
+        if let Some(base) = self.dev_host(handle.as_str()) {
+            let url = format!("{base}{WELL_KNOWN}");
+            let limits = FetchLimits::HANDLE;
+            let fetched = self.client.get_as_host(&url, handle.as_str(), &limits).await;
+            return well_known_did(handle, fetched);
+        }
+        if handle.is_test() {
+            return Err(ResolveError::ReservedDomain(handle.clone()));
+        }
+        self.dns_or_https(handle).await
+    }
+
+    /// Asks both ways at once and prefers what DNS says.
+    async fn dns_or_https(&self, handle: &Handle) -> Result<Did, ResolveError> {
+        let name = format!("_atproto.{handle}");
+        let dns = self.did_from_dns(&name);
+        let https = async {
+            let url = format!("https://{handle}{WELL_KNOWN}");
+            well_known_did(handle, self.client.get(&url, &FetchLimits::HANDLE).await)
+        };
+        pin_mut!(dns, https);
+        let (dns, https) = match select(dns, https).await {
+            Either::Left((Err(error), https)) if says_nothing(&error) => (Err(error), https.await),
+            Either::Left((decided, _)) => return decided,
+            Either::Right((https, dns)) => (dns.await, https),
+        };
+        match (dns, https) {
+            // Without an answer from DNS the host's silence proves nothing.
+            (Err(unknown @ ResolveError::Unavailable(_)), Err(ResolveError::NotFound(_))) => {
+                Err(unknown)
+            }
+            (Err(error), https) if says_nothing(&error) => https,
+            (dns, _) => dns,
+        }
+    }
+
+    async fn did_from_dns(&self, name: &str) -> Result<Did, ResolveError> {
+        // Names longer than DNS admits have no records; such a handle can still use HTTPS.
+        if name.len() > MAX_DNS_NAME {
+            return Err(ResolveError::NotFound(name.to_owned()));
+        }
+        let records = self.txt.txt(name).await?;
+        answer::did_from_txt(name, &records)
+    }
+
+    /// The development server for a name, if one is configured.
+    fn dev_host(&self, name: &str) -> Option<&str> {
+        let serves = |suffix: &str| {
+            name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || suffix.starts_with('.'))
+        };
+        self.dev_handle_hosts
+            .iter()
+            .find(|(suffix, _)| serves(suffix))
+            .map(|(_, base)| base.trim_end_matches('/'))
+    }
+}
+
+impl Resolver for HttpResolver {
+    fn did<'a>(&'a self, did: &'a Did) -> BoxFuture<'a, Result<Arc<DidDocument>, ResolveError>> {
+        Box::pin(self.resolve_did(did))
+    }
+
+    fn handle<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Did, ResolveError>> {
+        Box::pin(self.resolve_handle(handle))
+    }
+
+    fn purge(&self, _did: &Did) {}
+}
+
+const WELL_KNOWN: &str = "/.well-known/atproto-did";
+
+/// The longest name in DNS as text. Source: RFC 1035, section 2.3.4.
+const MAX_DNS_NAME: usize = 253;
+
+/// Whether a failure of DNS leaves the question to the host: no record, or no answer.
+fn says_nothing(error: &ResolveError) -> bool {
+    matches!(error, ResolveError::NotFound(_) | ResolveError::Unavailable(_))
+}
+
+fn well_known_did(
+    handle: &Handle,
+    fetched: Result<Fetched, FetchError>,
+) -> Result<Did, ResolveError> {
+    let body = successful(handle.as_str(), fetched)?.body;
+    answer::did_from_well_known(handle.as_str(), &body)
+}
+
+/// Sorts outcomes into answers, final refusals, and failures that say nothing.
+fn successful(name: &str, fetched: Result<Fetched, FetchError>) -> Result<Fetched, ResolveError> {
+    let fetched = fetched.map_err(fetch_error)?;
+    if fetched.status.is_success() {
+        Ok(fetched)
+    } else if fetched.status.is_server_error() || fetched.status.as_u16() == 429 {
+        Err(ResolveError::Unavailable(Arc::new(HttpStatus(fetched.status.as_u16()))))
+    } else {
+        Err(ResolveError::NotFound(name.to_owned()))
+    }
+}
+
+fn fetch_error(error: FetchError) -> ResolveError {
+    if error.is_refusal() {
+        ResolveError::Refused(Arc::new(error))
+    } else {
+        ResolveError::Unavailable(Arc::new(error))
+    }
+}
+
+fn plc_error(did: &Did, error: PlcClientError) -> ResolveError {
+    if error.is_tombstoned() {
+        return ResolveError::Tombstoned(did.clone());
+    }
+    match error {
+        PlcClientError::Status { status: 400 | 404 | 410, .. } => {
+            ResolveError::NotFound(did.as_str().to_owned())
+        }
+        PlcClientError::Document(source) => ResolveError::Document { did: did.clone(), source },
+        PlcClientError::Fetch(error) => fetch_error(error),
+        error => ResolveError::Unavailable(Arc::new(error)),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the server answered with status {0}")]
+struct HttpStatus(u16);
