@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod frame;
 pub mod identity;
 pub mod lexicon;
+pub mod object;
 pub mod syntax;
 
 #[doc(hidden)]
