@@ -15,9 +15,17 @@ pub const MAX_RECORD_JSON: usize = 2 * 1024 * 1024;
 /// ([synchronisation](https://atproto.com/specs/sync#firehose), a hard limit there).
 pub const MAX_FRAME: usize = 5_000_000;
 
-/// Containers inside one another: 32 (guide). A list in a map counts two; links and bytes
-/// count nothing, although JSON writes them as objects.
-pub const MAX_DEPTH: usize = 32;
+/// Containers inside one another that are read at all: 100. A list in a map counts two;
+/// links and bytes count nothing, although JSON writes them as objects.
+///
+/// Ours. The guide says 32, but the reference PDS stores records nested twice as deep, and
+/// a repository must not become unreadable over one of them. Parsers for typed values end
+/// at 127 levels, so whatever is accepted here is readable by them.
+pub const MAX_DEPTH: usize = 100;
+
+/// Containers inside one another in a record that is written: 32 (guide). Whoever takes in
+/// new records compares it with [`Value::depth`](super::Value::depth).
+pub const MAX_RECORD_DEPTH: usize = 32;
 
 /// Elements of one list, or entries of one map: 131,072 (guide).
 pub const MAX_ELEMENTS: usize = 131_072;

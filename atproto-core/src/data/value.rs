@@ -108,6 +108,21 @@ impl Value {
         found
     }
 
+    /// How many containers nest at the deepest place: 0 for a scalar, 1 for an empty list.
+    pub fn depth(&self) -> usize {
+        let mut deepest = 0;
+        let mut open = vec![(self, 1)];
+        while let Some((value, depth)) = open.pop() {
+            match value {
+                Self::List(list) => open.extend(list.iter().map(|value| (value, depth + 1))),
+                Self::Map(map) => open.extend(map.values().map(|value| (value, depth + 1))),
+                _ => continue,
+            }
+            deepest = deepest.max(depth);
+        }
+        deepest
+    }
+
     /// The name of the value's kind, as the specification has it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! Integration tests of the core, one module for each module of the crate.
 
 mod crypto;
+mod data;
+mod frame;
 mod support;
 mod syntax;
