@@ -55,13 +55,13 @@ pub enum FrameError {
     /// The body is not one canonical map with nothing after it, or an error's body does not
     /// have the form `{error, message?}`.
     #[error("frame body: {0}")]
-    Body(#[source] CborError),
+    Body(CborError),
     /// The body of an error frame does not name the error.
     #[error("error frame without a name")]
     ErrorWithoutName,
     /// The header is not a canonical map with an integer `op` and a text `t`.
     #[error("frame header: {0}")]
-    Header(#[source] CborError),
+    Header(CborError),
     /// The header of a message has no `t`.
     #[error("message frame without a kind")]
     MessageWithoutKind,

@@ -22,9 +22,6 @@ pub use self::reader::{Kind, MapReader, Reader};
 pub use self::writer::Writer;
 use super::{Bytes, DataError, Map, Value};
 
-/// Elements reserved ahead on the word of a length header; more are added as they arrive.
-const RESERVE: usize = 64;
-
 /// Reads one value, which must be all there is and canonical. The caller limits the
 /// length; see [`MAX_RECORD_CBOR`](super::limits::MAX_RECORD_CBOR).
 pub fn decode(bytes: &[u8]) -> Result<Value, CborError> {
@@ -67,7 +64,8 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CborError> {
     Ok(bytes)
 }
 
-/// Builds the next value. Nesting is bounded because the bytes have been checked.
+/// Builds the next value. The bytes have been checked, so nesting is bounded, and the
+/// lengths in them are of elements that are there: they may be reserved for.
 fn read_value(reader: &mut Reader<'_>) -> Result<Value, CborError> {
     Ok(match reader.peek()? {
         Kind::Null => {
@@ -81,7 +79,7 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, CborError> {
         Kind::Link => Value::Link(reader.link()?),
         Kind::Array => {
             let len = reader.array_len()?;
-            let mut list = Vec::with_capacity(len.min(RESERVE));
+            let mut list = Vec::with_capacity(len);
             for _ in 0..len {
                 list.push(read_value(reader)?);
             }
@@ -89,7 +87,7 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, CborError> {
         }
         Kind::Map => {
             let mut map = reader.map()?;
-            let mut entries = Vec::with_capacity(map.remaining().min(RESERVE));
+            let mut entries = Vec::with_capacity(map.remaining());
             while let Some(key) = map.next_key(reader)? {
                 entries.push((key.into(), read_value(reader)?));
             }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::support::shared;
 
-fn header(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+fn frame_of(write: impl FnOnce(&mut Writer) -> &mut Writer) -> Vec<u8> {
     let mut writer = Writer::new();
     write(&mut writer);
     writer.into_bytes()
@@ -28,15 +28,15 @@ fn ev_001_a_frame_is_a_header_and_a_body() {
 
 #[test]
 fn ev_002_the_header_has_an_op_and_a_message_has_a_kind() {
-    let without_op = header(|writer| drop(writer.map(1).text("t").text("#commit").raw(BODY)));
+    let without_op = frame_of(|writer| writer.map(1).text("t").text("#commit").raw(BODY));
     assert_eq!(frame::decode(&without_op), Err(FrameError::MissingOp));
-    let without_kind = header(|writer| drop(writer.map(1).text("op").int(1).raw(BODY)));
+    let without_kind = frame_of(|writer| writer.map(1).text("op").int(1).raw(BODY));
     assert_eq!(frame::decode(&without_kind), Err(FrameError::MessageWithoutKind));
 }
 
 #[test]
 fn ev_003_unknown_ops_and_kinds_are_no_errors() {
-    let unknown = header(|writer| drop(writer.map(1).text("op").int(7).raw(b"\xff")));
+    let unknown = frame_of(|writer| writer.map(1).text("op").int(7).raw(b"\xff"));
     assert_eq!(frame::decode(&unknown), Ok(Frame::Unknown));
     let unknown = frame::encode_message("#future", BODY);
     assert_eq!(frame::decode(&unknown), Ok(Frame::Message { kind: "#future", body: BODY }));
@@ -44,8 +44,8 @@ fn ev_003_unknown_ops_and_kinds_are_no_errors() {
 
 #[test]
 fn ev_004_unknown_header_fields_are_ignored() {
-    let frame = header(|writer| {
-        writer.map(3).text("t").text("#info").text("op").int(1).text("new").array(0).raw(BODY);
+    let frame = frame_of(|writer| {
+        writer.map(3).text("t").text("#info").text("op").int(1).text("new").array(0).raw(BODY)
     });
     assert_eq!(frame::decode(&frame), Ok(Frame::Message { kind: "#info", body: BODY }));
 }
@@ -75,14 +75,14 @@ fn ev_007_errors_have_a_name_and_perhaps_a_message() {
         let bytes = frame::encode_error("ConsumerTooSlow", message);
         assert_eq!(frame::decode(&bytes), Ok(Frame::Error { name: "ConsumerTooSlow", message }));
     }
-    let with_kind = header(|writer| {
+    let with_kind = frame_of(|writer| {
         writer.map(2).text("t").text("#x").text("op").int(-1);
-        writer.map(2).text("error").text("Name").text("message").null();
+        writer.map(2).text("error").text("Name").text("message").null()
     });
     assert_eq!(frame::decode(&with_kind), Ok(Frame::Error { name: "Name", message: None }));
-    let nameless = header(|writer| drop(writer.map(1).text("op").int(-1).map(0)));
+    let nameless = frame_of(|writer| writer.map(1).text("op").int(-1).map(0));
     assert_eq!(frame::decode(&nameless), Err(FrameError::ErrorWithoutName));
-    let bodyless = header(|writer| drop(writer.map(1).text("op").int(-1)));
+    let bodyless = frame_of(|writer| writer.map(1).text("op").int(-1));
     assert!(matches!(frame::decode(&bodyless), Err(FrameError::Body(_))));
 }
 

@@ -28,15 +28,16 @@ impl CborError {
 
 impl fmt::Display for CborError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.fault, self.at)
+        match &self.fault {
+            // Found by serde, which keeps no position.
+            fault @ CborFault::Type(_) => fault.fmt(f),
+            fault => write!(f, "{fault} at byte {}", self.at),
+        }
     }
 }
 
-impl std::error::Error for CborError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.fault)
-    }
-}
+// The fault is part of the message already, hence no `source`.
+impl std::error::Error for CborError {}
 
 /// The ways in which DAG-CBOR can be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

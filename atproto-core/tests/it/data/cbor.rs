@@ -137,6 +137,13 @@ fn dm_011_integers_have_64_bits_with_sign() {
 }
 
 #[test]
+fn dm_012_and_031_to_033_sizes_are_the_documented_ones() {
+    assert_eq!(limits::MAX_SAFE_INTEGER, (1 << 53) - 1);
+    assert_eq!((limits::MAX_RECORD_CBOR, limits::MAX_RECORD_JSON), (1 << 20, 2 << 20));
+    assert_eq!(limits::MAX_FRAME, 5_000_000);
+}
+
+#[test]
 fn dm_013_text_is_utf8_and_not_normalised() {
     for hex in ["62c328", "63eda080", "61ff", "64f4908080"] {
         assert_eq!(refused(hex), CborFault::Utf8, "{hex}");
@@ -180,6 +187,14 @@ fn dm_034_nesting_is_limited() {
     }
     let typed: Value = cbor::from_slice(&nested(limits::MAX_DEPTH)).unwrap();
     assert_eq!(typed, deepest, "what the checker lets through, serde can read");
+}
+
+#[test]
+fn dm_034_records_that_are_written_nest_less_than_what_is_read() {
+    const { assert!(limits::MAX_RECORD_DEPTH == 32 && limits::MAX_RECORD_DEPTH < limits::MAX_DEPTH) }
+    assert_eq!(Value::Null.depth(), 0);
+    assert_eq!(Value::from(Map::new()).depth(), 1);
+    assert_eq!(accepted("82808180").depth(), 3);
 }
 
 #[test]
