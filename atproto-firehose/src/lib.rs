@@ -1,1 +1,4 @@
-#![doc = "in construction"]
+//! The AT Protocol firehose: a consumer that loses nothing and a durable
+//! producer.
+
+pub mod log;
