@@ -1,4 +1,6 @@
-use smol_str::SmolStr;
+use std::collections::HashSet;
+
+use smol_str::{SmolStr, StrExt};
 
 use super::{Fault, SyntaxError};
 
@@ -178,17 +180,14 @@ fn is_irregular(text: &str) -> bool {
 /// Whether a variant or the singleton of an extension occurs twice in a well-formed tag.
 fn has_repetition(text: &str) -> bool {
     let public = || text.split('-').take_while(|subtag| !is_private_singleton(subtag)).skip(1);
-    let variants = || public().take_while(|subtag| !is_singleton(subtag)).filter(|s| is_variant(s));
-    let singletons = || public().filter(|subtag| is_singleton(subtag));
+    let variants = public().take_while(|subtag| !is_singleton(subtag)).filter(|s| is_variant(s));
+    let singletons = public().filter(|subtag| is_singleton(subtag));
     repeats(variants) || repeats(singletons)
 }
 
-/// Quadratic, and cheap enough: repeated subtags end it early, and distinct ones are few
-/// in any tag that is not made for the purpose.
-fn repeats<'a, I: Iterator<Item = &'a str>>(subtags: impl Fn() -> I) -> bool {
-    subtags()
-        .enumerate()
-        .any(|(index, one)| subtags().take(index).any(|other| other.eq_ignore_ascii_case(one)))
+fn repeats<'a>(mut subtags: impl Iterator<Item = &'a str>) -> bool {
+    let mut seen = HashSet::new();
+    !subtags.all(|subtag| seen.insert(subtag.to_ascii_lowercase_smolstr()))
 }
 
 /// RFC 5646 section 2.1.

@@ -1,1 +1,10 @@
-//! Identifiers.
+//! Identifiers: the shared vectors of the protocol, the statements of its specification
+//! one by one, and properties that hold for any input.
+
+mod cid;
+mod identifiers;
+mod properties;
+mod tid;
+mod time_and_language;
+mod uris;
+mod vectors;
