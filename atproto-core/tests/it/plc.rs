@@ -1,0 +1,381 @@
+//! did:plc: our own identities, and logs of the wild.
+
+use std::path::Path;
+
+use atproto_core::crypto::{Curve, SecretKey};
+use atproto_core::identity::plc::{
+    self, AuditEntry, Content, History, LegacyCreate, LogError, Operation, OperationError,
+    SignatureProblem, SignedOperation, SubmissionError, Tombstone, VerifiedLog, check_submission,
+    limits, verify_log,
+};
+use atproto_core::syntax::{Did, Handle};
+
+use crate::support::shared;
+
+const HOUR: i64 = 3_600_000_000;
+
+/// An identity with two rotation keys; the second one signs the day-to-day operations.
+struct Identity {
+    recovery: SecretKey,
+    rotation: SecretKey,
+    did: Did,
+    genesis: SignedOperation,
+    history: History,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let recovery = SecretKey::generate(Curve::K256);
+        let rotation = SecretKey::generate(Curve::P256);
+        let operation = account(&[&recovery, &rotation]);
+        let (did, genesis) = plc::create(operation, &rotation).unwrap();
+        let mut history = History::new(did.clone());
+        let accepted = history.accept(genesis.clone(), 0).unwrap();
+        assert_eq!(accepted.cid, genesis.cid());
+        Self { recovery, rotation, did, genesis, history }
+    }
+
+    /// An update of an operation, signed by a key.
+    fn update(prev: &SignedOperation, handle: &str, key: &SecretKey) -> SignedOperation {
+        let mut operation = prev.successor().unwrap();
+        operation.set_handle(&Handle::new(handle).unwrap());
+        operation.sign(key).unwrap()
+    }
+}
+
+fn account(rotation: &[&SecretKey]) -> Operation {
+    let keys: Vec<_> = rotation.iter().map(|key| key.public_key()).collect();
+    let signing = SecretKey::generate(Curve::K256).public_key();
+    let handle = Handle::new("alice.test").unwrap();
+    Operation::account(&keys, &signing, &handle, "https://pds.example.com")
+}
+
+#[test]
+fn plc_007_the_did_is_the_hash_of_the_genesis() {
+    let alice = Identity::new();
+    assert_eq!(alice.did.as_str().len(), 32);
+    assert_eq!(plc::did_of_genesis(&alice.genesis), alice.did);
+
+    let mut other = History::new(Did::new("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa").unwrap());
+    assert_eq!(
+        other.accept(alice.genesis.clone(), 0),
+        Err(OperationError::GenesisHash { expected: alice.did.clone() })
+    );
+    let longer = Did::new(format!("{}aaaa", alice.did)).unwrap();
+    assert_eq!(
+        History::new(longer.clone()).accept(alice.genesis, 0),
+        Err(OperationError::NotPlc(longer))
+    );
+}
+
+#[test]
+fn updates_follow_one_another() {
+    let mut alice = Identity::new();
+    let first = Identity::update(&alice.genesis, "ali.test", &alice.rotation);
+    let second = Identity::update(&first, "al.test", &alice.recovery);
+    assert_eq!(
+        alice.history.accept(second.clone(), HOUR),
+        Err(OperationError::Misordered),
+        "the predecessor is missing"
+    );
+    let _ = alice.history.accept(first, HOUR).unwrap();
+    let _ = alice.history.accept(second.clone(), HOUR).unwrap();
+    assert_eq!(alice.history.state().unwrap().also_known_as, ["at://al.test"]);
+    assert_eq!(alice.history.newest(), Some(&second));
+    assert_eq!(alice.history.iter().count(), 3);
+
+    let stranger = SecretKey::generate(Curve::K256);
+    assert_eq!(
+        alice.history.check(&Identity::update(&second, "evil.test", &stranger), HOUR),
+        Err(OperationError::Signature(SignatureProblem::NoKey))
+    );
+    let again = alice.genesis.clone();
+    assert_eq!(alice.history.check(&again, HOUR), Err(OperationError::Misordered));
+}
+
+#[test]
+fn plc_009_recovery_only_by_higher_keys_within_72_hours() {
+    let mut alice = Identity::new();
+    let theft = Identity::update(&alice.genesis, "evil.test", &alice.rotation);
+    let _ = alice.history.accept(theft.clone(), HOUR).unwrap();
+    let deeper = Identity::update(&theft, "worse.test", &alice.rotation);
+    let _ = alice.history.accept(deeper.clone(), 2 * HOUR).unwrap();
+
+    let same_key = Identity::update(&alice.genesis, "alice.test", &alice.rotation);
+    assert!(matches!(
+        alice.history.check(&same_key, 3 * HOUR),
+        Err(OperationError::Signature(SignatureProblem::NoKey))
+    ));
+    let recovery = Identity::update(&alice.genesis, "alice.test", &alice.recovery);
+    assert_eq!(alice.history.check(&recovery, 2 * HOUR), Err(OperationError::Misordered));
+    assert_eq!(
+        alice.history.check(&recovery, 73 * HOUR + 1),
+        Err(OperationError::LateRecovery { elapsed_micros: 72 * HOUR + 1 })
+    );
+    let accepted = alice.history.accept(recovery, 73 * HOUR).unwrap();
+    assert_eq!(accepted.nullified, [theft.cid(), deeper.cid()]);
+    assert_eq!(alice.history.iter().count(), 2);
+    assert_eq!(alice.history.state().unwrap().also_known_as, ["at://alice.test"]);
+}
+
+#[test]
+fn a_tombstone_ends_the_identity_and_can_be_recovered_from() {
+    let mut alice = Identity::new();
+    let end = Tombstone { prev: alice.genesis.cid() }.sign(&alice.rotation).unwrap();
+    assert!(end.is_tombstone() && end.successor().is_none());
+    let _ = alice.history.accept(end.clone(), HOUR).unwrap();
+    assert_eq!(alice.history.state(), None);
+
+    let mut operation = alice.genesis.successor().unwrap();
+    operation.prev = Some(end.cid());
+    let after = operation.sign(&alice.recovery).unwrap();
+    assert_eq!(alice.history.check(&after, 2 * HOUR), Err(OperationError::Misordered));
+
+    let recovery = Identity::update(&alice.genesis, "alice.test", &alice.recovery);
+    assert_eq!(alice.history.accept(recovery, 2 * HOUR).unwrap().nullified, [end.cid()]);
+    assert!(alice.history.state().is_some());
+}
+
+#[test]
+fn plc_008_legacy_create_is_verified_in_its_own_form() {
+    let signing = SecretKey::generate(Curve::K256);
+    let recovery = SecretKey::generate(Curve::P256);
+    let create = LegacyCreate {
+        signing_key: signing.public_key().to_did_key(),
+        recovery_key: recovery.public_key().to_did_key(),
+        handle: "alice.test".to_owned(),
+        service: "pds.example.com".to_owned(),
+    };
+    let regular = create.to_operation();
+    assert_eq!(regular.also_known_as, ["at://alice.test"]);
+    assert_eq!(regular.services["atproto_pds"].endpoint, "https://pds.example.com");
+    assert_eq!(regular.rotation_keys[0], create.recovery_key);
+    // Signed as a regular operation the signature does not count for the legacy form.
+    let signed = regular.sign(&signing).unwrap();
+    let json = serde_json::json!({
+        "type": "create",
+        "signingKey": create.signing_key,
+        "recoveryKey": create.recovery_key,
+        "handle": create.handle,
+        "service": create.service,
+        "prev": null,
+        "sig": signed.signature(),
+    });
+    let legacy: SignedOperation = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(legacy.content(), &Content::LegacyCreate(create));
+    assert_eq!(serde_json::to_value(&legacy).unwrap(), json);
+    assert_eq!(check_submission(&legacy), Err(SubmissionError::LegacyCreate));
+    let mut history = History::new(plc::did_of_genesis(&legacy));
+    assert!(matches!(history.accept(legacy, 0), Err(OperationError::Signature(_))));
+}
+
+#[test]
+fn plc_004_and_005_json_is_read_strictly() {
+    let alice = Identity::new();
+    let good = serde_json::to_value(&alice.genesis).unwrap();
+    assert!(good["prev"].is_null() && good["sig"].is_string());
+    let read = |value: &serde_json::Value| SignedOperation::from_json(value.to_string().as_bytes());
+    assert_eq!(read(&good).unwrap(), alice.genesis);
+    let change = |field: &str, value: serde_json::Value| {
+        let mut json = good.clone();
+        json[field] = value;
+        read(&json)
+    };
+    assert!(change("extra", 1.into()).is_err());
+    assert!(change("type", "plc_operations".into()).is_err());
+    assert!(change("prev", 1.into()).is_err());
+    assert!(change("prev", "not a cid".into()).is_err());
+    assert!(change("sig", serde_json::Value::Null).is_err());
+    for field in ["prev", "sig", "type", "services", "rotationKeys"] {
+        let mut json = good.clone();
+        json.as_object_mut().unwrap().remove(field);
+        assert!(read(&json).is_err(), "{field} is missing");
+    }
+    let twice = good.to_string().replacen('{', "{\"prev\":null,", 1);
+    assert!(SignedOperation::from_json(twice.as_bytes()).is_err());
+
+    let sig = alice.genesis.signature();
+    let padded = change("sig", format!("{sig}==").into()).unwrap();
+    let keys = &alice.genesis.operation().unwrap().rotation_keys;
+    assert_eq!(padded.signer(keys), Err(SignatureProblem::Encoding));
+    assert_eq!(alice.genesis.signer(keys), Ok(1));
+}
+
+#[test]
+fn plc_001_to_003_limits_of_submission() {
+    let key = SecretKey::generate(Curve::K256);
+    let check = |change: &dyn Fn(&mut Operation)| {
+        let mut operation = account(&[&key]);
+        change(&mut operation);
+        check_submission(&operation.sign(&key).unwrap())
+    };
+    assert_eq!(check(&|_| ()), Ok(()));
+    assert_eq!(check(&|op| op.rotation_keys.clear()), Err(SubmissionError::NoRotationKey));
+    assert!(matches!(
+        check(&|op| op.rotation_keys.push(op.rotation_keys[0].clone())),
+        Err(SubmissionError::Duplicate { .. })
+    ));
+    let many: Vec<_> = (0..=limits::ROTATION_KEYS)
+        .map(|_| SecretKey::generate(Curve::P256).public_key().to_did_key())
+        .collect();
+    assert!(matches!(
+        check(&|op| op.rotation_keys.clone_from(&many)),
+        Err(SubmissionError::TooMany { what: "rotationKeys", limit: 5 })
+    ));
+    let ed25519 = "did:key:z6MkjwbBXZnFqL8su24wGL2Fdjti6GSLv9SWdYGswfazUPm9";
+    assert!(matches!(
+        check(&|op| op.rotation_keys.push(ed25519.to_owned())),
+        Err(SubmissionError::InvalidKey { what: "rotationKeys", .. })
+    ));
+    let method = |key: &str| {
+        check(&|op| drop(op.verification_methods.insert("x".to_owned(), key.to_owned())))
+    };
+    assert_eq!(method(ed25519), Ok(()), "any key may be a verification method");
+    for bad in ["blah", "did:banana", "did:key:", "did:key:z", "did:key:BJV2WY5D", "did:key:z0OIl"]
+    {
+        assert!(matches!(method(bad), Err(SubmissionError::InvalidKey { .. })), "{bad}");
+    }
+    assert!(matches!(
+        check(&|op| op.also_known_as = vec![format!("at://{}", "a".repeat(254))]),
+        Err(SubmissionError::TooLong { what: "alsoKnownAs", limit: 258, .. })
+    ));
+    assert_eq!(
+        check(&|op| op.also_known_as = vec!["x".repeat(limits::OPERATION_BYTES)]),
+        Err(SubmissionError::OperationTooLarge)
+    );
+}
+
+#[test]
+fn plc_010_whole_logs() {
+    let alice = Identity::new();
+    let theft = Identity::update(&alice.genesis, "evil.test", &alice.rotation);
+    let recovery = Identity::update(&alice.genesis, "alice.test", &alice.recovery);
+    let entry = |operation: &SignedOperation, nullified: bool, created_at: &str| AuditEntry {
+        did: alice.did.clone(),
+        cid: operation.cid(),
+        operation: operation.clone(),
+        nullified,
+        created_at: created_at.parse().unwrap(),
+    };
+    let log = vec![
+        entry(&alice.genesis, false, "2026-01-01T00:00:00.000Z"),
+        entry(&theft, true, "2026-01-02T00:00:00.000Z"),
+        entry(&recovery, false, "2026-01-03T00:00:00.000Z"),
+    ];
+    let verified = verify_log(&alice.did, &log).unwrap();
+    assert_eq!(verified.nullified, [theft.cid()]);
+    assert_eq!(verified.history.newest(), Some(&recovery));
+
+    let with = |change: &dyn Fn(&mut Vec<AuditEntry>)| {
+        let mut log = log.clone();
+        change(&mut log);
+        verify_log(&alice.did, &log).map(|_| ())
+    };
+    assert_eq!(with(&Vec::clear), Err(LogError::Empty));
+    assert_eq!(
+        with(&|log| log[1].nullified = false),
+        Err(LogError::NullifiedMismatch { index: 1, stated: false })
+    );
+    assert!(matches!(with(&|log| log[1].cid = log[0].cid), Err(LogError::CidMismatch { .. })));
+    assert_eq!(with(&|log| log.swap(1, 2)), Err(LogError::Time { index: 2 }));
+    assert!(matches!(
+        with(&|log| log[2].did = Did::new("did:web:a.example").unwrap()),
+        Err(LogError::ForeignEntry { index: 2, .. })
+    ));
+    assert!(matches!(
+        with(&|log| drop(log.remove(0))),
+        Err(LogError::Operation { index: 0, source: OperationError::Misordered })
+    ));
+}
+
+#[test]
+fn data_is_presented_as_a_document() {
+    let alice = Identity::new();
+    let state = alice.history.state().unwrap();
+    let document = state.to_document();
+    assert_eq!(document.id, alice.did);
+    assert_eq!(document.handle().unwrap().as_str(), "alice.test");
+    assert_eq!(document.pds_endpoint(), Some("https://pds.example.com"));
+    assert_eq!(
+        document.signing_key().unwrap().to_did_key(),
+        state.verification_methods["atproto"]
+    );
+    let json = document.to_json();
+    assert_eq!(json, serde_json::to_value(&document).unwrap());
+    assert_eq!(json["verificationMethod"][0]["id"], format!("{}#atproto", alice.did));
+    assert_eq!(json["verificationMethod"][0]["type"], "Multikey");
+    assert_eq!(json["service"][0]["id"], "#atproto_pds");
+    assert_eq!(
+        json["@context"],
+        serde_json::json!([
+            "https://www.w3.org/ns/did/v1",
+            "https://w3id.org/security/multikey/v1",
+            "https://w3id.org/security/suites/secp256k1-2019/v1"
+        ])
+    );
+}
+
+/// Reads a log, or says that it is not even readable, and verifies it.
+fn verify_file(path: &Path) -> Result<VerifiedLog, String> {
+    let json = std::fs::read(path).unwrap();
+    let log: Vec<AuditEntry> = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
+    let did = log.first().ok_or("empty")?.did.clone();
+    verify_log(&did, &log).map_err(|error| format!("{error:?}"))
+}
+
+fn json_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{folder:?}");
+    files
+}
+
+#[test]
+fn logs_of_the_interoperability_suite() {
+    let Some(shared) = shared() else { return };
+    for path in json_files(&shared.join("plc/valid")) {
+        assert!(verify_file(&path).is_ok(), "{path:?}: {:?}", verify_file(&path));
+    }
+    for path in json_files(&shared.join("plc/invalid")) {
+        assert!(verify_file(&path).is_err(), "{path:?}");
+    }
+    let log = verify_file(&shared.join("plc/dart_audit_log_bsky.json")).unwrap();
+    assert_eq!(log.history.did().as_str(), "did:plc:z72i7hdynmk6r22z27h6tvur");
+}
+
+#[test]
+fn logs_of_the_reference_directory() {
+    let Some(shared) = shared() else { return };
+    for path in json_files(&shared.join("ts-capture/plc")) {
+        assert!(verify_file(&path).is_ok(), "{path:?}: {:?}", verify_file(&path));
+    }
+}
+
+#[test]
+fn logs_made_to_break_verifiers() {
+    let Some(shared) = shared() else { return };
+    // What only a directory refuses, since old logs contain it.
+    let submission_only = [
+        "aka-not-uri",
+        "oversize",
+        "rotation-key-dup",
+        "rotation-key-ed25519",
+        "rotation-keys-11",
+        "rotation-keys-6",
+        "vm-raw-multibase",
+    ];
+    for path in json_files(&shared.join("bad-input/plc")) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let good = name.starts_with("control-") || submission_only.contains(&name);
+        let outcome = verify_file(&path);
+        assert_eq!(outcome.is_ok(), good, "{name}: {:?}", outcome.err());
+        if submission_only.contains(&name) && name != "aka-not-uri" {
+            let newest = outcome.unwrap().history.newest().unwrap().clone();
+            assert!(check_submission(&newest).is_err(), "{name}");
+        }
+    }
+}
