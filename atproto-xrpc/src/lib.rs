@@ -1,1 +1,27 @@
-#![doc = "in construction"]
+//! XRPC, the HTTP of the AT Protocol: calling endpoints and serving them, by type.
+//!
+//! - [`client`] calls any endpoint type, logs in, and reads subscriptions;
+//! - [`server`] routes endpoint types to async functions, each behind a policy;
+//! - [`auth`] makes and verifies the tokens of sessions and between services;
+//! - [`proxy`] passes a request on to another service in an account's name.
+//!
+//! Endpoint types come from `atproto-lexicons`, from one's own lexicons, or are written by
+//! hand: they implement the traits in `atproto_core::endpoint`.
+//!
+//! See the [HTTP API specification](https://atproto.com/specs/xrpc) and the
+//! [event stream specification](https://atproto.com/specs/event-stream).
+
+pub mod auth;
+mod error;
+mod media_type;
+pub mod query_string;
+mod random;
+#[cfg(any(feature = "client", feature = "server"))]
+mod websocket;
+
+#[cfg(feature = "server")]
+pub mod server;
+
+pub use error::XrpcError;
+#[cfg(any(feature = "client", feature = "server"))]
+pub use websocket::MAX_FRAME_BYTES;

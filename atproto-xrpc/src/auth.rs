@@ -1,0 +1,16 @@
+//! Tokens: between services, and of an account's sessions.
+//!
+//! - [`service`]: short-lived tokens by which an account (through its PDS) or a service calls
+//!   another service, signed with the key in the DID document;
+//! - [`session`]: the access and refresh tokens of a PDS, under a secret of its own;
+//! - [`jwt`]: the compact form that both have.
+//!
+//! Which algorithm is valid is decided by the key and never by the token, and each verifier
+//! accepts exactly one `typ`: a token of one kind is of no use as another.
+
+pub mod jwt;
+pub mod service;
+pub mod session;
+
+mod clock;
+mod replay;

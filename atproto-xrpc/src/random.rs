@@ -1,0 +1,16 @@
+//! Randomness from the operating system.
+
+use data_encoding::HEXLOWER;
+
+/// Random bytes. A system without an entropy source cannot make tokens or keys either, so
+/// there is nothing sensible left to do but stop.
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// 128 random bits as 32 hexadecimal digits.
+pub(crate) fn hex_id() -> String {
+    HEXLOWER.encode(&bytes::<16>())
+}
