@@ -1,0 +1,212 @@
+//! Where blocks come from, and a place in memory to keep them.
+
+use std::{
+    collections::{HashMap, hash_map},
+    hash::{BuildHasher, Hasher, RandomState},
+};
+
+use atproto_core::syntax::Cid;
+use bytes::Bytes;
+
+/// A place that blocks can be read from: a map, a database, a slice of a repository.
+///
+/// Nothing in this crate waits: a source that has to fetch answers `None`, the operation
+/// that asked reports which block is missing, and the caller fetches and asks again.
+pub trait BlockSource {
+    /// The block with that CID, or `None` if this source does not have it.
+    ///
+    /// The bytes are trusted to be those of the CID: sources check hashes when blocks
+    /// come in, as [`car`](crate::car) does.
+    fn block(&self, cid: &Cid) -> Result<Option<Bytes>, BlockSourceError>;
+}
+
+impl<T: BlockSource + ?Sized> BlockSource for &T {
+    fn block(&self, cid: &Cid) -> Result<Option<Bytes>, BlockSourceError> {
+        (**self).block(cid)
+    }
+}
+
+impl BlockSource for BlockMap {
+    fn block(&self, cid: &Cid) -> Result<Option<Bytes>, BlockSourceError> {
+        Ok(self.get(cid).cloned())
+    }
+}
+
+/// Two sources as one: the first is asked first.
+#[derive(Debug, Clone, Copy)]
+pub struct Overlay<A, B>(
+    /// Asked first.
+    pub A,
+    /// Asked for what the first does not have.
+    pub B,
+);
+
+impl<A: BlockSource, B: BlockSource> BlockSource for Overlay<A, B> {
+    fn block(&self, cid: &Cid) -> Result<Option<Bytes>, BlockSourceError> {
+        match self.0.block(cid)? {
+            Some(block) => Ok(Some(block)),
+            None => self.1.block(cid),
+        }
+    }
+}
+
+/// A source that could not be read, as opposed to one that lacks a block.
+#[derive(Debug, thiserror::Error)]
+#[error("the source of blocks failed: {0}")]
+pub struct BlockSourceError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl BlockSourceError {
+    /// Wraps the failure of a database, a file, a network.
+    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}
+
+/// Blocks by CID, in the order in which they were first inserted.
+///
+/// Cloning a block out of the map is cheap: [`Bytes`] share their memory. A block of a
+/// CAR that was read from one buffer keeps that buffer alive.
+#[derive(Debug, Clone, Default)]
+pub struct BlockMap {
+    blocks: Vec<(Cid, Bytes)>,
+    places: HashMap<Cid, usize, CidHashing>,
+}
+
+impl BlockMap {
+    /// A map without blocks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A map with room for that many blocks.
+    pub fn with_capacity(blocks: usize) -> Self {
+        Self {
+            blocks: Vec::with_capacity(blocks),
+            places: HashMap::with_capacity_and_hasher(blocks, CidHashing::default()),
+        }
+    }
+
+    /// Adds a block; says whether it is new. The caller vouches for the hash.
+    pub fn insert(&mut self, cid: Cid, block: Bytes) -> bool {
+        match self.places.entry(cid) {
+            hash_map::Entry::Occupied(_) => false,
+            hash_map::Entry::Vacant(place) => {
+                place.insert(self.blocks.len());
+                self.blocks.push((cid, block));
+                true
+            }
+        }
+    }
+
+    /// Takes a block out. The last block moves to its place in the order.
+    pub fn remove(&mut self, cid: &Cid) -> Option<Bytes> {
+        let place = self.places.remove(cid)?;
+        let (_, block) = self.blocks.swap_remove(place);
+        if let Some((moved, _)) = self.blocks.get(place) {
+            self.places.insert(*moved, place);
+        }
+        Some(block)
+    }
+
+    /// The block with that CID.
+    pub fn get(&self, cid: &Cid) -> Option<&Bytes> {
+        self.places.get(cid).map(|place| &self.blocks[*place].1)
+    }
+
+    /// Whether the block is here.
+    pub fn contains(&self, cid: &Cid) -> bool {
+        self.places.contains_key(cid)
+    }
+
+    /// How many blocks there are.
+    pub fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// The sum of the blocks' lengths in bytes.
+    pub fn total_bytes(&self) -> usize {
+        self.blocks.iter().map(|(_, block)| block.len()).sum()
+    }
+
+    /// The blocks in order of insertion.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Cid, &Bytes)> {
+        self.blocks.iter().map(|(cid, block)| (cid, block))
+    }
+
+    /// The CIDs in order of insertion.
+    pub fn cids(&self) -> impl ExactSizeIterator<Item = &Cid> {
+        self.blocks.iter().map(|(cid, _)| cid)
+    }
+}
+
+impl Extend<(Cid, Bytes)> for BlockMap {
+    fn extend<I: IntoIterator<Item = (Cid, Bytes)>>(&mut self, blocks: I) {
+        for (cid, block) in blocks {
+            self.insert(cid, block);
+        }
+    }
+}
+
+impl FromIterator<(Cid, Bytes)> for BlockMap {
+    fn from_iter<I: IntoIterator<Item = (Cid, Bytes)>>(blocks: I) -> Self {
+        let mut map = Self::new();
+        map.extend(blocks);
+        map
+    }
+}
+
+impl IntoIterator for BlockMap {
+    type Item = (Cid, Bytes);
+    type IntoIter = std::vec::IntoIter<(Cid, Bytes)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.blocks.into_iter()
+    }
+}
+
+/// Hashing for keys that are hashes themselves: eight bytes of the digest under a secret
+/// of the map. Without the secret, anyone could mine blocks that fall into one bucket.
+#[derive(Debug, Clone)]
+pub(crate) struct CidHashing(u64);
+
+impl Default for CidHashing {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0))
+    }
+}
+
+impl BuildHasher for CidHashing {
+    type Hasher = CidHasher;
+
+    fn build_hasher(&self) -> CidHasher {
+        CidHasher(self.0)
+    }
+}
+
+pub(crate) struct CidHasher(u64);
+
+impl Hasher for CidHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let Some(head) = bytes.first_chunk() else { return };
+        // A multiplication folded in half mixes every bit into those that pick the bucket.
+        let product = u128::from(u64::from_le_bytes(*head) ^ self.0) * MULTIPLIER;
+        self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+
+    // The codec and the digest's length tell nearly nothing apart.
+    fn write_u8(&mut self, _: u8) {}
+    fn write_usize(&mut self, _: usize) {}
+    fn write_isize(&mut self, _: isize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The fractional part of the golden ratio: odd, and without a pattern.
+const MULTIPLIER: u128 = 0x9e37_79b9_7f4a_7c15;

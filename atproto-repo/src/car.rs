@@ -1,0 +1,125 @@
+//! CAR archives: blocks in a row, each behind its length and its CID.
+//!
+//! ```text
+//! varint(header)  header: DAG-CBOR { roots: [commit], version: 1 }
+//! varint(36 + n)  CID (36 bytes)  block (n bytes)
+//! varint(36 + m)  CID (36 bytes)  block (m bytes)
+//! …
+//! ```
+//!
+//! The first root is the commit. Blocks may come in any order, more than once, and may
+//! be unreferenced; what is stored is what the reader reaches from the commit. The hash
+//! of every block is checked, and nothing turns that off.
+//!
+//! One recogniser serves all readers: [`CarReader::for_slice`] borrows, `for_bytes`
+//! shares, `for_reader` streams in bounded memory.
+//!
+//! ```
+//! use atproto_core::syntax::Cid;
+//! use atproto_repo::car::{self, CarReader};
+//!
+//! let block = b"\xa0";
+//! let root = Cid::dag_cbor(block);
+//! let archive = car::write(&root, [(&root, &block[..])]);
+//!
+//! let mut reader = CarReader::new().max_block(1 << 20).for_slice(&archive)?;
+//! assert_eq!(reader.roots(), [root]);
+//! let first = reader.next().unwrap()?;
+//! assert_eq!((first.cid, first.bytes), (root, &block[..]));
+//! assert!(reader.next().is_none());
+//! # Ok::<(), car::CarError>(())
+//! ```
+//!
+//! See the [specification](https://atproto.com/specs/repository#car-file-serialization).
+
+mod decoder;
+mod error;
+mod reader;
+mod slice;
+mod writer;
+
+pub use decoder::Limits;
+pub use error::CarError;
+pub use reader::ReaderBlocks;
+pub use slice::{SharedBlocks, SliceBlocks};
+pub use writer::{CarWriter, write};
+
+use std::io::Read;
+
+use atproto_core::syntax::Cid;
+use bytes::Bytes;
+
+use crate::BlockMap;
+
+/// The media type of an archive.
+pub const MEDIA_TYPE: &str = "application/vnd.ipld.car";
+
+/// One block of an archive, its hash checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarBlock<B> {
+    /// What the bytes hash to.
+    pub cid: Cid,
+    /// The bytes.
+    pub bytes: B,
+}
+
+/// Reads archives within limits; see [`Limits`] for the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct CarReader {
+    limits: Limits,
+}
+
+impl CarReader {
+    /// A reader with the default limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A reader with these limits.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self { limits }
+    }
+
+    /// Refuses blocks longer than that many bytes, before anything is allocated.
+    pub fn max_block(mut self, bytes: usize) -> Self {
+        self.limits.max_block = bytes;
+        self
+    }
+
+    /// Refuses archives with more blocks than that, duplicates included.
+    pub fn max_blocks(mut self, blocks: u64) -> Self {
+        self.limits.max_blocks = blocks;
+        self
+    }
+
+    /// Reads an archive in memory; blocks borrow from it.
+    pub fn for_slice<'a>(&self, archive: &'a [u8]) -> Result<SliceBlocks<'a>, CarError> {
+        SliceBlocks::new(archive, &self.limits)
+    }
+
+    /// Reads an archive in memory; blocks share it.
+    pub fn for_bytes(&self, archive: Bytes) -> Result<SharedBlocks, CarError> {
+        SharedBlocks::new(archive, &self.limits)
+    }
+
+    /// Reads an archive as it comes, one block in memory at a time.
+    pub fn for_reader<R: Read>(&self, archive: R) -> Result<ReaderBlocks<R>, CarError> {
+        ReaderBlocks::new(archive, &self.limits)
+    }
+}
+
+/// Reads a whole archive: its roots, and its blocks, which share the archive's memory.
+pub fn read_all(
+    archive: impl Into<Bytes>,
+    limits: &Limits,
+) -> Result<(Vec<Cid>, BlockMap), CarError> {
+    let archive = archive.into();
+    // Real archives hold 200 to 400 bytes a block; growth covers those that hold less.
+    let mut blocks = BlockMap::with_capacity(archive.len() / 384);
+    let mut reader = CarReader::with_limits(limits.clone()).for_bytes(archive)?;
+    for block in &mut reader {
+        let CarBlock { cid, bytes } = block?;
+        blocks.insert(cid, bytes);
+    }
+    Ok((reader.into_roots(), blocks))
+}

@@ -1,0 +1,247 @@
+//! The Merkle search tree: an ordered map from paths to records with one hash for all of
+//! it.
+//!
+//! Two people who hold the same entries hold the same tree, whatever the order in which
+//! they wrote them, so comparing two repositories is comparing two hashes, and a few
+//! nodes prove that an entry is in the tree or is not.
+//!
+//! # The shape
+//!
+//! The hash of a key decides the key's layer ([`height`]); nothing is balanced and nothing
+//! is stored about it. Nine keys, `K` on layer 2, `C`, `R` and `T` on layer 1, the rest on
+//! layer 0:
+//!
+//! ```text
+//! layer 2                     ┌─────────┐
+//!                             │  ·K·    │                    the root
+//!                             └──┬─┬────┘
+//!               ┌────────────────┘ └──────────┐
+//! layer 1   ┌───┴───┐                    ┌────┴────┐
+//!           │ ·C·   │                    │ ·R ·T·  │
+//!           └─┬─┬───┘                    └─┬──┬─┬──┘
+//!        ┌────┘ └─────┐            ┌───────┘  ∅ └────┐
+//! layer 0 ┌─────┐  ┌──┴──┐     ┌───┴───┐         ┌───┴───┐
+//!         │ A B │  │ F H │     │   M   │         │   W   │
+//!         └─────┘  └─────┘     └───────┘         └───────┘
+//! ```
+//!
+//! Read from left to right it is a sorted list. A node holds the keys of its layer that
+//! no key of a higher layer separates, and between them the CIDs of the nodes one layer
+//! below. Where no key is between two others there is no node (∅).
+//!
+//! # Terms
+//!
+//! - *entry*: a key and the CID of its record. *Subtree*: a node with all below it.
+//! - *layer*: 0 at the bottom; links never skip one. Where a layer has no key of its own
+//!   on a path, an empty node with one subtree stands in.
+//! - *root*: the topmost node with entries. The empty tree is one node without content.
+//! - *partial tree*: a tree of which some blocks are not at hand. Reading and changing it
+//!   works as long as no missing block is needed, and says which one is.
+//! - *proof*: the nodes on the way to a key. They show its record, or that it has none.
+//!
+//! # What is hard
+//!
+//! - Inserting a key of a high layer cuts every node that spans it in two, from its layer
+//!   down to the bottom. Removing it joins them again.
+//! - Removing the last entry of the root makes a lower node the root, perhaps several
+//!   layers lower; inserting above the root stacks empty nodes up to the new one.
+//! - Keys are compressed against the one before, so a node's bytes say where its keys are
+//!   only if the prefix lengths are right: [`NodeFault::Prefix`] is checked exactly.
+//! - Whoever chooses keys can choose layers ([`Limits`]).
+//!
+//! # Use
+//!
+//! ```
+//! use atproto_core::syntax::Cid;
+//! use atproto_repo::{BlockMap, mst::{Cursor, Tree}};
+//!
+//! let mut blocks = BlockMap::new();
+//! let mut tree = Tree::empty();
+//! tree.insert(&blocks, b"app.bsky.feed.post/3jzfcijpj2z2a", Cid::dag_cbor(b"hello"))?;
+//! tree.insert(&blocks, b"app.bsky.actor.profile/self", Cid::dag_cbor(b"alice"))?;
+//! blocks.extend(tree.take_new_blocks());
+//! let root = tree.root();
+//!
+//! // Anyone with the blocks can load the tree by its root and change it.
+//! let mut again = Tree::load(root);
+//! let key = b"app.bsky.feed.post/3jzfcijpj2z2a";
+//! assert_eq!(again.get(&blocks, key)?, Some(Cid::dag_cbor(b"hello")));
+//! again.remove(&blocks, key)?;
+//! assert_ne!(again.root(), root);
+//! again.insert(&blocks, key, Cid::dag_cbor(b"hello"))?;
+//! assert_eq!(again.root(), root);
+//!
+//! // Or walk it without building anything.
+//! let mut cursor = Cursor::new(&blocks, root);
+//! let (first, _) = cursor.next_entry()?.unwrap();
+//! assert_eq!(first, b"app.bsky.actor.profile/self");
+//! # Ok::<(), atproto_repo::mst::MstError>(())
+//! ```
+//!
+//! See the [specification](https://atproto.com/specs/repository#mst-structure).
+
+mod build;
+mod codec;
+mod cursor;
+mod diff;
+mod edit;
+mod error;
+mod key;
+mod limits;
+mod node;
+mod proof;
+
+pub use build::Builder;
+pub use cursor::{Cursor, Next};
+pub use diff::{Change, Diff, diff};
+pub use error::{MstError, NodeFault};
+pub use key::{KeySyntax, common_prefix, height};
+pub use limits::Limits;
+pub use proof::{covering, lookup, path};
+
+use atproto_core::syntax::Cid;
+
+use crate::{BlockMap, BlockSource};
+use codec::Place;
+use node::{Entry, Loader, Subtree};
+
+/// A tree that can be changed, all or part of it in memory.
+///
+/// Nodes are loaded when they are needed and stay loaded. A change costs the nodes on one
+/// path; hashes are computed when they are asked for, and for changed nodes alone.
+///
+/// An operation that fails leaves the tree as it was.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    root: Subtree,
+    limits: Limits,
+    /// Nodes that the caller has and that changes took out of the tree.
+    replaced: Vec<Cid>,
+    /// Whether the tree, should it be empty, is in the caller's hands as an empty node.
+    empty_is_stored: bool,
+}
+
+impl Tree {
+    /// A tree without entries, not stored yet.
+    pub fn empty() -> Self {
+        let (root, limits) = (Subtree::Absent, Limits::default());
+        Self { root, limits, replaced: Vec::new(), empty_is_stored: false }
+    }
+
+    /// The tree with that root, nothing of which is read yet.
+    pub fn load(root: Cid) -> Self {
+        let root = if root == Self::empty_root() { Subtree::Absent } else { Subtree::Known(root) };
+        Self { empty_is_stored: root.is_absent(), root, ..Self::empty() }
+    }
+
+    /// The same tree under other limits.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The root of the tree without entries.
+    pub fn empty_root() -> Cid {
+        Cid::dag_cbor(&empty_node())
+    }
+
+    /// The record of a key, or `None` if the tree does not have the key.
+    pub fn get(
+        &mut self,
+        source: &dyn BlockSource,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Option<Cid>, MstError> {
+        let key = key.as_ref();
+        edit::load_path(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)?;
+        Ok(edit::find(&mut self.root, key))
+    }
+
+    /// Sets the record of a key; returns the one it had before.
+    pub fn insert(
+        &mut self,
+        source: &dyn BlockSource,
+        key: impl AsRef<[u8]>,
+        value: Cid,
+    ) -> Result<Option<Cid>, MstError> {
+        let key = key.as_ref();
+        let height = self.limits.check_key(key).map_err(MstError::Key)?;
+        if let Some(old) = self.update(source, key, value)? {
+            return Ok(Some(old));
+        }
+        edit::check_room(&mut self.root, key, height, &self.limits).map_err(MstError::Key)?;
+        if self.root.is_absent() && std::mem::take(&mut self.empty_is_stored) {
+            self.replaced.push(Self::empty_root());
+        }
+        let entry = Entry { key: key.into(), value };
+        edit::insert(&mut self.root, entry, height, &mut self.replaced);
+        Ok(None)
+    }
+
+    /// Changes the record of a key that the tree has and returns the old one, or does
+    /// nothing and returns `None`.
+    pub fn update(
+        &mut self,
+        source: &dyn BlockSource,
+        key: impl AsRef<[u8]>,
+        value: Cid,
+    ) -> Result<Option<Cid>, MstError> {
+        let key = key.as_ref();
+        edit::load_path(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)?;
+        Ok(edit::replace(&mut self.root, key, value, &mut self.replaced))
+    }
+
+    /// Takes a key out and returns its record, or `None` if the tree does not have it.
+    pub fn remove(
+        &mut self,
+        source: &dyn BlockSource,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Option<Cid>, MstError> {
+        let key = key.as_ref();
+        edit::load_merge(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)?;
+        Ok(edit::remove(&mut self.root, key, &mut self.replaced))
+    }
+
+    /// Loads the nodes that prove a key and its neighbours; see [`covering`].
+    pub(crate) fn load_covering(
+        &mut self,
+        source: &dyn BlockSource,
+        key: &[u8],
+    ) -> Result<(), MstError> {
+        edit::load_neighbours(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)
+    }
+
+    /// The root's CID. Hashes what has changed since it was last asked for.
+    pub fn root(&mut self) -> Cid {
+        self.root.cid().unwrap_or_else(Self::empty_root)
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.root.is_absent()
+    }
+
+    /// The blocks of nodes that are in the tree and have not been handed out, children
+    /// before parents. From now on they count as stored.
+    pub fn take_new_blocks(&mut self) -> BlockMap {
+        let mut blocks = BlockMap::new();
+        self.root.store(&mut blocks);
+        if self.root.is_absent() && !std::mem::replace(&mut self.empty_is_stored, true) {
+            blocks.insert(Self::empty_root(), empty_node().into());
+        }
+        blocks
+    }
+
+    /// The nodes that were stored and that changes took out of the tree since this was
+    /// last asked for. One that a later change has brought back may be among them: leave
+    /// alone what [`take_new_blocks`](Self::take_new_blocks) has handed out since.
+    pub fn take_replaced(&mut self) -> Vec<Cid> {
+        std::mem::take(&mut self.replaced)
+    }
+}
+
+/// The place of the root.
+const TOP: Place<'static> = Place { layer: None, above: None, below: None };
+
+fn empty_node() -> Vec<u8> {
+    codec::encode(None, std::iter::empty())
+}

@@ -1,0 +1,62 @@
+use sha2::{Digest, Sha256};
+
+use crate::{PathError, RepoPath};
+
+/// The layer that a key belongs to: the zero bits at the front of its SHA-256, in pairs.
+///
+/// Three keys of four are on layer 0, three of the rest on layer 1, and so on.
+///
+/// ```
+/// use atproto_repo::mst::height;
+///
+/// assert_eq!(height(b"app.bsky.feed.post/454397e440ec"), 4);
+/// ```
+pub fn height(key: &[u8]) -> u8 {
+    let digest = Sha256::digest(key);
+    let mut zeros = 0;
+    for byte in digest {
+        zeros += byte.leading_zeros() as u8 / 2;
+        if byte != 0 {
+            break;
+        }
+    }
+    zeros
+}
+
+/// How many bytes two keys have in common at the front.
+pub fn common_prefix(left: &[u8], right: &[u8]) -> usize {
+    left.iter().zip(right).take_while(|(left, right)| left == right).count()
+}
+
+/// Which keys a tree admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum KeySyntax {
+    /// Paths of records, `collection/rkey`: what a repository holds.
+    #[default]
+    Path,
+    /// Any bytes: the tree as a map in its own right.
+    Any,
+}
+
+impl KeySyntax {
+    /// Checks a key of which the first `shared` bytes are those of a key that has passed.
+    pub(super) fn check(self, key: &[u8], shared: usize) -> Result<(), PathError> {
+        if self == Self::Any {
+            return Ok(());
+        }
+        // Most keys of a node are in one collection, and that needs checking once.
+        match key[..shared].iter().position(|byte| *byte == b'/') {
+            Some(slash) => check_record_key(&key[slash + 1..]),
+            None => RepoPath::from_key(key).map(drop),
+        }
+    }
+}
+
+fn check_record_key(rkey: &[u8]) -> Result<(), PathError> {
+    let rkey = str::from_utf8(rkey).map_err(|_| PathError::NotUtf8)?;
+    if rkey.contains('/') {
+        return Err(PathError::NotTwoSegments);
+    }
+    atproto_core::syntax::RecordKey::new(rkey).map(drop).map_err(PathError::RecordKey)
+}
