@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr};
 
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::{Fault, SyntaxError};
@@ -31,7 +32,7 @@ pub struct Cid {
     digest: [u8; 32],
 }
 
-string_serde!(Cid, "a CID");
+string_deserialize!(Cid, "a CID");
 
 /// What a CID says about the bytes behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +127,12 @@ impl fmt::Display for Cid {
 impl fmt::Debug for Cid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Cid({self})")
+    }
+}
+
+impl Serialize for Cid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -28,6 +28,9 @@ pub enum SyntaxError {
     /// Not an NSID.
     #[error("not an NSID: {0}")]
     Nsid(Fault),
+    /// Not a pattern of NSIDs.
+    #[error("not an NSID pattern: {0}")]
+    NsidPattern(Fault),
     /// Not a record key.
     #[error("not a record key: {0}")]
     RecordKey(Fault),
@@ -50,6 +53,7 @@ impl SyntaxError {
             | Self::Handle(fault)
             | Self::Language(fault)
             | Self::Nsid(fault)
+            | Self::NsidPattern(fault)
             | Self::RecordKey(fault)
             | Self::Tid(fault)
             | Self::Uri(fault) => fault,

@@ -96,19 +96,19 @@ macro_rules! string_type {
             }
         }
 
-        string_serde!($type, $expecting);
-    };
-}
-
-/// Reads and writes a type as a string, given `FromStr` and `Display`.
-macro_rules! string_serde {
-    ($type:ident, $expecting:literal) => {
         impl ::serde::Serialize for $type {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(self.as_str())
             }
         }
 
+        string_deserialize!($type, $expecting);
+    };
+}
+
+/// Reads a type from a string, given `FromStr`.
+macro_rules! string_deserialize {
+    ($type:ident, $expecting:literal) => {
         impl<'de> ::serde::Deserialize<'de> for $type {
             fn deserialize<D: ::serde::Deserializer<'de>>(
                 deserializer: D,

@@ -5,6 +5,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use serde::{Serialize, Serializer};
+
 use super::{Fault, SyntaxError};
 
 /// A timestamp identifier: the usual record key, and the revision of a repository.
@@ -30,7 +32,7 @@ use super::{Fault, SyntaxError};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tid(u64);
 
-string_serde!(Tid, "a TID");
+string_deserialize!(Tid, "a TID");
 
 impl Tid {
     /// The length of the text in bytes. Source: <https://atproto.com/specs/tid#tid-syntax>.
@@ -102,6 +104,12 @@ impl fmt::Display for Tid {
 impl fmt::Debug for Tid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tid({self})")
+    }
+}
+
+impl Serialize for Tid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

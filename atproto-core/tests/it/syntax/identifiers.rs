@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use atproto_core::syntax::{
-    AtIdentifier, Did, DidMethod, Fault, Handle, Nsid, RecordKey, SyntaxError, UnsupportedDid,
+    AtIdentifier, Cid, Did, DidMethod, Fault, Handle, Nsid, NsidPattern, RecordKey, SyntaxError,
+    Tid, UnsupportedDid,
 };
 
 #[test]
@@ -182,6 +183,25 @@ fn nsid_005_normal_form() {
 }
 
 #[test]
+fn nsid_006_patterns() {
+    let matches = |pattern: &str, nsid: &str| {
+        NsidPattern::new(pattern).unwrap().matches(&Nsid::new(nsid).unwrap())
+    };
+    assert!(matches("*", "a.b.c"));
+    assert!(matches("a.b.*", "a.b.c"));
+    assert!(matches("A.b.*", "a.B.c.d"));
+    assert!(!matches("a.b.*", "a.bb.c"));
+    assert!(!matches("a.b.c.*", "a.b.c"));
+    assert!(matches("A.b.c", "a.B.c"));
+    assert!(!matches("a.b.c", "a.b.C"));
+    assert!(!matches("a.b.c", "a.b.c.d"));
+    for bad in ["", "**", ".*", "a*", "a.b.c*", "a.*.c", "a.b.**", "*.b.c", "a..*", "a.b", "0.b.*"]
+    {
+        assert!(NsidPattern::new(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn rk_001_to_003_syntax() {
     assert!(RecordKey::new("o".repeat(512)).is_ok());
     assert!(RecordKey::new("o".repeat(513)).is_err());
@@ -219,6 +239,15 @@ fn look_up_by_text() {
     let hashed = HashMap::from([(did.clone(), 1)]);
     let sorted = BTreeMap::from([(did, 2)]);
     assert_eq!((hashed.get("did:example:a"), sorted.get("did:example:a")), (Some(&1), Some(&2)));
+}
+
+#[test]
+fn serde_in_binary_formats() {
+    let values = (Did::new("did:example:a").unwrap(), Tid::MIN, Cid::raw(b"hello"));
+    let bytes = serde_ipld_dagcbor::to_vec(&values).unwrap();
+    assert_eq!(bytes[..15], *b"\x83\x6Ddid:example:a");
+    assert_eq!(serde_ipld_dagcbor::from_slice::<(Did, Tid, Cid)>(&bytes).unwrap(), values);
+    assert!(serde_ipld_dagcbor::from_slice::<Tid>(&bytes[1..15]).is_err());
 }
 
 #[test]
