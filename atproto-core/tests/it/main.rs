@@ -1,6 +1,8 @@
 //! Integration tests of the core, one module for each module of the crate.
 
 mod crypto;
+mod identity;
+mod plc;
 mod data;
 mod frame;
 mod support;

@@ -1,0 +1,12 @@
+//! DID documents, and their resolution over a network that means harm.
+
+mod document;
+
+#[cfg(feature = "resolver")]
+mod cache;
+#[cfg(feature = "resolver")]
+mod fetch;
+#[cfg(feature = "resolver")]
+mod resolve;
+#[cfg(feature = "resolver")]
+mod server;
