@@ -25,7 +25,7 @@ pub struct Did(SmolStr);
 string_type!(Did, "a DID");
 
 impl Did {
-    /// The longest DID in bytes. Source: <https://atproto.com/specs/did#at-protocol-did-identifier-syntax>.
+    /// The longest DID in bytes. Source: <https://atproto.com/specs/did#did-identifier-syntax>.
     pub const MAX_LEN: usize = 2048;
 
     /// Parses a DID of any method.

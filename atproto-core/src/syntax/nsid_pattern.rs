@@ -6,7 +6,7 @@ use super::{Fault, Nsid, SyntaxError, nsid, text::check_label};
 ///
 /// The star stands at the end and for whole segments, at least one of them.
 ///
-/// See the [specification](https://atproto.com/specs/nsid#nsid-syntax).
+/// See the [specification](https://atproto.com/specs/nsid#nsid-syntax-variations).
 ///
 /// ```
 /// use atproto_core::syntax::{Nsid, NsidPattern};
