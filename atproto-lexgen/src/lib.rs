@@ -1,1 +1,27 @@
-#![doc = "in construction"]
+//! Generates Rust types from lexicons: a library for `build.rs` and the command `lexgen`.
+//!
+//! ```no_run
+//! fn main() -> Result<(), atproto_lexgen::Error> {
+//!     atproto_lexgen::Config::new().lexicons("lexicons").build()?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! With that as `build.rs`, the types are included by
+//! `include!(concat!(env!("OUT_DIR"), "/lexicons.rs"));` inside a module. The crate needs
+//! `atproto-core` among its dependencies and nothing else.
+//!
+//! Each namespace becomes a module and each document a file of its own. A record, query,
+//! procedure or subscription `com.example.foo.doThing` is the type
+//! `com::example::foo::DoThing`; what else its document defines lies in
+//! `com::example::foo::do_thing`. The output depends on the documents alone.
+
+mod codegen;
+mod config;
+mod error;
+mod load;
+mod names;
+mod plan;
+
+pub use config::{Config, check};
+pub use error::{Error, Report, Skipped, Unresolved};

@@ -1,0 +1,168 @@
+//! Documents by name, and the generated types that go with them.
+
+use std::collections::HashMap;
+
+use super::{
+    document::{Document, SchemaError},
+    record_type::RecordType,
+    schema::{Definition, Reference},
+};
+use crate::syntax::Nsid;
+
+/// A set of lexicon documents, with the generated record types that the program has.
+///
+/// A document that refers to one that is absent is no error: [`Catalog::link`] lists what
+/// is missing, and validation treats a value whose schema is not there as unconstrained.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    documents: HashMap<Nsid, Document>,
+    pub(super) records: HashMap<&'static str, RecordType>,
+}
+
+/// A reference that leads nowhere, or to something that cannot be referred to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{holder} refers to {target}, which is {}", if *.exists { "no value type" } else { "not defined" })]
+#[non_exhaustive]
+pub struct LinkError {
+    /// The definition that holds the reference.
+    pub holder: Reference,
+    /// Where it points.
+    pub target: Reference,
+    /// Whether there is a definition, though of a kind that cannot be referred to.
+    pub exists: bool,
+}
+
+impl Catalog {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The generated record types of a crate.
+    pub fn of(records: &[RecordType]) -> Self {
+        let records = records.iter().map(|record| (record.nsid(), *record)).collect();
+        Self { documents: HashMap::new(), records }
+    }
+
+    /// A catalog of documents.
+    pub fn from_documents(documents: impl IntoIterator<Item = Document>) -> Self {
+        let mut catalog = Self::new();
+        for document in documents {
+            catalog.add(document);
+        }
+        catalog
+    }
+
+    /// Adds the schemas of a generated crate: pairs of NSID and JSON.
+    ///
+    /// The generator has parsed each of them. One that does not parse, because it was
+    /// generated for a later version of the language, is left out.
+    #[must_use]
+    pub fn with_generated(mut self, schemas: &[(&str, &str)]) -> Self {
+        for (_, json) in schemas {
+            if let Ok(document) = Document::from_json(json.as_bytes()) {
+                self.add(document);
+            }
+        }
+        self
+    }
+
+    /// Adds every `.json` document under a directory.
+    pub fn with_dir(mut self, path: impl AsRef<std::path::Path>) -> Result<Self, DirError> {
+        let mut open = vec![path.as_ref().to_owned()];
+        while let Some(path) = open.pop() {
+            let failed = |source| DirError::Io { path: path.clone(), source };
+            for entry in std::fs::read_dir(&path).map_err(failed)? {
+                let entry = entry.map_err(failed)?.path();
+                if entry.is_dir() {
+                    open.push(entry);
+                } else if entry.extension().is_some_and(|extension| extension == "json") {
+                    let text = std::fs::read(&entry)
+                        .map_err(|source| DirError::Io { path: entry.clone(), source })?;
+                    let document = Document::from_json(&text)
+                        .map_err(|source| DirError::Schema { path: entry, source })?;
+                    self.add(document);
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Adds a document and returns the one it replaces.
+    pub fn add(&mut self, document: Document) -> Option<Document> {
+        self.documents.insert(document.id.clone(), document)
+    }
+
+    /// The document of that name.
+    pub fn get(&self, nsid: &Nsid) -> Option<&Document> {
+        self.documents.get(nsid)
+    }
+
+    /// The definition that a reference points to.
+    pub fn resolve(&self, reference: &Reference) -> Option<&Definition> {
+        self.documents.get(&reference.nsid)?.definition(&reference.name)
+    }
+
+    /// The documents, in no particular order.
+    pub fn documents(&self) -> impl Iterator<Item = &Document> {
+        self.documents.values()
+    }
+
+    /// The number of documents.
+    pub fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Whether there is no document.
+    pub fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// Every reference that has no usable target, sorted.
+    pub fn link(&self) -> Vec<LinkError> {
+        let mut errors: Vec<LinkError> = self
+            .documents
+            .values()
+            .flat_map(|document| {
+                document.references().into_iter().map(move |(name, target)| (document, name, target))
+            })
+            .filter_map(|(document, name, target)| {
+                let found = self.resolve(target);
+                if found.is_some_and(is_referable) {
+                    return None;
+                }
+                let holder = Reference::new(document.id.clone(), name);
+                Some(LinkError { holder, target: target.clone(), exists: found.is_some() })
+            })
+            .collect();
+        errors.sort();
+        errors.dedup();
+        errors
+    }
+}
+
+/// Why a directory could not be added.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirError {
+    /// A file could not be read.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file or directory.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file is not a lexicon.
+    #[error("{}: {source}", .path.display())]
+    Schema {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        source: SchemaError,
+    },
+}
+
+fn is_referable(definition: &Definition) -> bool {
+    matches!(definition, Definition::Record(_) | Definition::Value(_))
+}

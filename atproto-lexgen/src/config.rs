@@ -1,0 +1,167 @@
+//! What to generate, and where to.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+
+use crate::{
+    codegen,
+    error::{Error, Report},
+    load,
+    plan::{self, Style},
+};
+
+/// Settings of a generation.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    lexicons: Vec<PathBuf>,
+    out: Option<PathBuf>,
+    skip_invalid: bool,
+    features: bool,
+    omit_descriptions: bool,
+}
+
+impl Config {
+    /// Nothing set yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a directory of documents, searched recursively, or a single file.
+    #[must_use]
+    pub fn lexicons(mut self, path: impl Into<PathBuf>) -> Self {
+        self.lexicons.push(path.into());
+        self
+    }
+
+    /// The directory that receives `lexicons.rs` and `lexicons/`; `OUT_DIR` if not said.
+    #[must_use]
+    pub fn out(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.out = Some(directory.into());
+        self
+    }
+
+    /// Leaves invalid documents out and reports them, where the default is to fail.
+    #[must_use]
+    pub fn skip_invalid(mut self, skip: bool) -> Self {
+        self.skip_invalid = skip;
+        self
+    }
+
+    /// Hides each namespace (the first two segments, `com.example`) behind a Cargo feature
+    /// of its own (`com-example`).
+    #[must_use]
+    pub fn features(mut self, features: bool) -> Self {
+        self.features = features;
+        self
+    }
+
+    /// Keeps the documents' descriptions out of the doc comments, which then state only
+    /// what follows from the schemas.
+    #[must_use]
+    pub fn omit_descriptions(mut self, omit: bool) -> Self {
+        self.omit_descriptions = omit;
+        self
+    }
+
+    /// Writes the files. Those that are unchanged are not touched, and files of an earlier
+    /// generation that no longer belong are removed.
+    pub fn build(&self) -> Result<Report, Error> {
+        let out = self.out_directory()?;
+        let (files, report) = self.generate()?;
+        for path in stale(&out, &files)? {
+            fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
+        }
+        for (path, text) in &files {
+            let path = out.join(path);
+            if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+                continue;
+            }
+            let failed = |source| Error::Io { path: path.clone(), source };
+            if let Some(directory) = path.parent() {
+                fs::create_dir_all(directory).map_err(failed)?;
+            }
+            fs::write(&path, text).map_err(failed)?;
+        }
+        if std::env::var_os("OUT_DIR").is_some() {
+            for path in &self.lexicons {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+        }
+        Ok(report)
+    }
+
+    /// Compares the files with what would be written and changes nothing.
+    pub fn check(&self) -> Result<Report, Error> {
+        let out = self.out_directory()?;
+        let (files, report) = self.generate()?;
+        let mut differing = stale(&out, &files)?;
+        for (path, text) in &files {
+            let path = out.join(path);
+            if !fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+                differing.push(path);
+            }
+        }
+        differing.sort();
+        if differing.is_empty() { Ok(report) } else { Err(Error::Drift(differing)) }
+    }
+
+    fn out_directory(&self) -> Result<PathBuf, Error> {
+        match &self.out {
+            Some(out) => Ok(out.clone()),
+            None => std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or(Error::NoOutput),
+        }
+    }
+
+    fn generate(&self) -> Result<(BTreeMap<PathBuf, String>, Report), Error> {
+        let loaded = load::load(&self.lexicons, self.skip_invalid)?;
+        let style = Style { descriptions: !self.omit_descriptions, features: self.features };
+        let plan = plan::plan(&loaded.documents, style);
+        let files = codegen::files(&plan)?;
+        let report = Report {
+            documents: loaded.documents.len(),
+            files: files.len(),
+            skipped: loaded.skipped,
+            unresolved: plan.unresolved.into_iter().collect(),
+        };
+        Ok((files, report))
+    }
+}
+
+/// Reads every document under the paths and says what is wrong with which.
+pub fn check(paths: &[PathBuf]) -> Result<Report, Error> {
+    let loaded = load::load(paths, true)?;
+    let style = Style { descriptions: false, features: false };
+    let unresolved = plan::plan(&loaded.documents, style).unresolved.into_iter().collect();
+    let documents = loaded.documents.len();
+    Ok(Report { documents, files: 0, skipped: loaded.skipped, unresolved })
+}
+
+/// Generated files that the plan no longer has.
+fn stale(out: &Path, files: &BTreeMap<PathBuf, String>) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    rust_files(&out.join("lexicons"), &mut found)?;
+    found.retain(|path| {
+        path.strip_prefix(out).is_ok_and(|relative| !files.contains_key(relative))
+            && fs::read_to_string(path).is_ok_and(|text| text.contains("@generated"))
+    });
+    Ok(found)
+}
+
+fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let Ok(entries) = fs::read_dir(directory) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry
+            .map_err(|source| Error::Io { path: directory.to_owned(), source })?
+            .path();
+        if entry.is_dir() {
+            rust_files(&entry, found)?;
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            found.push(entry);
+        }
+    }
+    Ok(())
+}
