@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The reference personal data server.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pds::run(std::env::args_os())
+}

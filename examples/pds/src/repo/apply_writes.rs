@@ -1,0 +1,114 @@
+//! `com.atproto.repo.applyWrites`
+
+use std::sync::Arc;
+
+use atproto_core::{
+    lexicon::Catalog,
+    syntax::{Cid, Did, Nsid, RecordKey},
+};
+use atproto_lexicons::com::atproto::repo::{
+    ApplyWrites, ApplyWritesOutput,
+    apply_writes::{
+        ApplyWritesOutputResults, ApplyWritesWrites, CreateResult, DeleteResult, UpdateResult,
+    },
+};
+use atproto_xrpc::{XrpcError, server::Context};
+
+use super::{commit_meta, own_repo, prepare, uri};
+use crate::{
+    app::App,
+    auth::Caller,
+    store::commit::{Action, Batch, Swap, Write},
+};
+
+/// Writes in one commit: <https://atproto.com/specs/sync>.
+const MAX_WRITES: usize = 200;
+
+pub(super) async fn handle(
+    app: Arc<App>,
+    context: Context<Caller>,
+    input: ApplyWrites,
+) -> Result<ApplyWritesOutput, XrpcError> {
+    let did = &context.proof.did;
+    own_repo(&app, did, &input.repo).await?;
+    if input.writes.len() > MAX_WRITES {
+        let message = format!("Too many writes. Max: {MAX_WRITES}");
+        return Err(XrpcError::invalid_request(message));
+    }
+    let planned: Vec<Planned> = input
+        .writes
+        .into_iter()
+        .map(|write| plan(&app.catalog, write, input.validate))
+        .collect::<Result<_, _>>()?;
+    let results = planned.iter().map(|planned| planned.result(did)).collect();
+    let writes = planned.into_iter().map(|planned| planned.write).collect();
+    let batch = Batch { writes, swap_commit: input.swap_commit };
+    let committed = app.commit(did, batch).await?;
+    let mut output = ApplyWritesOutput::default();
+    output.commit = committed.map(commit_meta);
+    output.results = Some(results);
+    Ok(output)
+}
+
+/// A write and what it will be answered with.
+struct Planned {
+    write: Write,
+    status: Option<&'static str>,
+}
+
+fn plan(
+    catalog: &Catalog,
+    write: ApplyWritesWrites,
+    validate: Option<bool>,
+) -> Result<Planned, XrpcError> {
+    match write {
+        ApplyWritesWrites::Create(create) => {
+            let collection = create.collection;
+            let rkey = create.rkey.unwrap_or_else(|| prepare::new_key(catalog, &collection));
+            let prepared = prepare::record(catalog, &collection, &rkey, create.value, validate)?;
+            let action = Action::Create(prepared.record);
+            Ok(Planned::new(collection, rkey, action, prepared.status))
+        }
+        ApplyWritesWrites::Update(update) => {
+            let (collection, rkey) = (update.collection, update.rkey);
+            let prepared = prepare::record(catalog, &collection, &rkey, update.value, validate)?;
+            let action = Action::Update(prepared.record);
+            Ok(Planned::new(collection, rkey, action, prepared.status))
+        }
+        ApplyWritesWrites::Delete(delete) => {
+            Ok(Planned::new(delete.collection, delete.rkey, Action::Delete, None))
+        }
+    }
+}
+
+impl Planned {
+    fn new(
+        collection: Nsid,
+        rkey: RecordKey,
+        action: Action,
+        status: Option<&'static str>,
+    ) -> Self {
+        Self { write: Write { collection, rkey, action, swap: Swap::Any }, status }
+    }
+
+    fn result(&self, did: &Did) -> ApplyWritesOutputResults {
+        let uri = || uri(did, &self.write.collection, &self.write.rkey);
+        match &self.write.action {
+            Action::Create(record) => self.created(uri(), record.cid),
+            Action::Update(record) | Action::Put(record) => {
+                let mut result = UpdateResult::new(uri(), record.cid);
+                result.validation_status = self.status.map(Into::into);
+                ApplyWritesOutputResults::UpdateResult(Box::new(result))
+            }
+            Action::Delete | Action::DeleteIfThere => {
+                ApplyWritesOutputResults::DeleteResult(Box::new(DeleteResult::default()))
+            }
+        }
+    }
+
+    fn created(&self, uri: atproto_core::syntax::AtUri, cid: Cid) -> ApplyWritesOutputResults {
+        let mut result = CreateResult::new(uri, cid);
+        result.validation_status = self.status.map(Into::into);
+        ApplyWritesOutputResults::CreateResult(Box::new(result))
+    }
+}

@@ -1,0 +1,110 @@
+//! A client's JSON becomes a record that may enter a repository.
+
+use atproto_core::{
+    data::{Map, Value, cbor},
+    endpoint::KeyKind,
+    lexicon::Catalog,
+    syntax::{Cid, Nsid, RecordKey, Tid},
+};
+use atproto_xrpc::XrpcError;
+
+use crate::store::commit::NewRecord;
+
+/// The largest record block: <https://atproto.com/specs/sync>.
+const MAX_RECORD: usize = 1_000_000;
+
+/// A record that passed its checks.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) record: NewRecord,
+    /// `valid` or `unknown`; `None` when the client asked for no validation.
+    pub(super) status: Option<&'static str>,
+}
+
+/// Checks a record against the data model, its size, and as far as the client asks its
+/// lexicon: `validate` absent means "if it is known here".
+pub(super) fn record(
+    catalog: &Catalog,
+    collection: &Nsid,
+    rkey: &RecordKey,
+    value: Value,
+    validate: Option<bool>,
+) -> Result<Prepared, XrpcError> {
+    let value = Value::Map(typed(collection, value)?);
+    let status = match validate {
+        Some(false) => None,
+        _ => Some(validated(catalog, collection, rkey, &value, validate == Some(true))?),
+    };
+    let bytes = cbor::encode(&value);
+    if bytes.len() > MAX_RECORD {
+        let message = format!("Record is too large: {} bytes, {MAX_RECORD} at most", bytes.len());
+        return Err(XrpcError::invalid_request(message));
+    }
+    // Blobs of the old form without a size cannot be uploaded any more, only imported.
+    let blobs = value.blobs().into_iter().filter(|blob| !blob.is_legacy()).collect();
+    let cid = Cid::dag_cbor(&bytes);
+    Ok(Prepared { record: NewRecord { cid, bytes: bytes.into(), blobs }, status })
+}
+
+/// The key of a record that the client named none for: what the collection prescribes, or
+/// the time.
+pub(super) fn new_key(catalog: &Catalog, collection: &Nsid) -> RecordKey {
+    let literal = match catalog.record_key(collection) {
+        Some(KeyKind::Literal(literal)) => RecordKey::new(literal).ok(),
+        _ => None,
+    };
+    literal.unwrap_or_else(|| RecordKey::from(Tid::now()))
+}
+
+/// The record with its `$type`, which is the collection.
+fn typed(collection: &Nsid, value: Value) -> Result<Map, XrpcError> {
+    let Value::Map(mut map) = value else {
+        return Err(XrpcError::invalid_request("Record must be an object"));
+    };
+    match map.get("$type") {
+        None => {
+            map.insert("$type", collection.as_str());
+        }
+        Some(Value::String(name)) if name.as_str() == collection.as_str() => {}
+        Some(other) => {
+            let got = other.as_str().unwrap_or("something else");
+            let message = format!("Invalid $type: expected {collection}, got {got}");
+            return Err(XrpcError::invalid_request(message));
+        }
+    }
+    Ok(map)
+}
+
+fn validated(
+    catalog: &Catalog,
+    collection: &Nsid,
+    rkey: &RecordKey,
+    value: &Value,
+    required: bool,
+) -> Result<&'static str, XrpcError> {
+    let Some(kind) = catalog.record_key(collection) else {
+        if required {
+            let message = format!("Unknown lexicon type: {collection}");
+            return Err(XrpcError::invalid_request(message));
+        }
+        return Ok("unknown");
+    };
+    catalog.validate_record(collection, value).map_err(|error| {
+        XrpcError::invalid_request(format!("Invalid {collection} record: {error}"))
+    })?;
+    check_key(kind, rkey)?;
+    Ok("valid")
+}
+
+fn check_key(kind: KeyKind, rkey: &RecordKey) -> Result<(), XrpcError> {
+    let (fits, expected) = match kind {
+        KeyKind::Tid => (Tid::new(rkey).is_ok(), "a TID"),
+        KeyKind::Nsid => (Nsid::new(rkey).is_ok(), "an NSID"),
+        KeyKind::Literal(literal) => (rkey.as_str() == literal, literal),
+        _ => (true, ""),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(XrpcError::invalid_request(format!("Invalid record key: expected {expected}, got {rkey}")))
+}

@@ -1,0 +1,27 @@
+//! `com.atproto.sync.listBlobs`
+
+use std::sync::Arc;
+
+use atproto_lexicons::com::atproto::sync::{ListBlobs, ListBlobsOutput};
+use atproto_xrpc::{XrpcError, server::Context};
+
+use crate::{app::App, availability::Viewer, page};
+
+/// The lexicon's default and maximum page.
+const PAGE: (i64, i64) = (500, 1000);
+
+pub(super) async fn handle(
+    app: Arc<App>,
+    context: Context<Viewer>,
+    params: ListBlobs,
+) -> Result<ListBlobsOutput, XrpcError> {
+    app.readable(&params.did, &context.proof).await?;
+    let limit = page::limit(params.limit, PAGE);
+    let cursor = page::cid_cursor(params.cursor.as_deref())?;
+    let store = app.store(&params.did).await?;
+    let cids = store.read(move |view| view.blobs(params.since, cursor, limit)).await?;
+    let cursor = cids.last().filter(|_| cids.len() == limit).map(ToString::to_string);
+    let mut output = ListBlobsOutput::new(cids);
+    output.cursor = cursor;
+    Ok(output)
+}
