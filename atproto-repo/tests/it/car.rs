@@ -1,0 +1,153 @@
+use atproto_core::syntax::Cid;
+use atproto_repo::{
+    BlockMap,
+    car::{self, CarError, CarReader, Limits},
+};
+use proptest::{collection::vec, prelude::*};
+
+use crate::support::{bad_input, shared_bytes, text};
+
+/// The expectation of each case that leaves a choice, and ours.
+const CHOICES: [(&str, bool); 5] = [
+    ("two-roots", true),
+    ("unreferenced-10k", true),
+    ("unknown-codec-block", false),
+    ("empty-block", true),
+    ("block-2mb", false),
+];
+
+#[test]
+fn malformed_archives_are_refused() {
+    let Some(cases) = bad_input("car/") else { return };
+    assert!(cases.len() > 35);
+    for case in cases {
+        let file = text(&case, "file");
+        let (function, expect) = (text(&case, "function"), text(&case, "expect"));
+        let choice = CHOICES.iter().find(|(name, _)| file.contains(name));
+        // What only a repository asks for is tested with repositories.
+        let whole_repository = expect.contains("missing") && function.contains("repo load");
+        let accept = choice.map_or(expect.starts_with("accept"), |(_, accept)| *accept);
+        let bytes = shared_bytes(&format!("bad-input/{file}")).unwrap();
+        let answers = read_in_all_ways(&bytes);
+        if !whole_repository {
+            assert_eq!(answers.is_ok(), accept, "{file}: {expect}: {answers:?}");
+        }
+    }
+}
+
+#[test]
+fn car_011_lengths_are_exact() {
+    let Some(overlong) = shared_bytes("bad-input/car/varint-overlong-section.car") else { return };
+    assert!(matches!(read_in_all_ways(&overlong), Err(CarError::VarintNotMinimal)));
+    let endless = shared_bytes("bad-input/car/varint-never-ends.car").unwrap();
+    assert!(matches!(read_in_all_ways(&endless), Err(CarError::VarintTooLong)));
+    let padded = shared_bytes("bad-input/car/zero-padding-at-end.car").unwrap();
+    assert!(matches!(read_in_all_ways(&padded), Err(CarError::EmptySection)));
+    let huge = shared_bytes("bad-input/car/section-len-huge.car").unwrap();
+    assert!(matches!(read_in_all_ways(&huge), Err(CarError::TooLarge { .. })));
+}
+
+#[test]
+fn t24_counts_are_bounded() {
+    let root = Cid::dag_cbor(b"");
+    let archive = car::write(&root, std::iter::repeat_n((&root, &b""[..]), 11));
+    let mut blocks = CarReader::new().max_blocks(10).for_slice(&archive).unwrap();
+    assert!(blocks.by_ref().take(10).all(|block| block.is_ok()));
+    assert!(matches!(blocks.next(), Some(Err(CarError::TooManyBlocks { limit: 10 }))));
+    assert!(blocks.next().is_none());
+}
+
+#[test]
+fn real_and_synthetic_archives_hold_what_their_manifest_says() {
+    let Some(manifest) = crate::support::shared_json("car/manifest.json") else { return };
+    for entry in manifest.as_array().unwrap() {
+        let file = text(entry, "file");
+        let bytes = shared_bytes(&format!("car/{file}")).unwrap();
+        let read = read_in_all_ways(&bytes);
+        match file {
+            // One has a section of zero bytes, the other blocks of other hashes or codecs.
+            "gocar-sample-v1-with-zero-len-section2.car" | "iroh-carv1_basic.car" => {
+                assert!(read.is_err(), "{file}");
+            }
+            _ => {
+                let (roots, count, blocks) = read.unwrap();
+                let expected: Vec<Cid> = entry["roots"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|root| root.as_str().unwrap().parse().unwrap())
+                    .collect();
+                assert_eq!(roots, expected, "{file}");
+                assert_eq!(count as u64, entry["blocks"], "{file}");
+                let duplicates = (count - blocks.len()) as u64;
+                assert_eq!(duplicates, entry["duplicate_blocks"], "{file}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(contents in vec(vec(any::<u8>(), 0..300), 1..20), small in 1..50usize) {
+        let blocks: Vec<_> =
+            contents.iter().map(|block| (Cid::dag_cbor(block), block.as_slice())).collect();
+        let archive = car::write(&blocks[0].0, blocks.iter().map(|(cid, block)| (cid, *block)));
+        let (roots, count, map) = read_in_all_ways(&archive).unwrap();
+        prop_assert_eq!(roots, vec![blocks[0].0]);
+        prop_assert_eq!(count, blocks.len());
+        for (cid, block) in &blocks {
+            prop_assert_eq!(map.get(cid).unwrap().as_ref(), *block);
+        }
+        // A reader that gets a few bytes at a time sees the same.
+        let slow = Slow { rest: &archive, at_once: small };
+        prop_assert_eq!(CarReader::new().for_reader(slow).unwrap().count(), count);
+    }
+
+    #[test]
+    fn t25_a_flipped_bit_is_noticed(
+        contents in vec(vec(any::<u8>(), 0..100), 1..5),
+        place in any::<prop::sample::Index>(),
+        bit in 0..8u32,
+    ) {
+        let blocks: Vec<_> =
+            contents.iter().map(|block| (Cid::dag_cbor(block), block.as_slice())).collect();
+        let mut archive =
+            car::write(&blocks[0].0, blocks.iter().map(|(cid, block)| (cid, *block)));
+        let header = CarReader::new().for_slice(&archive).unwrap().position();
+        let place = header + place.index(archive.len() - header);
+        archive[place] ^= 1u8 << bit;
+        prop_assert!(read_in_all_ways(&archive).is_err());
+    }
+}
+
+/// Reads an archive through every front; they must agree.
+fn read_in_all_ways(archive: &[u8]) -> Result<(Vec<Cid>, usize, BlockMap), CarError> {
+    let reader = CarReader::new();
+    let slice = reader.for_slice(archive).and_then(|mut blocks| {
+        let count = blocks.by_ref().try_fold(0, |count, block| block.map(|_| count + 1))?;
+        Ok((blocks.roots().to_vec(), count))
+    });
+    let streamed = reader.for_reader(archive).and_then(|mut blocks| {
+        let count = blocks.by_ref().try_fold(0, |count, block| block.map(|_| count + 1))?;
+        Ok((blocks.roots().to_vec(), count))
+    });
+    let whole = car::read_all(archive.to_vec(), &Limits::default());
+    let describe = |error: &CarError| error.to_string();
+    assert_eq!(slice.as_ref().map_err(describe), streamed.as_ref().map_err(describe));
+    assert_eq!(slice.as_ref().err().map(describe), whole.as_ref().err().map(describe));
+    let (roots, blocks) = whole?;
+    let (_, count) = slice?;
+    Ok((roots, count, blocks))
+}
+
+struct Slow<'a> {
+    rest: &'a [u8],
+    at_once: usize,
+}
+
+impl std::io::Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.at_once.min(buffer.len());
+        std::io::Read::read(&mut self.rest, &mut buffer[..length])
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests of the public interface, one module per module of the crate.
+
+mod support;
+
+mod car;
+mod mst;

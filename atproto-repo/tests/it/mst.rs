@@ -1,0 +1,6 @@
+mod build;
+mod diff;
+mod edit;
+mod proofs;
+mod rules;
+mod vectors;

@@ -1,0 +1,225 @@
+//! The tree depends on its entries alone, and operations undo each other.
+
+use std::collections::BTreeMap;
+
+use atproto_core::syntax::Cid;
+use atproto_repo::{
+    BlockMap,
+    mst::{Limits, MstError, NodeFault, Tree, height},
+};
+use proptest::{collection::vec, prelude::*};
+
+/// Keys of few letters collide often, and their layers go up to three or so.
+fn key() -> impl Strategy<Value = String> {
+    (0..400u32).prop_map(|number| format!("com.example.thing/{number}"))
+}
+
+fn value(number: u8) -> Cid {
+    Cid::dag_cbor(&[number])
+}
+
+proptest! {
+    #[test]
+    fn mst_002_the_root_depends_on_content_alone(
+        mut entries in vec((key(), any::<u8>()), 0..120),
+        seed in any::<prop::sample::Index>(),
+    ) {
+        let mut first = Tree::empty();
+        for (key, number) in &entries {
+            first.insert(&BlockMap::new(), key, value(*number)).unwrap();
+        }
+        // Last writes win, so what is left has no history.
+        let content: BTreeMap<_, _> = entries.drain(..).collect();
+        let mut content: Vec<_> = content.into_iter().collect();
+        if !content.is_empty() {
+            let middle = seed.index(content.len());
+            content.rotate_left(middle);
+            content.reverse();
+        }
+        let mut second = Tree::empty();
+        for (key, number) in &content {
+            second.insert(&BlockMap::new(), key, value(*number)).unwrap();
+            second.root();
+        }
+        prop_assert_eq!(first.root(), second.root());
+    }
+
+    #[test]
+    fn a_delete_undoes_an_insert(
+        entries in vec(key(), 0..80),
+        others in vec(key(), 1..20),
+    ) {
+        let blocks = BlockMap::new();
+        let mut tree = Tree::empty();
+        for key in &entries {
+            tree.insert(&blocks, key, value(0)).unwrap();
+        }
+        let before = tree.root();
+        let others: Vec<_> = others.into_iter().filter(|key| !entries.contains(key)).collect();
+        for key in &others {
+            tree.insert(&blocks, key, value(1)).unwrap();
+        }
+        for key in &others {
+            tree.remove(&blocks, key).unwrap();
+        }
+        prop_assert_eq!(tree.root(), before);
+    }
+
+    /// Every kind of operation, on a tree that is stored and loaded again between them,
+    /// against a map.
+    #[test]
+    fn a_tree_is_a_map(operations in vec((key(), any::<Option<u8>>()), 1..150)) {
+        let mut model = BTreeMap::new();
+        let mut blocks = BlockMap::new();
+        let mut tree = Tree::empty();
+        for (index, (key, number)) in operations.into_iter().enumerate() {
+            let (old, expected) = match number {
+                Some(number) => (
+                    tree.insert(&blocks, &key, value(number)).unwrap(),
+                    model.insert(key.clone(), value(number)),
+                ),
+                None => (tree.remove(&blocks, &key).unwrap(), model.remove(&key)),
+            };
+            prop_assert_eq!(old, expected);
+            prop_assert_eq!(tree.get(&blocks, &key).unwrap(), model.get(&key).copied());
+            if index % 7 == 0 {
+                blocks.extend(tree.take_new_blocks());
+                tree = Tree::load(tree.root());
+            }
+        }
+        let mut fresh = Tree::empty();
+        for (key, value) in &model {
+            fresh.insert(&blocks, key, *value).unwrap();
+        }
+        prop_assert_eq!(tree.root(), fresh.root());
+    }
+
+    /// What is handed out and what is reported as replaced keep a store exact.
+    #[test]
+    fn a_store_holds_exactly_the_tree(batches in vec(vec((key(), any::<bool>()), 1..12), 1..20)) {
+        let mut store = BlockMap::new();
+        let mut tree = Tree::empty();
+        for batch in batches {
+            for (key, keep) in batch {
+                if keep {
+                    tree.insert(&store, key, value(1)).unwrap();
+                } else {
+                    tree.remove(&store, key).unwrap();
+                }
+            }
+            let (fresh, replaced) = (tree.take_new_blocks(), tree.take_replaced());
+            for cid in replaced {
+                if !fresh.contains(&cid) {
+                    prop_assert!(store.remove(&cid).is_some());
+                }
+            }
+            store.extend(fresh);
+            let mut reachable = Tree::load(tree.root());
+            let mut cursor = atproto_repo::mst::Cursor::new(&store, reachable.root());
+            let mut nodes = 0;
+            loop {
+                match cursor.peek() {
+                    atproto_repo::mst::Next::Subtree { .. } => {
+                        cursor.enter().unwrap();
+                        nodes += 1;
+                    }
+                    atproto_repo::mst::Next::Entry { .. } => cursor.skip(),
+                    atproto_repo::mst::Next::End => break,
+                }
+            }
+            prop_assert_eq!(nodes, store.len());
+        }
+    }
+
+    /// With any one block gone, an operation either does not need it or leaves the tree
+    /// alone.
+    #[test]
+    fn a_missing_block_changes_nothing(
+        entries in vec(key(), 20..80),
+        key in key(),
+        insert in any::<bool>(),
+        gone in any::<prop::sample::Index>(),
+    ) {
+        let mut tree = Tree::empty();
+        for key in &entries {
+            tree.insert(&BlockMap::new(), key, value(0)).unwrap();
+        }
+        let root = tree.root();
+        let blocks = tree.take_new_blocks();
+        let gone = *blocks.cids().nth(gone.index(blocks.len())).unwrap();
+        let mut partial = blocks.clone();
+        partial.remove(&gone);
+
+        let apply = |source: &BlockMap, tree: &mut Tree| match insert {
+            true => tree.insert(source, &key, value(1)),
+            false => tree.remove(source, &key),
+        };
+        let mut expected = Tree::load(root);
+        let answer = apply(&blocks, &mut expected).unwrap();
+        let mut tree = Tree::load(root);
+        match apply(&partial, &mut tree) {
+            Ok(found) => prop_assert_eq!(found, answer),
+            Err(MstError::Missing(cid)) => {
+                prop_assert_eq!(cid, gone);
+                prop_assert_eq!(tree.root(), root);
+                prop_assert_eq!(apply(&blocks, &mut tree).unwrap(), answer);
+            }
+            Err(other) => panic!("{other}"),
+        }
+        prop_assert_eq!(tree.root(), expected.root());
+    }
+}
+
+#[test]
+fn mst_003_the_empty_tree_is_one_empty_node() {
+    let mut tree = Tree::empty();
+    let blocks = tree.take_new_blocks();
+    assert_eq!(tree.root(), Tree::empty_root());
+    assert_eq!(blocks.get(&tree.root()).unwrap().as_ref(), b"\xa2\x61e\x80\x61l\xf6");
+    assert!(tree.take_new_blocks().is_empty());
+    assert_eq!(Tree::load(tree.root()).get(&blocks, "com.example.thing/1").unwrap(), None);
+}
+
+#[test]
+fn mst_004_the_top_is_trimmed_through_several_layers() {
+    let high = (0..).map(|n| format!("com.example.thing/{n}")).find(|k| height(k.as_bytes()) >= 4);
+    let low = (0..).map(|n| format!("com.example.thing/{n}")).find(|k| height(k.as_bytes()) == 0);
+    let (high, low) = (high.unwrap(), low.unwrap());
+    let mut tree = Tree::empty();
+    tree.insert(&BlockMap::new(), &low, value(0)).unwrap();
+    let before = tree.root();
+    tree.insert(&BlockMap::new(), &high, value(0)).unwrap();
+    let blocks = tree.take_new_blocks();
+    assert!(blocks.len() >= 5, "empty nodes join the layers (MST-005)");
+    let mut tree = Tree::load(tree.root());
+    tree.remove(&blocks, &high).unwrap();
+    assert_eq!(tree.root(), before);
+    tree.remove(&blocks, &low).unwrap();
+    assert_eq!(tree.root(), Tree::empty_root());
+}
+
+#[test]
+fn t27_keys_mined_for_one_layer_fill_one_node_and_no_more() {
+    let mut tree = Tree::empty();
+    let mut keys = (0..).map(|number| format!("com.example.thing/{number:06}"));
+    let mut low = keys.by_ref().filter(|key| height(key.as_bytes()) == 0);
+    let limit = Limits::default().max_entries;
+    for key in low.by_ref().take(limit) {
+        tree.insert(&BlockMap::new(), key, value(0)).unwrap();
+    }
+    let before = tree.root();
+    let refused = tree.insert(&BlockMap::new(), low.next().unwrap(), value(0)).unwrap_err();
+    assert!(matches!(refused, MstError::Key(NodeFault::TooManyEntries { .. })), "{refused}");
+    assert_eq!(tree.root(), before);
+}
+
+#[test]
+fn rp_003_keys_that_are_no_paths_are_refused() {
+    let mut tree = Tree::empty();
+    for key in
+        ["", "a", "a/b", "/com.example.thing/1", "com.example.thing/", "com.example.thing/a b"]
+    {
+        assert!(tree.insert(&BlockMap::new(), key, value(0)).is_err(), "{key}");
+    }
+    assert!(tree.is_empty());
+}
