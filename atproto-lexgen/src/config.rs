@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-
 use crate::{
     codegen,
     error::{Error, Report},
@@ -154,9 +153,8 @@ fn stale(out: &Path, files: &BTreeMap<PathBuf, String>) -> Result<Vec<PathBuf>, 
 fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     let Ok(entries) = fs::read_dir(directory) else { return Ok(()) };
     for entry in entries {
-        let entry = entry
-            .map_err(|source| Error::Io { path: directory.to_owned(), source })?
-            .path();
+        let entry =
+            entry.map_err(|source| Error::Io { path: directory.to_owned(), source })?.path();
         if entry.is_dir() {
             rust_files(&entry, found)?;
         } else if entry.extension().is_some_and(|extension| extension == "rs") {

@@ -6,18 +6,37 @@ use heck::{ToPascalCase, ToShoutySnakeCase, ToSnakeCase};
 
 /// Names that generated code and the macros it calls use without a path.
 const TAKEN: [&str; 22] = [
-    "AsRef", "Box", "Clone", "Copy", "Debug", "Default", "Drop", "Eq", "Err", "From", "Into",
-    "None", "Ok", "Option", "Ord", "PartialEq", "Result", "Self", "Some", "String", "ToString",
+    "AsRef",
+    "Box",
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Drop",
+    "Eq",
+    "Err",
+    "From",
+    "Into",
+    "None",
+    "Ok",
+    "Option",
+    "Ord",
+    "PartialEq",
+    "Result",
+    "Self",
+    "Some",
+    "String",
+    "ToString",
     "Vec",
 ];
 
 /// Words that may be identifiers only when written raw.
 const KEYWORDS: [&str; 48] = [
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do",
-    "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in",
-    "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
-    "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized",
-    "use", "virtual", "where", "while", "yield",
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
+    "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+    "virtual", "where", "while", "yield",
 ];
 
 /// Words that can never be identifiers.
@@ -69,6 +88,22 @@ impl Scope {
 /// A type name: `getRecord` becomes `GetRecord`.
 pub(crate) fn pascal(text: &str) -> String {
     plain(&text.to_pascal_case(), "Type")
+}
+
+/// The name of a list's element: `Facets` becomes `Facet`, and what is no plural by its
+/// ending gets `Item` appended.
+pub(crate) fn singular(name: &str) -> String {
+    const SIBILANT: [&str; 5] = ["ches", "shes", "sses", "xes", "zes"];
+    const NOT_PLURAL: [&str; 3] = ["ss", "us", "is"];
+    if let Some(stem) = name.strip_suffix("ies").filter(|stem| stem.len() > 1) {
+        format!("{stem}y")
+    } else if SIBILANT.iter().any(|ending| name.ends_with(ending)) {
+        name[..name.len() - 2].to_owned()
+    } else if name.ends_with('s') && !NOT_PLURAL.iter().any(|ending| name.ends_with(ending)) {
+        name[..name.len() - 1].to_owned()
+    } else {
+        format!("{name}Item")
+    }
 }
 
 /// A module's name: `getRecord` becomes `get_record`.

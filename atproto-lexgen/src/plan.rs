@@ -1,7 +1,7 @@
 //! Decides names, places and boxes, as data. Nothing here prints.
 
-mod documents;
 mod docs;
+mod documents;
 mod endpoint;
 mod recursion;
 mod types;

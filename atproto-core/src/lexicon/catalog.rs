@@ -124,7 +124,10 @@ impl Catalog {
             .documents
             .values()
             .flat_map(|document| {
-                document.references().into_iter().map(move |(name, target)| (document, name, target))
+                document
+                    .references()
+                    .into_iter()
+                    .map(move |(name, target)| (document, name, target))
             })
             .filter_map(|(document, name, target)| {
                 let found = self.resolve(target);

@@ -49,7 +49,8 @@ impl Document {
     ///
     /// [`Catalog::link`]: super::Catalog::link
     pub fn from_json(text: &[u8]) -> Result<Self, SchemaError> {
-        let source = Json::parse(text).map_err(|error| SchemaError::new(SchemaRule::Json(error)))?;
+        let source =
+            Json::parse(text).map_err(|error| SchemaError::new(SchemaRule::Json(error)))?;
         let name = source.get("id").and_then(Json::as_str).map(str::to_owned);
         parse::document(source).map_err(|error| SchemaError { document: name, ..error })
     }

@@ -3,7 +3,10 @@
 use super::schema::{BodySchema, Definition, ObjectSchema, Reference, Schema};
 
 /// Calls a function with every reference in a definition, in the document's order.
-pub(super) fn each_reference<'a>(definition: &'a Definition, visit: &mut impl FnMut(&'a Reference)) {
+pub(super) fn each_reference<'a>(
+    definition: &'a Definition,
+    visit: &mut impl FnMut(&'a Reference),
+) {
     match definition {
         Definition::Record(record) => in_object(&record.record, visit),
         Definition::Query(query) => in_body(query.output.as_ref(), visit),

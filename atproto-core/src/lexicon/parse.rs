@@ -3,7 +3,13 @@
 use super::{
     document::{Document, SchemaError, SchemaRule},
     json::Json,
-    schema::*,
+    schema::{
+        ArraySchema, BlobSchema, BodySchema, BooleanSchema, BytesSchema, Definition,
+        ErrorDefinition, IntegerSchema, ObjectSchema, Permission, PermissionSet,
+        ProcedureDefinition, Property, QueryDefinition, RecordDefinition, RecordKeyRule, Reference,
+        Schema, StringFormat, StringSchema, SubscriptionDefinition, TokenDefinition, UnionSchema,
+        ValueDefinition,
+    },
 };
 use crate::syntax::{Nsid, RecordKey};
 
@@ -77,13 +83,13 @@ fn definition(id: &Nsid, json: &Json) -> Result<Definition> {
             output: optional(entries, "output", |json| body(id, json))?,
             errors: errors(entries)?,
         }),
-        "procedure" => Definition::Procedure(ProcedureDefinition {
+        "procedure" => Definition::Procedure(Box::new(ProcedureDefinition {
             description,
             parameters: optional(entries, "parameters", |json| parameters(id, json))?,
             input: optional(entries, "input", |json| body(id, json))?,
             output: optional(entries, "output", |json| body(id, json))?,
             errors: errors(entries)?,
-        }),
+        })),
         "subscription" => Definition::Subscription(SubscriptionDefinition {
             description,
             parameters: optional(entries, "parameters", |json| parameters(id, json))?,
@@ -179,7 +185,8 @@ fn permission(json: &Json) -> Result<Permission> {
     expect_type(entries, "permission")?;
     let known = |names: &[&str]| {
         entries.iter().all(|(key, _)| {
-            names.contains(&key.as_str()) || ["type", "resource", "description"].contains(&key.as_str())
+            names.contains(&key.as_str())
+                || ["type", "resource", "description"].contains(&key.as_str())
         })
     };
     let understood = match required(entries, "resource", string)?.as_str() {
@@ -298,10 +305,8 @@ fn string_schema(entries: &[(String, Json)]) -> Result<StringSchema> {
 }
 
 fn object_schema(id: &Nsid, entries: &[(String, Json)]) -> Result<ObjectSchema> {
-    let required =
-        optional(entries, "required", |json| list(json, string))?.unwrap_or_default();
-    let nullable =
-        optional(entries, "nullable", |json| list(json, string))?.unwrap_or_default();
+    let required = optional(entries, "required", |json| list(json, string))?.unwrap_or_default();
+    let nullable = optional(entries, "nullable", |json| list(json, string))?.unwrap_or_default();
     let mut properties = Vec::new();
     if let Some((_, json)) = entries.iter().find(|(key, _)| key == "properties") {
         for (name, json) in object(json).map_err(|error| error.at("properties"))? {
@@ -316,9 +321,8 @@ fn object_schema(id: &Nsid, entries: &[(String, Json)]) -> Result<ObjectSchema> 
             });
         }
     }
-    if let Some(missing) = required
-        .iter()
-        .find(|name| !properties.iter().any(|property| property.name == **name))
+    if let Some(missing) =
+        required.iter().find(|name| !properties.iter().any(|property| property.name == **name))
     {
         let rule = SchemaRule::RequiredUndefined(missing.clone());
         return Err(SchemaError::new(rule).at("required"));

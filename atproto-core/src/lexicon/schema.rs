@@ -18,7 +18,7 @@ pub enum Definition {
     /// An HTTP GET.
     Query(QueryDefinition),
     /// An HTTP POST.
-    Procedure(ProcedureDefinition),
+    Procedure(Box<ProcedureDefinition>),
     /// A WebSocket of event-stream frames.
     Subscription(SubscriptionDefinition),
     /// Permissions that are asked for together.
@@ -460,7 +460,11 @@ impl Reference {
     /// Whether a `$type` names this definition. `#main` is never written out.
     pub fn matches_type(&self, type_name: &str) -> bool {
         let Some(rest) = type_name.strip_prefix(self.nsid.as_str()) else { return false };
-        if self.is_main() { rest.is_empty() } else { rest.strip_prefix('#') == Some(self.name.as_str()) }
+        if self.is_main() {
+            rest.is_empty()
+        } else {
+            rest.strip_prefix('#') == Some(self.name.as_str())
+        }
     }
 }
 

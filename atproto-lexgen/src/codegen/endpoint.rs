@@ -5,12 +5,13 @@ use quote::quote;
 
 use super::{
     Context,
+    pieces::Group,
     tokens::{deprecation, docs, ident},
 };
 use crate::plan::{Body, Endpoint, Input, Procedure};
 
 impl Context<'_> {
-    pub(super) fn query(&mut self, query: &Endpoint) -> TokenStream {
+    pub(super) fn query(&mut self, query: &Endpoint) -> Group {
         let (name, nsid) = (ident(&query.name), &query.nsid);
         let (output, errors) = (self.body(&query.output), error_type(query.errors.as_deref()));
         quote! {
@@ -20,9 +21,10 @@ impl Context<'_> {
                 type Error = #errors;
             }
         }
+        .into()
     }
 
-    pub(super) fn subscription(&mut self, subscription: &Endpoint) -> TokenStream {
+    pub(super) fn subscription(&mut self, subscription: &Endpoint) -> Group {
         let (name, nsid) = (ident(&subscription.name), &subscription.nsid);
         let message = self.body(&subscription.output);
         let errors = error_type(subscription.errors.as_deref());
@@ -33,9 +35,10 @@ impl Context<'_> {
                 type Error = #errors;
             }
         }
+        .into()
     }
 
-    pub(super) fn procedure(&mut self, procedure: &Procedure) -> TokenStream {
+    pub(super) fn procedure(&mut self, procedure: &Procedure) -> Group {
         let (name, nsid) = (ident(&procedure.name), &procedure.nsid);
         let params = match &procedure.params {
             Some(params) => {
@@ -62,6 +65,7 @@ impl Context<'_> {
                 }
             }
         }
+        .into()
     }
 
     /// The struct of a procedure, if it is not its own input, and how it comes apart.
@@ -70,7 +74,7 @@ impl Context<'_> {
             return Parts {
                 definition: TokenStream::new(),
                 input: quote!(Self),
-                take: quote!((atproto_core::endpoint::NoParams {}, self)),
+                take: quote!((Default::default(), self)),
                 put: (quote!(_params), quote!(input), quote!(input)),
             };
         };
@@ -88,7 +92,7 @@ impl Context<'_> {
         });
         let (take_params, put_params) = match params {
             Some(_) => (quote!(self.params), quote!(params)),
-            None => (quote!(atproto_core::endpoint::NoParams {}), TokenStream::new()),
+            None => (quote!(Default::default()), TokenStream::new()),
         };
         let take_input =
             if has_input { quote!(self.input) } else { quote!(atproto_core::endpoint::NoBody) };

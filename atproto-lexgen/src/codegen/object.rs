@@ -6,12 +6,13 @@ use quote::quote;
 
 use super::{
     Context,
+    pieces::Group,
     tokens::{deprecation, docs, ident},
 };
 use crate::plan::{Field, Presence, RecordKey, Struct, Type};
 
 impl Context<'_> {
-    pub(super) fn object(&mut self, object: &Struct) -> TokenStream {
+    pub(super) fn object(&mut self, object: &Struct) -> Group {
         let (comment, deprecated) = (docs(&object.docs), deprecation(object.deprecated));
         let name = ident(&object.name);
         let default = object.arguments.is_empty().then(|| quote!(, Default));
@@ -22,18 +23,17 @@ impl Context<'_> {
             let comment = docs(&["Fields that the lexicon does not know.".to_owned()]);
             fields.push(quote! { #comment pub extra: #extra });
         }
-        let table = table(object);
-        let constructor = self.constructor(object);
-        let record = record(object);
-        quote! {
+        let definition = quote! {
             #comment
             #deprecated
             #[derive(Debug, Clone, PartialEq #default)]
             pub struct #name { #(#fields),* }
-            #table
-            #constructor
-            #record
-        }
+        };
+        let (call, subject, rows) = table(object);
+        Group::from(definition)
+            .call(call, &subject, &rows)
+            .items(self.constructor(object))
+            .items(record(object))
     }
 
     fn field(&mut self, field: &Field) -> TokenStream {
@@ -108,26 +108,23 @@ fn converts(of: &Type) -> bool {
     matches!(of, Type::Text | Type::Value | Type::Format(StringFormat::AtIdentifier))
 }
 
-/// The macro call that makes the struct an object.
-fn table(object: &Struct) -> TokenStream {
-    let name = ident(&object.name);
+/// The macro call that makes the struct an object: its name, subject and rows.
+fn table(object: &Struct) -> (&'static str, String, Vec<String>) {
     let mut fields: Vec<&Field> = object.fields.iter().collect();
     fields.sort_by(|a, b| (a.key.len(), &a.key).cmp(&(b.key.len(), &b.key)));
     let rows = fields.iter().map(|field| {
-        let (name, key) = (ident(&field.name), &field.key);
-        let kind = ident(match field.presence {
+        let kind = match field.presence {
             Presence::Required => "required",
             Presence::Optional | Presence::OptionalNullable => "optional",
             Presence::Nullable => "nullable",
-        });
-        quote!(#name #key #kind)
+        };
+        format!("{} {:?} {kind}", field.name, field.key)
     });
-    let record = object.record.as_ref().map(|(nsid, _)| quote!(= #nsid));
-    if object.extra {
-        quote! { atproto_core::object!(#name #record { #(#rows),* }); }
-    } else {
-        quote! { atproto_core::params!(#name { #(#rows),* }); }
-    }
+    let subject = match &object.record {
+        Some((nsid, _)) => format!("{} = {nsid:?}", object.name),
+        None => object.name.clone(),
+    };
+    (if object.extra { "object" } else { "params" }, subject, rows.collect())
 }
 
 fn record(object: &Struct) -> TokenStream {

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{print, tokens::ident};
+use super::{
+    pieces::{Group, print},
+    tokens::ident,
+};
 use crate::{
     error::Error,
     plan::{Module, Plan},
@@ -19,35 +22,27 @@ pub(super) fn emit(plan: &Plan, files: &mut BTreeMap<PathBuf, String>) -> Result
         let name = ident(&path.name);
         quote! { #cfg atproto_core::lexicon::RecordType::of::<#(#modules::)*#name>() }
     });
-    let children = submodules(&plan.root);
-    let groups = [
+    let children = plan.root.children.keys().map(|name| child(name));
+    let groups: [Group; 3] = [
         quote! {
-            #![doc = " Types generated from lexicons."]
-            #![allow(
-                clippy::doc_lazy_continuation,
-                clippy::large_enum_variant,
-                clippy::module_inception,
-                clippy::new_without_default,
-                clippy::too_many_arguments,
-                clippy::type_complexity,
-                deprecated,
-                missing_docs,
-                unused_imports
-            )]
-            #children
+            #(#children)*
+            #[path = "lexicons/schemas.rs"]
             mod schemas;
             pub use schemas::SCHEMAS;
-        },
+        }
+        .into(),
         quote! {
             /// The generated record types, for a catalog's typed decoding.
             pub const RECORDS: &[atproto_core::lexicon::RecordType] = &[#(#records),*];
-        },
+        }
+        .into(),
         quote! {
             /// A catalog of the generated record types and of every schema.
             pub fn catalog() -> atproto_core::lexicon::Catalog {
                 atproto_core::lexicon::Catalog::of(RECORDS).with_generated(SCHEMAS)
             }
-        },
+        }
+        .into(),
     ];
     let path = PathBuf::from("lexicons.rs");
     let text = print(&path, &groups)?;
@@ -58,15 +53,36 @@ pub(super) fn emit(plan: &Plan, files: &mut BTreeMap<PathBuf, String>) -> Result
         quote! { #cfg (#nsid, #json) }
     });
     let path = PathBuf::from("lexicons/schemas.rs");
-    let groups = [quote! {
+    let groups: [Group; 1] = [quote! {
         #![doc = " The schemas of the generated types."]
 
         /// NSID and schema of each document, without the texts that are for people only.
         pub const SCHEMAS: &[(&str, &str)] = &[#(#schemas),*];
-    }];
+    }
+    .into()];
     let text = print(&path, &groups)?;
     files.insert(path, text);
     Ok(())
+}
+
+/// The declaration of a top module. The root file may be a module or be included from
+/// `OUT_DIR`: an explicit path is found either way, and attributes have to stand outside
+/// because an included file cannot begin with inner ones.
+fn child(name: &str) -> TokenStream {
+    let path = format!("lexicons/{}.rs", name.strip_prefix("r#").unwrap_or(name));
+    let name = ident(name);
+    quote! {
+        #[allow(
+            clippy::doc_lazy_continuation,
+            clippy::large_enum_variant,
+            clippy::module_inception,
+            clippy::too_many_arguments,
+            deprecated,
+            missing_docs,
+        )]
+        #[path = #path]
+        pub mod #name;
+    }
 }
 
 /// The declarations of a module's children, and what it shows of them.

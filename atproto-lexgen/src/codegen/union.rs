@@ -5,37 +5,38 @@ use quote::quote;
 
 use super::{
     Context,
+    pieces::Group,
     tokens::{docs, ident},
 };
 use crate::plan::Union;
 
 impl Context<'_> {
-    pub(super) fn union(&mut self, union: &Union) -> TokenStream {
+    pub(super) fn union(&mut self, union: &Union) -> Group {
         let (variants, rows) = self.members(union);
         let (comment, name) = (docs(&union.docs), ident(&union.name));
         let (call, other) = if union.closed {
-            (quote!(closed_union), None)
+            ("closed_union", None)
         } else {
             let value = self.core("data", "Value");
             let comment = docs(&["A type that the lexicon does not list.".to_owned()]);
-            (quote!(open_union), Some(quote! { #comment Other(#value), }))
+            ("open_union", Some(quote! { #comment Other(#value), }))
         };
-        quote! {
+        let definition = quote! {
             #comment
             #[derive(Debug, Clone, PartialEq)]
             pub enum #name { #variants #other }
-            atproto_core::#call!(#name { #rows });
-        }
+        };
+        Group::from(definition).call(call, &union.name, &rows)
     }
 
-    pub(super) fn messages(&mut self, union: &Union) -> TokenStream {
+    pub(super) fn messages(&mut self, union: &Union) -> Group {
         let (variants, rows) = self.members(union);
         let (comment, name) = (docs(&union.docs), ident(&union.name));
         let value = self.core("data", "Value");
         let other = docs(&["A kind that the lexicon does not list.".to_owned()]);
         let kind = docs(&["What the frame's header says.".to_owned()]);
         let body = docs(&["The frame's body.".to_owned()]);
-        quote! {
+        let definition = quote! {
             #comment
             #[derive(Debug, Clone, PartialEq)]
             pub enum #name {
@@ -48,18 +49,23 @@ impl Context<'_> {
                     body: #value,
                 },
             }
-            atproto_core::messages!(#name { #rows });
-        }
+        };
+        Group::from(definition).call("messages", &union.name, &rows)
     }
 
-    fn members(&mut self, union: &Union) -> (TokenStream, TokenStream) {
+    fn members(&mut self, union: &Union) -> (TokenStream, Vec<String>) {
         let (mut variants, mut rows) = (TokenStream::new(), Vec::new());
         for variant in &union.variants {
             let (name, of, tag) = (ident(&variant.name), self.path(&variant.of), &variant.tag);
             let comment = docs(&[format!("`{tag}`")]);
             variants.extend(quote! { #comment #name(Box<#of>), });
-            rows.push(quote!(#name(#of) #tag));
+            rows.push(format!("{name}({}) {tag:?}", compact(&of)));
         }
-        (variants, quote!(#(#rows),*))
+        (variants, rows)
     }
+}
+
+/// A path without the spaces that tokens print with.
+fn compact(path: &TokenStream) -> String {
+    path.to_string().replace(' ', "")
 }

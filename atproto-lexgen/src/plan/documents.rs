@@ -8,8 +8,7 @@ use atproto_core::lexicon::{
 
 use super::{
     Alias, Constant, Item, Module, Path, Plan, RecordEntry, RecordKey, SchemaEntry, Style, docs,
-    feature, module_paths,
-    recursion::Recursion,
+    feature, module_paths, recursion::Recursion,
 };
 use crate::{error::Unresolved, names::Scope};
 
@@ -176,10 +175,11 @@ impl<'a> Planner<'a> {
             Definition::Record(record) => {
                 let docs = docs("record");
                 let key = record_key(record);
-                let mut made = self.object(draft, &record.record, name, docs, true);
-                made.record = Some((draft.nsid.to_owned(), key));
-                made.deprecated = deprecated;
-                draft.items.push(Item::Struct(made));
+                let nsid = draft.nsid.to_owned();
+                self.add_object(draft, &record.record, name, docs, |made| {
+                    made.record = Some((nsid, key));
+                    made.deprecated = deprecated;
+                });
             }
             Definition::Query(query) => {
                 let docs = docs("query");
@@ -204,9 +204,9 @@ impl<'a> Planner<'a> {
             Definition::Value(value) => match &value.schema {
                 Schema::Object(object) => {
                     let docs = docs("object");
-                    let mut made = self.object(draft, object, name, docs, true);
-                    made.deprecated = deprecated;
-                    draft.items.push(Item::Struct(made));
+                    self.add_object(draft, object, name, docs, |made| {
+                        made.deprecated = deprecated;
+                    });
                 }
                 schema => {
                     let mut docs = docs(schema.kind());

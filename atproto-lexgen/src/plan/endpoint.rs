@@ -43,9 +43,9 @@ impl<'a> Planner<'a> {
         }
         let input = match &procedure.input {
             Some(BodySchema { schema: Some(Schema::Object(object)), .. }) if params.is_none() => {
-                let mut made = self.object(draft, object, name.clone(), docs.clone(), true);
-                made.deprecated = deprecated;
-                draft.items.push(Item::Struct(made));
+                self.add_object(draft, object, name.clone(), docs.clone(), |made| {
+                    made.deprecated = deprecated;
+                });
                 Input::Itself
             }
             input => {
@@ -137,8 +137,7 @@ impl<'a> Planner<'a> {
         let docs = vec![format!("The {role} of `{}`.", draft.nsid)];
         match &body.schema {
             Some(Schema::Object(object)) => {
-                let made = self.object(draft, object, name.clone(), docs, true);
-                draft.items.push(Item::Struct(made));
+                self.add_object(draft, object, name.clone(), docs, |_| {});
                 Body::Typed(draft.path(&name))
             }
             Some(schema @ Schema::Ref(_)) => match self.type_of(draft, schema, &name, false) {

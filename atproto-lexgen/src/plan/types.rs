@@ -3,13 +3,12 @@
 use atproto_core::lexicon::{ObjectSchema, Property, Reference, Schema, UnionSchema};
 
 use super::{
-    Field, Item, Path, Presence, Struct, Type, Union, Variant,
-    docs,
+    Field, Item, Path, Presence, Struct, Type, Union, Variant, docs,
     documents::{Draft, Planner, Target},
 };
 use crate::{
     error::Unresolved,
-    names::{Scope, pascal},
+    names::{Scope, pascal, singular},
 };
 
 impl<'a> Planner<'a> {
@@ -45,6 +44,21 @@ impl<'a> Planner<'a> {
         Struct { name, docs, deprecated: false, record: None, fields, arguments, extra }
     }
 
+    /// Like [`object`](Self::object), and puts the struct before the types that occur inside.
+    pub(super) fn add_object(
+        &mut self,
+        draft: &mut Draft<'a>,
+        object: &'a ObjectSchema,
+        name: String,
+        docs: Vec<String>,
+        finish: impl FnOnce(&mut Struct),
+    ) {
+        let place = draft.items.len();
+        let mut made = self.object(draft, object, name, docs, true);
+        finish(&mut made);
+        draft.items.insert(place, Item::Struct(made));
+    }
+
     /// The type of a value. `hint` names what has no name of its own; `direct` says that
     /// nothing between the definition and the value allocates.
     pub(super) fn type_of(
@@ -62,14 +76,13 @@ impl<'a> Planner<'a> {
             Schema::CidLink => Type::Link,
             Schema::Blob(_) => Type::Blob,
             Schema::Array(array) => {
-                let hint = format!("{hint}Item");
+                let hint = singular(hint);
                 Type::List(Box::new(self.type_of(draft, &array.items, &hint, false)))
             }
             Schema::Object(object) => {
                 let name = draft.scope.type_name(hint, "Object");
                 let docs = vec![format!("Part of `{}`.", draft.title(draft.definition))];
-                let made = self.object(draft, object, name.clone(), docs, true);
-                draft.items.push(Item::Struct(made));
+                self.add_object(draft, object, name.clone(), docs, |_| {});
                 Type::Path(draft.path(&name))
             }
             Schema::Ref(reference) => self.reference(draft, reference, direct),

@@ -9,7 +9,7 @@ pub mod record;
 pub mod record_with_media;
 pub mod video;
 pub use external::External;
-pub use gallery::{Gallery, GalleryItemsItem};
+pub use gallery::{Gallery, GalleryItem};
 pub use get_embed_external_view::{GetEmbedExternalView, GetEmbedExternalViewOutput};
 pub use images::Images;
 pub use record::Record;

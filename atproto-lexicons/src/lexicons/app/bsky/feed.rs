@@ -49,7 +49,7 @@ pub use get_suggested_feeds::{GetSuggestedFeeds, GetSuggestedFeedsOutput};
 pub use get_timeline::{GetTimeline, GetTimelineOutput};
 pub use like::Like;
 pub use post::{Post, PostEmbed, PostLabels};
-pub use postgate::{Postgate, PostgateEmbeddingRulesItem};
+pub use postgate::{Postgate, PostgateEmbeddingRule};
 pub use repost::Repost;
 pub use search_posts::{SearchPosts, SearchPostsError, SearchPostsOutput};
 pub use search_posts_v2::{SearchPostsV2, SearchPostsV2Error, SearchPostsV2Output};

@@ -49,7 +49,7 @@ pub use get_lists_with_membership::{
 pub use get_mutes::{GetMutes, GetMutesOutput};
 pub use get_relationships::{
     GetRelationships, GetRelationshipsError, GetRelationshipsOutput,
-    GetRelationshipsOutputRelationshipsItem,
+    GetRelationshipsOutputRelationship,
 };
 pub use get_starter_pack::{GetStarterPack, GetStarterPackOutput};
 pub use get_starter_packs::{GetStarterPacks, GetStarterPacksOutput};

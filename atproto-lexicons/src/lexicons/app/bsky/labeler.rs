@@ -3,5 +3,5 @@
 pub mod defs;
 pub mod get_services;
 pub mod service;
-pub use get_services::{GetServices, GetServicesOutput, GetServicesOutputViewsItem};
+pub use get_services::{GetServices, GetServicesOutput, GetServicesOutputView};
 pub use service::{Service, ServiceLabels};

@@ -36,14 +36,14 @@ pub use get_convo_for_members::{
 pub use get_convo_members::{
     GetConvoMembers, GetConvoMembersError, GetConvoMembersOutput,
 };
-pub use get_log::{GetLog, GetLogOutput, GetLogOutputLogsItem};
+pub use get_log::{GetLog, GetLogOutput, GetLogOutputLog};
 pub use get_messages::{
-    GetMessages, GetMessagesError, GetMessagesOutput, GetMessagesOutputMessagesItem,
+    GetMessages, GetMessagesError, GetMessagesOutput, GetMessagesOutputMessage,
 };
 pub use get_unread_counts::{GetUnreadCounts, GetUnreadCountsOutput};
 pub use leave_convo::{LeaveConvo, LeaveConvoError, LeaveConvoOutput};
 pub use list_convo_requests::{
-    ListConvoRequests, ListConvoRequestsOutput, ListConvoRequestsOutputRequestsItem,
+    ListConvoRequests, ListConvoRequestsOutput, ListConvoRequestsOutputRequest,
 };
 pub use list_convos::{ListConvos, ListConvosOutput};
 pub use lock_convo::{LockConvo, LockConvoError, LockConvoOutput};

@@ -31,7 +31,7 @@ pub use edit_join_link::{EditJoinLink, EditJoinLinkError, EditJoinLinkOutput};
 pub use enable_join_link::{EnableJoinLink, EnableJoinLinkError, EnableJoinLinkOutput};
 pub use get_join_link_previews::{
     GetJoinLinkPreviews, GetJoinLinkPreviewsOutput,
-    GetJoinLinkPreviewsOutputJoinLinkPreviewsItem,
+    GetJoinLinkPreviewsOutputJoinLinkPreview,
 };
 pub use list_join_requests::{
     ListJoinRequests, ListJoinRequestsError, ListJoinRequestsOutput,

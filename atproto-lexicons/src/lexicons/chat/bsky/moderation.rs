@@ -15,7 +15,7 @@ pub use get_convo_members::{
 };
 pub use get_convos::{GetConvos, GetConvosOutput};
 pub use get_message_context::{
-    GetMessageContext, GetMessageContextOutput, GetMessageContextOutputMessagesItem,
+    GetMessageContext, GetMessageContextOutput, GetMessageContextOutputMessage,
 };
 pub use subscribe_mod_events::{
     SubscribeModEvents, SubscribeModEventsError, SubscribeModEventsMessage,

@@ -13,8 +13,8 @@ pub mod put_record;
 pub mod strong_ref;
 pub mod upload_blob;
 pub use apply_writes::{
-    ApplyWrites, ApplyWritesError, ApplyWritesOutput, ApplyWritesOutputResultsItem,
-    ApplyWritesWritesItem,
+    ApplyWrites, ApplyWritesError, ApplyWritesOutput, ApplyWritesOutputResult,
+    ApplyWritesWrite,
 };
 pub use create_record::{CreateRecord, CreateRecordError, CreateRecordOutput};
 pub use delete_record::{DeleteRecord, DeleteRecordError, DeleteRecordOutput};

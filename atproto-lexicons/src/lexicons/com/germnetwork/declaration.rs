@@ -16,11 +16,13 @@ pub struct Declaration {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Declaration = "com.germnetwork.declaration" { version "version" required, message_me
-    "messageMe" optional, current_key "currentKey" required, key_package "keyPackage"
-    optional, continuity_proofs "continuityProofs" optional }
-);
+atproto_core::object!(Declaration = "com.germnetwork.declaration" {
+    version "version" required,
+    message_me "messageMe" optional,
+    current_key "currentKey" required,
+    key_package "keyPackage" optional,
+    continuity_proofs "continuityProofs" optional,
+});
 impl Declaration {
     /// With what the lexicon requires, and nothing else.
     pub fn new(version: impl Into<String>, current_key: Bytes) -> Self {
@@ -51,10 +53,10 @@ pub struct MessageMe {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MessageMe { message_me_url "messageMeUrl" required, show_button_to "showButtonTo"
-    required }
-);
+atproto_core::object!(MessageMe {
+    message_me_url "messageMeUrl" required,
+    show_button_to "showButtonTo" required,
+});
 impl MessageMe {
     /// With what the lexicon requires, and nothing else.
     pub fn new(show_button_to: impl Into<String>, message_me_url: Uri) -> Self {

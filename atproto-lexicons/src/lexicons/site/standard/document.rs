@@ -4,19 +4,6 @@ use atproto_core::data::{BlobRef, Extra, Value};
 use atproto_core::syntax::{Datetime, Did, Uri};
 use super::super::super as lexicons;
 
-/// Part of `site.standard.document`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DocumentLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    DocumentLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
-
 /// The record `site.standard.document`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
@@ -42,14 +29,22 @@ pub struct Document {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Document = "site.standard.document" { path "path" optional, site "site" required,
-    tags "tags" optional, links "links" optional, title "title" required, labels "labels"
-    optional, content "content" optional, updated_at "updatedAt" optional, cover_image
-    "coverImage" optional, bsky_post_ref "bskyPostRef" optional, description
-    "description" optional, published_at "publishedAt" required, text_content
-    "textContent" optional, contributors "contributors" optional }
-);
+atproto_core::object!(Document = "site.standard.document" {
+    path "path" optional,
+    site "site" required,
+    tags "tags" optional,
+    links "links" optional,
+    title "title" required,
+    labels "labels" optional,
+    content "content" optional,
+    updated_at "updatedAt" optional,
+    cover_image "coverImage" optional,
+    bsky_post_ref "bskyPostRef" optional,
+    description "description" optional,
+    published_at "publishedAt" required,
+    text_content "textContent" optional,
+    contributors "contributors" optional,
+});
 impl Document {
     /// With what the lexicon requires, and nothing else.
     pub fn new(site: Uri, title: impl Into<String>, published_at: Datetime) -> Self {
@@ -77,6 +72,18 @@ impl atproto_core::endpoint::Record for Document {
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Tid;
 }
 
+/// Part of `site.standard.document`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DocumentLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(DocumentLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});
+
 /// The object `site.standard.document#contributor`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contributor {
@@ -88,10 +95,11 @@ pub struct Contributor {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Contributor { did "did" required, role "role" optional, display_name "displayName"
-    optional }
-);
+atproto_core::object!(Contributor {
+    did "did" required,
+    role "role" optional,
+    display_name "displayName" optional,
+});
 impl Contributor {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {

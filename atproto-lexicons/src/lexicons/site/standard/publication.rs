@@ -4,19 +4,6 @@ use atproto_core::data::{BlobRef, Extra, Value};
 use atproto_core::syntax::Uri;
 use super::super::super as lexicons;
 
-/// Part of `site.standard.publication`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PublicationLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    PublicationLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
-
 /// The record `site.standard.publication`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publication {
@@ -34,11 +21,15 @@ pub struct Publication {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Publication = "site.standard.publication" { url "url" required, icon "icon" optional,
-    name "name" required, labels "labels" optional, basic_theme "basicTheme" optional,
-    description "description" optional, preferences "preferences" optional }
-);
+atproto_core::object!(Publication = "site.standard.publication" {
+    url "url" required,
+    icon "icon" optional,
+    name "name" required,
+    labels "labels" optional,
+    basic_theme "basicTheme" optional,
+    description "description" optional,
+    preferences "preferences" optional,
+});
 impl Publication {
     /// With what the lexicon requires, and nothing else.
     pub fn new(url: Uri, name: impl Into<String>) -> Self {
@@ -59,6 +50,18 @@ impl atproto_core::endpoint::Record for Publication {
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Tid;
 }
 
+/// Part of `site.standard.publication`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PublicationLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(PublicationLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});
+
 /// The object `site.standard.publication#preferences`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Preferences {
@@ -67,4 +70,6 @@ pub struct Preferences {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Preferences { show_in_discover "showInDiscover" optional });
+atproto_core::object!(Preferences {
+    show_in_discover "showInDiscover" optional,
+});

@@ -25,10 +25,10 @@ pub use get_account_timeline::{
 };
 pub use get_event::{GetEvent, GetEventOutput};
 pub use get_record::{GetRecord, GetRecordError, GetRecordOutput};
-pub use get_records::{GetRecords, GetRecordsOutput, GetRecordsOutputRecordsItem};
+pub use get_records::{GetRecords, GetRecordsOutput, GetRecordsOutputRecord};
 pub use get_repo::{GetRepo, GetRepoError, GetRepoOutput};
 pub use get_reporter_stats::{GetReporterStats, GetReporterStatsOutput};
-pub use get_repos::{GetRepos, GetReposOutput, GetReposOutputReposItem};
+pub use get_repos::{GetRepos, GetReposOutput, GetReposOutputRepo};
 pub use get_subjects::{GetSubjects, GetSubjectsOutput};
 pub use list_scheduled_actions::{ListScheduledActions, ListScheduledActionsOutput};
 pub use query_events::{QueryEvents, QueryEventsOutput};

@@ -9,10 +9,9 @@ pub struct ContentVisibilityDeclaration {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ContentVisibilityDeclaration = "app.bsky.actor.contentVisibilityDeclaration" {
-    hide_from_algorithmic_recommendations "hideFromAlgorithmicRecommendations" required }
-);
+atproto_core::object!(ContentVisibilityDeclaration = "app.bsky.actor.contentVisibilityDeclaration" {
+    hide_from_algorithmic_recommendations "hideFromAlgorithmicRecommendations" required,
+});
 impl ContentVisibilityDeclaration {
     /// With what the lexicon requires, and nothing else.
     pub fn new(hide_from_algorithmic_recommendations: bool) -> Self {

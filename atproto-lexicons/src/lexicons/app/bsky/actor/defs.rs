@@ -24,13 +24,20 @@ pub struct ProfileViewBasic {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileViewBasic { did "did" required, debug "debug" optional, avatar "avatar"
-    optional, handle "handle" required, labels "labels" optional, status "status"
-    optional, viewer "viewer" optional, pronouns "pronouns" optional, created_at
-    "createdAt" optional, associated "associated" optional, display_name "displayName"
-    optional, verification "verification" optional }
-);
+atproto_core::object!(ProfileViewBasic {
+    did "did" required,
+    debug "debug" optional,
+    avatar "avatar" optional,
+    handle "handle" required,
+    labels "labels" optional,
+    status "status" optional,
+    viewer "viewer" optional,
+    pronouns "pronouns" optional,
+    created_at "createdAt" optional,
+    associated "associated" optional,
+    display_name "displayName" optional,
+    verification "verification" optional,
+});
 impl ProfileViewBasic {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, handle: Handle) -> Self {
@@ -75,14 +82,22 @@ pub struct ProfileView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileView { did "did" required, debug "debug" optional, avatar "avatar" optional,
-    handle "handle" required, labels "labels" optional, status "status" optional, viewer
-    "viewer" optional, pronouns "pronouns" optional, created_at "createdAt" optional,
-    indexed_at "indexedAt" optional, associated "associated" optional, description
-    "description" optional, display_name "displayName" optional, verification
-    "verification" optional }
-);
+atproto_core::object!(ProfileView {
+    did "did" required,
+    debug "debug" optional,
+    avatar "avatar" optional,
+    handle "handle" required,
+    labels "labels" optional,
+    status "status" optional,
+    viewer "viewer" optional,
+    pronouns "pronouns" optional,
+    created_at "createdAt" optional,
+    indexed_at "indexedAt" optional,
+    associated "associated" optional,
+    description "description" optional,
+    display_name "displayName" optional,
+    verification "verification" optional,
+});
 impl ProfileView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, handle: Handle) -> Self {
@@ -140,17 +155,29 @@ pub struct ProfileViewDetailed {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileViewDetailed { did "did" required, debug "debug" optional, avatar "avatar"
-    optional, banner "banner" optional, handle "handle" required, labels "labels"
-    optional, status "status" optional, viewer "viewer" optional, website "website"
-    optional, pronouns "pronouns" optional, created_at "createdAt" optional, indexed_at
-    "indexedAt" optional, associated "associated" optional, pinned_post "pinnedPost"
-    optional, posts_count "postsCount" optional, description "description" optional,
-    display_name "displayName" optional, follows_count "followsCount" optional,
-    verification "verification" optional, followers_count "followersCount" optional,
-    joined_via_starter_pack "joinedViaStarterPack" optional }
-);
+atproto_core::object!(ProfileViewDetailed {
+    did "did" required,
+    debug "debug" optional,
+    avatar "avatar" optional,
+    banner "banner" optional,
+    handle "handle" required,
+    labels "labels" optional,
+    status "status" optional,
+    viewer "viewer" optional,
+    website "website" optional,
+    pronouns "pronouns" optional,
+    created_at "createdAt" optional,
+    indexed_at "indexedAt" optional,
+    associated "associated" optional,
+    pinned_post "pinnedPost" optional,
+    posts_count "postsCount" optional,
+    description "description" optional,
+    display_name "displayName" optional,
+    follows_count "followsCount" optional,
+    verification "verification" optional,
+    followers_count "followersCount" optional,
+    joined_via_starter_pack "joinedViaStarterPack" optional,
+});
 impl ProfileViewDetailed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, handle: Handle) -> Self {
@@ -194,11 +221,15 @@ pub struct ProfileAssociated {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileAssociated { chat "chat" optional, germ "germ" optional, lists "lists"
-    optional, labeler "labeler" optional, feedgens "feedgens" optional, starter_packs
-    "starterPacks" optional, activity_subscription "activitySubscription" optional }
-);
+atproto_core::object!(ProfileAssociated {
+    chat "chat" optional,
+    germ "germ" optional,
+    lists "lists" optional,
+    labeler "labeler" optional,
+    feedgens "feedgens" optional,
+    starter_packs "starterPacks" optional,
+    activity_subscription "activitySubscription" optional,
+});
 
 /// The object `app.bsky.actor.defs#profileAssociatedChat`.
 #[derive(Debug, Clone, PartialEq)]
@@ -210,10 +241,10 @@ pub struct ProfileAssociatedChat {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileAssociatedChat { allow_incoming "allowIncoming" required, allow_group_invites
-    "allowGroupInvites" optional }
-);
+atproto_core::object!(ProfileAssociatedChat {
+    allow_incoming "allowIncoming" required,
+    allow_group_invites "allowGroupInvites" optional,
+});
 impl ProfileAssociatedChat {
     /// With what the lexicon requires, and nothing else.
     pub fn new(allow_incoming: impl Into<String>) -> Self {
@@ -235,10 +266,10 @@ pub struct ProfileAssociatedGerm {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileAssociatedGerm { message_me_url "messageMeUrl" required, show_button_to
-    "showButtonTo" required }
-);
+atproto_core::object!(ProfileAssociatedGerm {
+    message_me_url "messageMeUrl" required,
+    show_button_to "showButtonTo" required,
+});
 impl ProfileAssociatedGerm {
     /// With what the lexicon requires, and nothing else.
     pub fn new(show_button_to: impl Into<String>, message_me_url: Uri) -> Self {
@@ -258,10 +289,9 @@ pub struct ProfileAssociatedActivitySubscription {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileAssociatedActivitySubscription { allow_subscriptions "allowSubscriptions"
-    required }
-);
+atproto_core::object!(ProfileAssociatedActivitySubscription {
+    allow_subscriptions "allowSubscriptions" required,
+});
 impl ProfileAssociatedActivitySubscription {
     /// With what the lexicon requires, and nothing else.
     pub fn new(allow_subscriptions: impl Into<String>) -> Self {
@@ -291,14 +321,19 @@ pub struct ViewerState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewerState { muted "muted" optional, blocking "blocking" optional, blocked_by
-    "blockedBy" optional, following "following" optional, followed_by "followedBy"
-    optional, muted_by_list "mutedByList" optional, blocking_by_list "blockingByList"
-    optional, known_followers "knownFollowers" optional, muted_only_reposts
-    "mutedOnlyReposts" optional, muted_only_quoteposts "mutedOnlyQuoteposts" optional,
-    activity_subscription "activitySubscription" optional }
-);
+atproto_core::object!(ViewerState {
+    muted "muted" optional,
+    blocking "blocking" optional,
+    blocked_by "blockedBy" optional,
+    following "following" optional,
+    followed_by "followedBy" optional,
+    muted_by_list "mutedByList" optional,
+    blocking_by_list "blockingByList" optional,
+    known_followers "knownFollowers" optional,
+    muted_only_reposts "mutedOnlyReposts" optional,
+    muted_only_quoteposts "mutedOnlyQuoteposts" optional,
+    activity_subscription "activitySubscription" optional,
+});
 
 /// The object `app.bsky.actor.defs#knownFollowers`.
 #[derive(Debug, Clone, PartialEq)]
@@ -309,9 +344,10 @@ pub struct KnownFollowers {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    KnownFollowers { count "count" required, followers "followers" required }
-);
+atproto_core::object!(KnownFollowers {
+    count "count" required,
+    followers "followers" required,
+});
 impl KnownFollowers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(count: i64, followers: Vec<ProfileViewBasic>) -> Self {
@@ -334,10 +370,11 @@ pub struct VerificationState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    VerificationState { verifications "verifications" required, verified_status
-    "verifiedStatus" required, trusted_verifier_status "trustedVerifierStatus" required }
-);
+atproto_core::object!(VerificationState {
+    verifications "verifications" required,
+    verified_status "verifiedStatus" required,
+    trusted_verifier_status "trustedVerifierStatus" required,
+});
 impl VerificationState {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -366,11 +403,14 @@ pub struct VerificationView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    VerificationView { uri "uri" required, issuer "issuer" required, is_valid "isValid"
-    required, created_at "createdAt" required, issuer_handle "issuerHandle" optional,
-    issuer_display_name "issuerDisplayName" optional }
-);
+atproto_core::object!(VerificationView {
+    uri "uri" required,
+    issuer "issuer" required,
+    is_valid "isValid" required,
+    created_at "createdAt" required,
+    issuer_handle "issuerHandle" optional,
+    issuer_display_name "issuerDisplayName" optional,
+});
 impl VerificationView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(issuer: Did, uri: AtUri, is_valid: bool, created_at: Datetime) -> Self {
@@ -388,7 +428,7 @@ impl VerificationView {
 
 /// Part of `app.bsky.actor.defs#preferences`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum PreferencesItem {
+pub enum Preference {
     /// `app.bsky.actor.defs#adultContentPref`
     AdultContentPref(Box<AdultContentPref>),
     /// `app.bsky.actor.defs#contentLabelPref`
@@ -424,30 +464,27 @@ pub enum PreferencesItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    PreferencesItem { AdultContentPref(AdultContentPref)
-    "app.bsky.actor.defs#adultContentPref", ContentLabelPref(ContentLabelPref)
-    "app.bsky.actor.defs#contentLabelPref", SavedFeedsPref(SavedFeedsPref)
-    "app.bsky.actor.defs#savedFeedsPref", SavedFeedsPrefV2(SavedFeedsPrefV2)
-    "app.bsky.actor.defs#savedFeedsPrefV2", PersonalDetailsPref(PersonalDetailsPref)
-    "app.bsky.actor.defs#personalDetailsPref", DeclaredAgePref(DeclaredAgePref)
-    "app.bsky.actor.defs#declaredAgePref", FeedViewPref(FeedViewPref)
-    "app.bsky.actor.defs#feedViewPref", ThreadViewPref(ThreadViewPref)
-    "app.bsky.actor.defs#threadViewPref", InterestsPref(InterestsPref)
-    "app.bsky.actor.defs#interestsPref", MutedWordsPref(MutedWordsPref)
-    "app.bsky.actor.defs#mutedWordsPref", HiddenPostsPref(HiddenPostsPref)
-    "app.bsky.actor.defs#hiddenPostsPref", BskyAppStatePref(BskyAppStatePref)
-    "app.bsky.actor.defs#bskyAppStatePref", LabelersPref(LabelersPref)
-    "app.bsky.actor.defs#labelersPref",
-    PostInteractionSettingsPref(PostInteractionSettingsPref)
-    "app.bsky.actor.defs#postInteractionSettingsPref",
+atproto_core::open_union!(Preference {
+    AdultContentPref(AdultContentPref) "app.bsky.actor.defs#adultContentPref",
+    ContentLabelPref(ContentLabelPref) "app.bsky.actor.defs#contentLabelPref",
+    SavedFeedsPref(SavedFeedsPref) "app.bsky.actor.defs#savedFeedsPref",
+    SavedFeedsPrefV2(SavedFeedsPrefV2) "app.bsky.actor.defs#savedFeedsPrefV2",
+    PersonalDetailsPref(PersonalDetailsPref) "app.bsky.actor.defs#personalDetailsPref",
+    DeclaredAgePref(DeclaredAgePref) "app.bsky.actor.defs#declaredAgePref",
+    FeedViewPref(FeedViewPref) "app.bsky.actor.defs#feedViewPref",
+    ThreadViewPref(ThreadViewPref) "app.bsky.actor.defs#threadViewPref",
+    InterestsPref(InterestsPref) "app.bsky.actor.defs#interestsPref",
+    MutedWordsPref(MutedWordsPref) "app.bsky.actor.defs#mutedWordsPref",
+    HiddenPostsPref(HiddenPostsPref) "app.bsky.actor.defs#hiddenPostsPref",
+    BskyAppStatePref(BskyAppStatePref) "app.bsky.actor.defs#bskyAppStatePref",
+    LabelersPref(LabelersPref) "app.bsky.actor.defs#labelersPref",
+    PostInteractionSettingsPref(PostInteractionSettingsPref) "app.bsky.actor.defs#postInteractionSettingsPref",
     VerificationPrefs(VerificationPrefs) "app.bsky.actor.defs#verificationPrefs",
-    LiveEventPreferences(LiveEventPreferences) "app.bsky.actor.defs#liveEventPreferences"
-    }
-);
+    LiveEventPreferences(LiveEventPreferences) "app.bsky.actor.defs#liveEventPreferences",
+});
 
 /// The array `app.bsky.actor.defs#preferences`.
-pub type Preferences = Vec<PreferencesItem>;
+pub type Preferences = Vec<Preference>;
 
 /// The object `app.bsky.actor.defs#adultContentPref`.
 #[derive(Debug, Clone, PartialEq)]
@@ -457,7 +494,9 @@ pub struct AdultContentPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AdultContentPref { enabled "enabled" required });
+atproto_core::object!(AdultContentPref {
+    enabled "enabled" required,
+});
 impl AdultContentPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(enabled: bool) -> Self {
@@ -478,10 +517,11 @@ pub struct ContentLabelPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ContentLabelPref { label "label" required, labeler_did "labelerDid" optional,
-    visibility "visibility" required }
-);
+atproto_core::object!(ContentLabelPref {
+    label "label" required,
+    labeler_did "labelerDid" optional,
+    visibility "visibility" required,
+});
 impl ContentLabelPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(label: impl Into<String>, visibility: impl Into<String>) -> Self {
@@ -505,10 +545,12 @@ pub struct SavedFeed {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SavedFeed { id "id" required, r#type "type" required, value "value" required, pinned
-    "pinned" required }
-);
+atproto_core::object!(SavedFeed {
+    id "id" required,
+    r#type "type" required,
+    value "value" required,
+    pinned "pinned" required,
+});
 impl SavedFeed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -534,7 +576,9 @@ pub struct SavedFeedsPrefV2 {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SavedFeedsPrefV2 { items "items" required });
+atproto_core::object!(SavedFeedsPrefV2 {
+    items "items" required,
+});
 impl SavedFeedsPrefV2 {
     /// With what the lexicon requires, and nothing else.
     pub fn new(items: Vec<SavedFeed>) -> Self {
@@ -554,10 +598,11 @@ pub struct SavedFeedsPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SavedFeedsPref { saved "saved" required, pinned "pinned" required, timeline_index
-    "timelineIndex" optional }
-);
+atproto_core::object!(SavedFeedsPref {
+    saved "saved" required,
+    pinned "pinned" required,
+    timeline_index "timelineIndex" optional,
+});
 impl SavedFeedsPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(pinned: Vec<AtUri>, saved: Vec<AtUri>) -> Self {
@@ -577,7 +622,9 @@ pub struct PersonalDetailsPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(PersonalDetailsPref { birth_date "birthDate" optional });
+atproto_core::object!(PersonalDetailsPref {
+    birth_date "birthDate" optional,
+});
 
 /// The object `app.bsky.actor.defs#declaredAgePref`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -588,10 +635,11 @@ pub struct DeclaredAgePref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DeclaredAgePref { is_over_age13 "isOverAge13" optional, is_over_age16 "isOverAge16"
-    optional, is_over_age18 "isOverAge18" optional }
-);
+atproto_core::object!(DeclaredAgePref {
+    is_over_age13 "isOverAge13" optional,
+    is_over_age16 "isOverAge16" optional,
+    is_over_age18 "isOverAge18" optional,
+});
 
 /// The object `app.bsky.actor.defs#feedViewPref`.
 #[derive(Debug, Clone, PartialEq)]
@@ -606,12 +654,14 @@ pub struct FeedViewPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    FeedViewPref { feed "feed" required, hide_replies "hideReplies" optional,
-    hide_reposts "hideReposts" optional, hide_quote_posts "hideQuotePosts" optional,
+atproto_core::object!(FeedViewPref {
+    feed "feed" required,
+    hide_replies "hideReplies" optional,
+    hide_reposts "hideReposts" optional,
+    hide_quote_posts "hideQuotePosts" optional,
     hide_replies_by_like_count "hideRepliesByLikeCount" optional,
-    hide_replies_by_unfollowed "hideRepliesByUnfollowed" optional }
-);
+    hide_replies_by_unfollowed "hideRepliesByUnfollowed" optional,
+});
 impl FeedViewPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: impl Into<String>) -> Self {
@@ -635,7 +685,9 @@ pub struct ThreadViewPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ThreadViewPref { sort "sort" optional });
+atproto_core::object!(ThreadViewPref {
+    sort "sort" optional,
+});
 
 /// The object `app.bsky.actor.defs#interestsPref`.
 #[derive(Debug, Clone, PartialEq)]
@@ -645,7 +697,9 @@ pub struct InterestsPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(InterestsPref { tags "tags" required });
+atproto_core::object!(InterestsPref {
+    tags "tags" required,
+});
 impl InterestsPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(tags: Vec<String>) -> Self {
@@ -673,10 +727,13 @@ pub struct MutedWord {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MutedWord { id "id" optional, value "value" required, targets "targets" required,
-    expires_at "expiresAt" optional, actor_target "actorTarget" optional }
-);
+atproto_core::object!(MutedWord {
+    id "id" optional,
+    value "value" required,
+    targets "targets" required,
+    expires_at "expiresAt" optional,
+    actor_target "actorTarget" optional,
+});
 impl MutedWord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(value: impl Into<String>, targets: Vec<MutedWordTarget>) -> Self {
@@ -698,7 +755,9 @@ pub struct MutedWordsPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(MutedWordsPref { items "items" required });
+atproto_core::object!(MutedWordsPref {
+    items "items" required,
+});
 impl MutedWordsPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(items: Vec<MutedWord>) -> Self {
@@ -716,7 +775,9 @@ pub struct HiddenPostsPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(HiddenPostsPref { items "items" required });
+atproto_core::object!(HiddenPostsPref {
+    items "items" required,
+});
 impl HiddenPostsPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(items: Vec<AtUri>) -> Self {
@@ -734,7 +795,9 @@ pub struct LabelersPref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LabelersPref { labelers "labelers" required });
+atproto_core::object!(LabelersPref {
+    labelers "labelers" required,
+});
 impl LabelersPref {
     /// With what the lexicon requires, and nothing else.
     pub fn new(labelers: Vec<LabelerPrefItem>) -> Self {
@@ -752,7 +815,9 @@ pub struct LabelerPrefItem {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LabelerPrefItem { did "did" required });
+atproto_core::object!(LabelerPrefItem {
+    did "did" required,
+});
 impl LabelerPrefItem {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -775,11 +840,12 @@ pub struct BskyAppStatePref {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    BskyAppStatePref { nuxs "nuxs" optional, is_beta_user "isBetaUser" optional,
-    queued_nudges "queuedNudges" optional, active_progress_guide "activeProgressGuide"
-    optional }
-);
+atproto_core::object!(BskyAppStatePref {
+    nuxs "nuxs" optional,
+    is_beta_user "isBetaUser" optional,
+    queued_nudges "queuedNudges" optional,
+    active_progress_guide "activeProgressGuide" optional,
+});
 
 /// The object `app.bsky.actor.defs#bskyAppProgressGuide`.
 #[derive(Debug, Clone, PartialEq)]
@@ -789,7 +855,9 @@ pub struct BskyAppProgressGuide {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(BskyAppProgressGuide { guide "guide" required });
+atproto_core::object!(BskyAppProgressGuide {
+    guide "guide" required,
+});
 impl BskyAppProgressGuide {
     /// With what the lexicon requires, and nothing else.
     pub fn new(guide: impl Into<String>) -> Self {
@@ -813,10 +881,12 @@ pub struct Nux {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Nux { id "id" required, data "data" optional, completed "completed" required,
-    expires_at "expiresAt" optional }
-);
+atproto_core::object!(Nux {
+    id "id" required,
+    data "data" optional,
+    completed "completed" required,
+    expires_at "expiresAt" optional,
+});
 impl Nux {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: impl Into<String>, completed: bool) -> Self {
@@ -838,7 +908,9 @@ pub struct VerificationPrefs {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(VerificationPrefs { hide_badges "hideBadges" optional });
+atproto_core::object!(VerificationPrefs {
+    hide_badges "hideBadges" optional,
+});
 
 /// The object `app.bsky.actor.defs#liveEventPreferences`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -849,14 +921,33 @@ pub struct LiveEventPreferences {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LiveEventPreferences { hide_all_feeds "hideAllFeeds" optional, hidden_feed_ids
-    "hiddenFeedIds" optional }
-);
+atproto_core::object!(LiveEventPreferences {
+    hide_all_feeds "hideAllFeeds" optional,
+    hidden_feed_ids "hiddenFeedIds" optional,
+});
+
+/// The object `app.bsky.actor.defs#postInteractionSettingsPref`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PostInteractionSettingsPref {
+    /// At most 5 elements.
+    pub threadgate_allow_rules: Option<
+        Vec<PostInteractionSettingsPrefThreadgateAllowRule>,
+    >,
+    /// At most 5 elements.
+    pub postgate_embedding_rules: Option<
+        Vec<PostInteractionSettingsPrefPostgateEmbeddingRule>,
+    >,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(PostInteractionSettingsPref {
+    threadgate_allow_rules "threadgateAllowRules" optional,
+    postgate_embedding_rules "postgateEmbeddingRules" optional,
+});
 
 /// Part of `app.bsky.actor.defs#postInteractionSettingsPref`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum PostInteractionSettingsPrefThreadgateAllowRulesItem {
+pub enum PostInteractionSettingsPrefThreadgateAllowRule {
     /// `app.bsky.feed.threadgate#mentionRule`
     ThreadgateMentionRule(Box<lexicons::app::bsky::feed::threadgate::MentionRule>),
     /// `app.bsky.feed.threadgate#followerRule`
@@ -868,63 +959,24 @@ pub enum PostInteractionSettingsPrefThreadgateAllowRulesItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    PostInteractionSettingsPrefThreadgateAllowRulesItem {
-    ThreadgateMentionRule(lexicons::app::bsky::feed::threadgate::MentionRule)
-    "app.bsky.feed.threadgate#mentionRule",
-    ThreadgateFollowerRule(lexicons::app::bsky::feed::threadgate::FollowerRule)
-    "app.bsky.feed.threadgate#followerRule",
-    ThreadgateFollowingRule(lexicons::app::bsky::feed::threadgate::FollowingRule)
-    "app.bsky.feed.threadgate#followingRule",
-    ThreadgateListRule(lexicons::app::bsky::feed::threadgate::ListRule)
-    "app.bsky.feed.threadgate#listRule" }
-);
+atproto_core::open_union!(PostInteractionSettingsPrefThreadgateAllowRule {
+    ThreadgateMentionRule(lexicons::app::bsky::feed::threadgate::MentionRule) "app.bsky.feed.threadgate#mentionRule",
+    ThreadgateFollowerRule(lexicons::app::bsky::feed::threadgate::FollowerRule) "app.bsky.feed.threadgate#followerRule",
+    ThreadgateFollowingRule(lexicons::app::bsky::feed::threadgate::FollowingRule) "app.bsky.feed.threadgate#followingRule",
+    ThreadgateListRule(lexicons::app::bsky::feed::threadgate::ListRule) "app.bsky.feed.threadgate#listRule",
+});
 
 /// Part of `app.bsky.actor.defs#postInteractionSettingsPref`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum PostInteractionSettingsPrefPostgateEmbeddingRulesItem {
+pub enum PostInteractionSettingsPrefPostgateEmbeddingRule {
     /// `app.bsky.feed.postgate#disableRule`
     PostgateDisableRule(Box<lexicons::app::bsky::feed::postgate::DisableRule>),
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    PostInteractionSettingsPrefPostgateEmbeddingRulesItem {
-    PostgateDisableRule(lexicons::app::bsky::feed::postgate::DisableRule)
-    "app.bsky.feed.postgate#disableRule" }
-);
-
-/// The object `app.bsky.actor.defs#postInteractionSettingsPref`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct PostInteractionSettingsPref {
-    /// At most 5 elements.
-    pub threadgate_allow_rules: Option<
-        Vec<PostInteractionSettingsPrefThreadgateAllowRulesItem>,
-    >,
-    /// At most 5 elements.
-    pub postgate_embedding_rules: Option<
-        Vec<PostInteractionSettingsPrefPostgateEmbeddingRulesItem>,
-    >,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    PostInteractionSettingsPref { threadgate_allow_rules "threadgateAllowRules" optional,
-    postgate_embedding_rules "postgateEmbeddingRules" optional }
-);
-
-/// Part of `app.bsky.actor.defs#statusView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StatusViewEmbed {
-    /// `app.bsky.embed.external#view`
-    ExternalView(Box<lexicons::app::bsky::embed::external::View>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    StatusViewEmbed { ExternalView(lexicons::app::bsky::embed::external::View)
-    "app.bsky.embed.external#view" }
-);
+atproto_core::open_union!(PostInteractionSettingsPrefPostgateEmbeddingRule {
+    PostgateDisableRule(lexicons::app::bsky::feed::postgate::DisableRule) "app.bsky.feed.postgate#disableRule",
+});
 
 /// The object `app.bsky.actor.defs#statusView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -942,12 +994,17 @@ pub struct StatusView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    StatusView { cid "cid" optional, uri "uri" optional, embed "embed" optional, labels
-    "labels" optional, record "record" required, status "status" required, is_active
-    "isActive" optional, expires_at "expiresAt" optional, is_disabled "isDisabled"
-    optional }
-);
+atproto_core::object!(StatusView {
+    cid "cid" optional,
+    uri "uri" optional,
+    embed "embed" optional,
+    labels "labels" optional,
+    record "record" required,
+    status "status" required,
+    is_active "isActive" optional,
+    expires_at "expiresAt" optional,
+    is_disabled "isDisabled" optional,
+});
 impl StatusView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: impl Into<String>, record: impl Into<Value>) -> Self {
@@ -965,3 +1022,15 @@ impl StatusView {
         }
     }
 }
+
+/// Part of `app.bsky.actor.defs#statusView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StatusViewEmbed {
+    /// `app.bsky.embed.external#view`
+    ExternalView(Box<lexicons::app::bsky::embed::external::View>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(StatusViewEmbed {
+    ExternalView(lexicons::app::bsky::embed::external::View) "app.bsky.embed.external#view",
+});

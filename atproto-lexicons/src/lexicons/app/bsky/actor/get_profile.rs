@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct GetProfile {
     pub actor: AtIdentifier,
 }
-atproto_core::params!(GetProfile { actor "actor" required });
+atproto_core::params!(GetProfile {
+    actor "actor" required,
+});
 impl GetProfile {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {

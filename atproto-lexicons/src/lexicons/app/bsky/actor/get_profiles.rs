@@ -10,7 +10,9 @@ pub struct GetProfiles {
     /// At most 25 elements.
     pub actors: Vec<AtIdentifier>,
 }
-atproto_core::params!(GetProfiles { actors "actors" required });
+atproto_core::params!(GetProfiles {
+    actors "actors" required,
+});
 impl GetProfiles {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<AtIdentifier>) -> Self {
@@ -25,7 +27,9 @@ pub struct GetProfilesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetProfilesOutput { profiles "profiles" required });
+atproto_core::object!(GetProfilesOutput {
+    profiles "profiles" required,
+});
 impl GetProfilesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

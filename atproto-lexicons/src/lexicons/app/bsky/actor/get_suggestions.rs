@@ -10,9 +10,10 @@ pub struct GetSuggestions {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetSuggestions { limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(GetSuggestions {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.actor.getSuggestions`.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,10 +26,12 @@ pub struct GetSuggestionsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestionsOutput { rec_id "recId" optional, actors "actors" required, cursor
-    "cursor" optional, rec_id_str "recIdStr" optional }
-);
+atproto_core::object!(GetSuggestionsOutput {
+    rec_id "recId" optional,
+    actors "actors" required,
+    cursor "cursor" optional,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestionsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

@@ -4,19 +4,6 @@ use atproto_core::data::{BlobRef, Extra, Value};
 use atproto_core::syntax::{Datetime, Uri};
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.actor.profile`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ProfileLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ProfileLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
-
 /// The record `app.bsky.actor.profile`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Profile {
@@ -39,16 +26,33 @@ pub struct Profile {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Profile = "app.bsky.actor.profile" { avatar "avatar" optional, banner "banner"
-    optional, labels "labels" optional, website "website" optional, pronouns "pronouns"
-    optional, created_at "createdAt" optional, pinned_post "pinnedPost" optional,
-    description "description" optional, display_name "displayName" optional,
-    joined_via_starter_pack "joinedViaStarterPack" optional }
-);
+atproto_core::object!(Profile = "app.bsky.actor.profile" {
+    avatar "avatar" optional,
+    banner "banner" optional,
+    labels "labels" optional,
+    website "website" optional,
+    pronouns "pronouns" optional,
+    created_at "createdAt" optional,
+    pinned_post "pinnedPost" optional,
+    description "description" optional,
+    display_name "displayName" optional,
+    joined_via_starter_pack "joinedViaStarterPack" optional,
+});
 impl atproto_core::endpoint::Record for Profile {
     const NSID: &'static str = "app.bsky.actor.profile";
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Literal(
         "self",
     );
 }
+
+/// Part of `app.bsky.actor.profile`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProfileLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ProfileLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});

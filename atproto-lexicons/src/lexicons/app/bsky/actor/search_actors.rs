@@ -13,10 +13,12 @@ pub struct SearchActors {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchActors { q "q" optional, term "term" optional, limit "limit" optional, cursor
-    "cursor" optional }
-);
+atproto_core::params!(SearchActors {
+    q "q" optional,
+    term "term" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.actor.searchActors`.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +28,10 @@ pub struct SearchActorsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchActorsOutput { actors "actors" required, cursor "cursor" optional }
-);
+atproto_core::object!(SearchActorsOutput {
+    actors "actors" required,
+    cursor "cursor" optional,
+});
 impl SearchActorsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

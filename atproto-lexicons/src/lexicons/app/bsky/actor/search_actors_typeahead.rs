@@ -12,10 +12,11 @@ pub struct SearchActorsTypeahead {
     /// 1 to 100. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    SearchActorsTypeahead { q "q" optional, term "term" optional, limit "limit" optional
-    }
-);
+atproto_core::params!(SearchActorsTypeahead {
+    q "q" optional,
+    term "term" optional,
+    limit "limit" optional,
+});
 
 /// The output of `app.bsky.actor.searchActorsTypeahead`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +25,9 @@ pub struct SearchActorsTypeaheadOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SearchActorsTypeaheadOutput { actors "actors" required });
+atproto_core::object!(SearchActorsTypeaheadOutput {
+    actors "actors" required,
+});
 impl SearchActorsTypeaheadOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<lexicons::app::bsky::actor::defs::ProfileViewBasic>) -> Self {

@@ -4,19 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::Datetime;
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.actor.status`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StatusEmbed {
-    /// `app.bsky.embed.external`
-    External(Box<lexicons::app::bsky::embed::External>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    StatusEmbed { External(lexicons::app::bsky::embed::External)
-    "app.bsky.embed.external" }
-);
-
 /// The record `app.bsky.actor.status`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
@@ -29,10 +16,12 @@ pub struct Status {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Status = "app.bsky.actor.status" { embed "embed" optional, status "status" required,
-    created_at "createdAt" required, duration_minutes "durationMinutes" optional }
-);
+atproto_core::object!(Status = "app.bsky.actor.status" {
+    embed "embed" optional,
+    status "status" required,
+    created_at "createdAt" required,
+    duration_minutes "durationMinutes" optional,
+});
 impl Status {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: impl Into<String>, created_at: Datetime) -> Self {
@@ -51,6 +40,18 @@ impl atproto_core::endpoint::Record for Status {
         "self",
     );
 }
+
+/// Part of `app.bsky.actor.status`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StatusEmbed {
+    /// `app.bsky.embed.external`
+    External(Box<lexicons::app::bsky::embed::External>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(StatusEmbed {
+    External(lexicons::app::bsky::embed::External) "app.bsky.embed.external",
+});
 
 /// The token `app.bsky.actor.status#live`.
 pub const LIVE: &str = "app.bsky.actor.status#live";

@@ -13,10 +13,12 @@ pub struct Begin {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Begin { email "email" required, language "language" required, region_code
-    "regionCode" optional, country_code "countryCode" required }
-);
+atproto_core::object!(Begin {
+    email "email" required,
+    language "language" required,
+    region_code "regionCode" optional,
+    country_code "countryCode" required,
+});
 impl Begin {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -49,10 +51,12 @@ pub enum BeginError {
     /// `RegionNotSupported`
     RegionNotSupported(Option<String>),
 }
-atproto_core::error_set!(
-    BeginError { InvalidEmail "InvalidEmail", DidTooLong "DidTooLong", InvalidInitiation
-    "InvalidInitiation", RegionNotSupported "RegionNotSupported" }
-);
+atproto_core::error_set!(BeginError {
+    InvalidEmail "InvalidEmail",
+    DidTooLong "DidTooLong",
+    InvalidInitiation "InvalidInitiation",
+    RegionNotSupported "RegionNotSupported",
+});
 
 impl atproto_core::endpoint::Procedure for Begin {
     const NSID: &'static str = "app.bsky.ageassurance.begin";
@@ -61,11 +65,7 @@ impl atproto_core::endpoint::Procedure for Begin {
     type Output = BeginOutput;
     type Error = BeginError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

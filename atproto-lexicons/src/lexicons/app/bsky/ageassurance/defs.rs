@@ -20,10 +20,11 @@ pub struct State {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    State { access "access" required, status "status" required, last_initiated_at
-    "lastInitiatedAt" optional }
-);
+atproto_core::object!(State {
+    access "access" required,
+    status "status" required,
+    last_initiated_at "lastInitiatedAt" optional,
+});
 impl State {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: Status, access: Access) -> Self {
@@ -43,7 +44,9 @@ pub struct StateMetadata {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(StateMetadata { account_created_at "accountCreatedAt" optional });
+atproto_core::object!(StateMetadata {
+    account_created_at "accountCreatedAt" optional,
+});
 
 /// The object `app.bsky.ageassurance.defs#config`.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +55,9 @@ pub struct Config {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Config { regions "regions" required });
+atproto_core::object!(Config {
+    regions "regions" required,
+});
 impl Config {
     /// With what the lexicon requires, and nothing else.
     pub fn new(regions: Vec<ConfigRegion>) -> Self {
@@ -63,9 +68,50 @@ impl Config {
     }
 }
 
+/// The object `app.bsky.ageassurance.defs#configRegion`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConfigRegion {
+    /// Each: Known values: `web`, `ios`, `android`.
+    pub platforms: Option<Vec<String>>,
+    pub country_code: String,
+    pub region_code: Option<String>,
+    pub min_access_age: i64,
+    /// Each: Known values: `device`.
+    pub additional_verification_methods: Option<Vec<String>>,
+    pub rules: Vec<ConfigRegionRule>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(ConfigRegion {
+    rules "rules" required,
+    platforms "platforms" optional,
+    region_code "regionCode" optional,
+    country_code "countryCode" required,
+    min_access_age "minAccessAge" required,
+    additional_verification_methods "additionalVerificationMethods" optional,
+});
+impl ConfigRegion {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        country_code: impl Into<String>,
+        min_access_age: i64,
+        rules: Vec<ConfigRegionRule>,
+    ) -> Self {
+        Self {
+            platforms: None,
+            country_code: country_code.into(),
+            region_code: None,
+            min_access_age,
+            additional_verification_methods: None,
+            rules,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `app.bsky.ageassurance.defs#configRegion`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ConfigRegionRulesItem {
+pub enum ConfigRegionRule {
     /// `app.bsky.ageassurance.defs#configRegionRuleDefault`
     ConfigRegionRuleDefault(Box<ConfigRegionRuleDefault>),
     /// `app.bsky.ageassurance.defs#configRegionRuleIfDeclaredOverAge`
@@ -83,61 +129,15 @@ pub enum ConfigRegionRulesItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ConfigRegionRulesItem { ConfigRegionRuleDefault(ConfigRegionRuleDefault)
-    "app.bsky.ageassurance.defs#configRegionRuleDefault",
-    ConfigRegionRuleIfDeclaredOverAge(ConfigRegionRuleIfDeclaredOverAge)
-    "app.bsky.ageassurance.defs#configRegionRuleIfDeclaredOverAge",
-    ConfigRegionRuleIfDeclaredUnderAge(ConfigRegionRuleIfDeclaredUnderAge)
-    "app.bsky.ageassurance.defs#configRegionRuleIfDeclaredUnderAge",
-    ConfigRegionRuleIfAssuredOverAge(ConfigRegionRuleIfAssuredOverAge)
-    "app.bsky.ageassurance.defs#configRegionRuleIfAssuredOverAge",
-    ConfigRegionRuleIfAssuredUnderAge(ConfigRegionRuleIfAssuredUnderAge)
-    "app.bsky.ageassurance.defs#configRegionRuleIfAssuredUnderAge",
-    ConfigRegionRuleIfAccountNewerThan(ConfigRegionRuleIfAccountNewerThan)
-    "app.bsky.ageassurance.defs#configRegionRuleIfAccountNewerThan",
-    ConfigRegionRuleIfAccountOlderThan(ConfigRegionRuleIfAccountOlderThan)
-    "app.bsky.ageassurance.defs#configRegionRuleIfAccountOlderThan" }
-);
-
-/// The object `app.bsky.ageassurance.defs#configRegion`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConfigRegion {
-    /// Each: Known values: `web`, `ios`, `android`.
-    pub platforms: Option<Vec<String>>,
-    pub country_code: String,
-    pub region_code: Option<String>,
-    pub min_access_age: i64,
-    /// Each: Known values: `device`.
-    pub additional_verification_methods: Option<Vec<String>>,
-    pub rules: Vec<ConfigRegionRulesItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    ConfigRegion { rules "rules" required, platforms "platforms" optional, region_code
-    "regionCode" optional, country_code "countryCode" required, min_access_age
-    "minAccessAge" required, additional_verification_methods
-    "additionalVerificationMethods" optional }
-);
-impl ConfigRegion {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        country_code: impl Into<String>,
-        min_access_age: i64,
-        rules: Vec<ConfigRegionRulesItem>,
-    ) -> Self {
-        Self {
-            platforms: None,
-            country_code: country_code.into(),
-            region_code: None,
-            min_access_age,
-            additional_verification_methods: None,
-            rules,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(ConfigRegionRule {
+    ConfigRegionRuleDefault(ConfigRegionRuleDefault) "app.bsky.ageassurance.defs#configRegionRuleDefault",
+    ConfigRegionRuleIfDeclaredOverAge(ConfigRegionRuleIfDeclaredOverAge) "app.bsky.ageassurance.defs#configRegionRuleIfDeclaredOverAge",
+    ConfigRegionRuleIfDeclaredUnderAge(ConfigRegionRuleIfDeclaredUnderAge) "app.bsky.ageassurance.defs#configRegionRuleIfDeclaredUnderAge",
+    ConfigRegionRuleIfAssuredOverAge(ConfigRegionRuleIfAssuredOverAge) "app.bsky.ageassurance.defs#configRegionRuleIfAssuredOverAge",
+    ConfigRegionRuleIfAssuredUnderAge(ConfigRegionRuleIfAssuredUnderAge) "app.bsky.ageassurance.defs#configRegionRuleIfAssuredUnderAge",
+    ConfigRegionRuleIfAccountNewerThan(ConfigRegionRuleIfAccountNewerThan) "app.bsky.ageassurance.defs#configRegionRuleIfAccountNewerThan",
+    ConfigRegionRuleIfAccountOlderThan(ConfigRegionRuleIfAccountOlderThan) "app.bsky.ageassurance.defs#configRegionRuleIfAccountOlderThan",
+});
 
 /// The object `app.bsky.ageassurance.defs#configRegionRuleDefault`.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +146,9 @@ pub struct ConfigRegionRuleDefault {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ConfigRegionRuleDefault { access "access" required });
+atproto_core::object!(ConfigRegionRuleDefault {
+    access "access" required,
+});
 impl ConfigRegionRuleDefault {
     /// With what the lexicon requires, and nothing else.
     pub fn new(access: Access) -> Self {
@@ -165,9 +167,10 @@ pub struct ConfigRegionRuleIfDeclaredOverAge {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConfigRegionRuleIfDeclaredOverAge { age "age" required, access "access" required }
-);
+atproto_core::object!(ConfigRegionRuleIfDeclaredOverAge {
+    age "age" required,
+    access "access" required,
+});
 impl ConfigRegionRuleIfDeclaredOverAge {
     /// With what the lexicon requires, and nothing else.
     pub fn new(age: i64, access: Access) -> Self {
@@ -187,9 +190,10 @@ pub struct ConfigRegionRuleIfDeclaredUnderAge {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConfigRegionRuleIfDeclaredUnderAge { age "age" required, access "access" required }
-);
+atproto_core::object!(ConfigRegionRuleIfDeclaredUnderAge {
+    age "age" required,
+    access "access" required,
+});
 impl ConfigRegionRuleIfDeclaredUnderAge {
     /// With what the lexicon requires, and nothing else.
     pub fn new(age: i64, access: Access) -> Self {
@@ -209,9 +213,10 @@ pub struct ConfigRegionRuleIfAssuredOverAge {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConfigRegionRuleIfAssuredOverAge { age "age" required, access "access" required }
-);
+atproto_core::object!(ConfigRegionRuleIfAssuredOverAge {
+    age "age" required,
+    access "access" required,
+});
 impl ConfigRegionRuleIfAssuredOverAge {
     /// With what the lexicon requires, and nothing else.
     pub fn new(age: i64, access: Access) -> Self {
@@ -231,9 +236,10 @@ pub struct ConfigRegionRuleIfAssuredUnderAge {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConfigRegionRuleIfAssuredUnderAge { age "age" required, access "access" required }
-);
+atproto_core::object!(ConfigRegionRuleIfAssuredUnderAge {
+    age "age" required,
+    access "access" required,
+});
 impl ConfigRegionRuleIfAssuredUnderAge {
     /// With what the lexicon requires, and nothing else.
     pub fn new(age: i64, access: Access) -> Self {
@@ -253,9 +259,10 @@ pub struct ConfigRegionRuleIfAccountNewerThan {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConfigRegionRuleIfAccountNewerThan { date "date" required, access "access" required }
-);
+atproto_core::object!(ConfigRegionRuleIfAccountNewerThan {
+    date "date" required,
+    access "access" required,
+});
 impl ConfigRegionRuleIfAccountNewerThan {
     /// With what the lexicon requires, and nothing else.
     pub fn new(date: Datetime, access: Access) -> Self {
@@ -275,9 +282,10 @@ pub struct ConfigRegionRuleIfAccountOlderThan {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConfigRegionRuleIfAccountOlderThan { date "date" required, access "access" required }
-);
+atproto_core::object!(ConfigRegionRuleIfAccountOlderThan {
+    date "date" required,
+    access "access" required,
+});
 impl ConfigRegionRuleIfAccountOlderThan {
     /// With what the lexicon requires, and nothing else.
     pub fn new(date: Datetime, access: Access) -> Self {
@@ -308,13 +316,19 @@ pub struct Event {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Event { email "email" optional, access "access" required, init_ip "initIp" optional,
-    init_ua "initUa" optional, status "status" required, attempt_id "attemptId" required,
-    created_at "createdAt" required, complete_ip "completeIp" optional, complete_ua
-    "completeUa" optional, region_code "regionCode" optional, country_code "countryCode"
-    required }
-);
+atproto_core::object!(Event {
+    email "email" optional,
+    access "access" required,
+    init_ip "initIp" optional,
+    init_ua "initUa" optional,
+    status "status" required,
+    attempt_id "attemptId" required,
+    created_at "createdAt" required,
+    complete_ip "completeIp" optional,
+    complete_ua "completeUa" optional,
+    region_code "regionCode" optional,
+    country_code "countryCode" required,
+});
 impl Event {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -9,9 +9,10 @@ pub struct GetState {
     pub country_code: String,
     pub region_code: Option<String>,
 }
-atproto_core::params!(
-    GetState { region_code "regionCode" optional, country_code "countryCode" required }
-);
+atproto_core::params!(GetState {
+    region_code "regionCode" optional,
+    country_code "countryCode" required,
+});
 impl GetState {
     /// With what the lexicon requires, and nothing else.
     pub fn new(country_code: impl Into<String>) -> Self {
@@ -30,9 +31,10 @@ pub struct GetStateOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetStateOutput { state "state" required, metadata "metadata" required }
-);
+atproto_core::object!(GetStateOutput {
+    state "state" required,
+    metadata "metadata" required,
+});
 impl GetStateOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

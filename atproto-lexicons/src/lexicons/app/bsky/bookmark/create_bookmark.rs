@@ -11,7 +11,10 @@ pub struct CreateBookmark {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateBookmark { cid "cid" required, uri "uri" required });
+atproto_core::object!(CreateBookmark {
+    cid "cid" required,
+    uri "uri" required,
+});
 impl CreateBookmark {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, cid: Cid) -> Self {
@@ -29,9 +32,9 @@ pub enum CreateBookmarkError {
     /// `UnsupportedCollection`
     UnsupportedCollection(Option<String>),
 }
-atproto_core::error_set!(
-    CreateBookmarkError { UnsupportedCollection "UnsupportedCollection" }
-);
+atproto_core::error_set!(CreateBookmarkError {
+    UnsupportedCollection "UnsupportedCollection",
+});
 
 impl atproto_core::endpoint::Procedure for CreateBookmark {
     const NSID: &'static str = "app.bsky.bookmark.createBookmark";
@@ -40,11 +43,7 @@ impl atproto_core::endpoint::Procedure for CreateBookmark {
     type Output = atproto_core::endpoint::NoBody;
     type Error = CreateBookmarkError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

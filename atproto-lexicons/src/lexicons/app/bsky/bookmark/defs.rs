@@ -11,12 +11,43 @@ pub struct Bookmark {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Bookmark { subject "subject" required });
+atproto_core::object!(Bookmark {
+    subject "subject" required,
+});
 impl Bookmark {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: lexicons::com::atproto::repo::StrongRef) -> Self {
         Self {
             subject,
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// The object `app.bsky.bookmark.defs#bookmarkView`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BookmarkView {
+    pub subject: lexicons::com::atproto::repo::StrongRef,
+    pub created_at: Option<Datetime>,
+    pub item: BookmarkViewItem,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(BookmarkView {
+    item "item" required,
+    subject "subject" required,
+    created_at "createdAt" optional,
+});
+impl BookmarkView {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        subject: lexicons::com::atproto::repo::StrongRef,
+        item: BookmarkViewItem,
+    ) -> Self {
+        Self {
+            subject,
+            created_at: None,
+            item,
             extra: Extra::default(),
         }
     }
@@ -34,38 +65,8 @@ pub enum BookmarkViewItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    BookmarkViewItem { BlockedPost(lexicons::app::bsky::feed::defs::BlockedPost)
-    "app.bsky.feed.defs#blockedPost",
-    NotFoundPost(lexicons::app::bsky::feed::defs::NotFoundPost)
-    "app.bsky.feed.defs#notFoundPost",
-    PostView(lexicons::app::bsky::feed::defs::PostView) "app.bsky.feed.defs#postView" }
-);
-
-/// The object `app.bsky.bookmark.defs#bookmarkView`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BookmarkView {
-    pub subject: lexicons::com::atproto::repo::StrongRef,
-    pub created_at: Option<Datetime>,
-    pub item: BookmarkViewItem,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    BookmarkView { item "item" required, subject "subject" required, created_at
-    "createdAt" optional }
-);
-impl BookmarkView {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        subject: lexicons::com::atproto::repo::StrongRef,
-        item: BookmarkViewItem,
-    ) -> Self {
-        Self {
-            subject,
-            created_at: None,
-            item,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(BookmarkViewItem {
+    BlockedPost(lexicons::app::bsky::feed::defs::BlockedPost) "app.bsky.feed.defs#blockedPost",
+    NotFoundPost(lexicons::app::bsky::feed::defs::NotFoundPost) "app.bsky.feed.defs#notFoundPost",
+    PostView(lexicons::app::bsky::feed::defs::PostView) "app.bsky.feed.defs#postView",
+});

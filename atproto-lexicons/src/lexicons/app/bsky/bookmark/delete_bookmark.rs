@@ -10,7 +10,9 @@ pub struct DeleteBookmark {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DeleteBookmark { uri "uri" required });
+atproto_core::object!(DeleteBookmark {
+    uri "uri" required,
+});
 impl DeleteBookmark {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -27,9 +29,9 @@ pub enum DeleteBookmarkError {
     /// `UnsupportedCollection`
     UnsupportedCollection(Option<String>),
 }
-atproto_core::error_set!(
-    DeleteBookmarkError { UnsupportedCollection "UnsupportedCollection" }
-);
+atproto_core::error_set!(DeleteBookmarkError {
+    UnsupportedCollection "UnsupportedCollection",
+});
 
 impl atproto_core::endpoint::Procedure for DeleteBookmark {
     const NSID: &'static str = "app.bsky.bookmark.deleteBookmark";
@@ -38,11 +40,7 @@ impl atproto_core::endpoint::Procedure for DeleteBookmark {
     type Output = atproto_core::endpoint::NoBody;
     type Error = DeleteBookmarkError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,7 +10,10 @@ pub struct GetBookmarks {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(GetBookmarks { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(GetBookmarks {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.bookmark.getBookmarks`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct GetBookmarksOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetBookmarksOutput { cursor "cursor" optional, bookmarks "bookmarks" required }
-);
+atproto_core::object!(GetBookmarksOutput {
+    cursor "cursor" optional,
+    bookmarks "bookmarks" required,
+});
 impl GetBookmarksOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

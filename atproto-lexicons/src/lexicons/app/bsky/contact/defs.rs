@@ -13,10 +13,10 @@ pub struct MatchAndContactIndex {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MatchAndContactIndex { r#match "match" required, contact_index "contactIndex"
-    required }
-);
+atproto_core::object!(MatchAndContactIndex {
+    r#match "match" required,
+    contact_index "contactIndex" required,
+});
 impl MatchAndContactIndex {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -40,9 +40,10 @@ pub struct SyncStatus {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SyncStatus { synced_at "syncedAt" required, matches_count "matchesCount" required }
-);
+atproto_core::object!(SyncStatus {
+    synced_at "syncedAt" required,
+    matches_count "matchesCount" required,
+});
 impl SyncStatus {
     /// With what the lexicon requires, and nothing else.
     pub fn new(synced_at: Datetime, matches_count: i64) -> Self {
@@ -62,7 +63,10 @@ pub struct Notification {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Notification { to "to" required, from "from" required });
+atproto_core::object!(Notification {
+    to "to" required,
+    from "from" required,
+});
 impl Notification {
     /// With what the lexicon requires, and nothing else.
     pub fn new(from: Did, to: Did) -> Self {

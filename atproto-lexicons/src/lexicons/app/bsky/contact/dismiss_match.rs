@@ -10,7 +10,9 @@ pub struct DismissMatch {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DismissMatch { subject "subject" required });
+atproto_core::object!(DismissMatch {
+    subject "subject" required,
+});
 impl DismissMatch {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did) -> Self {
@@ -37,9 +39,10 @@ pub enum DismissMatchError {
     /// `InternalError`
     InternalError(Option<String>),
 }
-atproto_core::error_set!(
-    DismissMatchError { InvalidDid "InvalidDid", InternalError "InternalError" }
-);
+atproto_core::error_set!(DismissMatchError {
+    InvalidDid "InvalidDid",
+    InternalError "InternalError",
+});
 
 impl atproto_core::endpoint::Procedure for DismissMatch {
     const NSID: &'static str = "app.bsky.contact.dismissMatch";
@@ -48,11 +51,7 @@ impl atproto_core::endpoint::Procedure for DismissMatch {
     type Output = DismissMatchOutput;
     type Error = DismissMatchError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,7 +10,10 @@ pub struct GetMatches {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(GetMatches { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(GetMatches {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.contact.getMatches`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct GetMatchesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetMatchesOutput { cursor "cursor" optional, matches "matches" required }
-);
+atproto_core::object!(GetMatchesOutput {
+    cursor "cursor" optional,
+    matches "matches" required,
+});
 impl GetMatchesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(matches: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {
@@ -46,10 +50,12 @@ pub enum GetMatchesError {
     /// `InternalError`
     InternalError(Option<String>),
 }
-atproto_core::error_set!(
-    GetMatchesError { InvalidDid "InvalidDid", InvalidLimit "InvalidLimit", InvalidCursor
-    "InvalidCursor", InternalError "InternalError" }
-);
+atproto_core::error_set!(GetMatchesError {
+    InvalidDid "InvalidDid",
+    InvalidLimit "InvalidLimit",
+    InvalidCursor "InvalidCursor",
+    InternalError "InternalError",
+});
 
 impl atproto_core::endpoint::Query for GetMatches {
     const NSID: &'static str = "app.bsky.contact.getMatches";

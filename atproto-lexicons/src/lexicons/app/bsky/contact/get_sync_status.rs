@@ -15,7 +15,9 @@ pub struct GetSyncStatusOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetSyncStatusOutput { sync_status "syncStatus" optional });
+atproto_core::object!(GetSyncStatusOutput {
+    sync_status "syncStatus" optional,
+});
 
 /// The errors that `app.bsky.contact.getSyncStatus` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +27,10 @@ pub enum GetSyncStatusError {
     /// `InternalError`
     InternalError(Option<String>),
 }
-atproto_core::error_set!(
-    GetSyncStatusError { InvalidDid "InvalidDid", InternalError "InternalError" }
-);
+atproto_core::error_set!(GetSyncStatusError {
+    InvalidDid "InvalidDid",
+    InternalError "InternalError",
+});
 
 impl atproto_core::endpoint::Query for GetSyncStatus {
     const NSID: &'static str = "app.bsky.contact.getSyncStatus";

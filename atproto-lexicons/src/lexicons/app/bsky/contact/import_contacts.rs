@@ -12,9 +12,10 @@ pub struct ImportContacts {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ImportContacts { token "token" required, contacts "contacts" required }
-);
+atproto_core::object!(ImportContacts {
+    token "token" required,
+    contacts "contacts" required,
+});
 impl ImportContacts {
     /// With what the lexicon requires, and nothing else.
     pub fn new(token: impl Into<String>, contacts: Vec<String>) -> Self {
@@ -35,10 +36,9 @@ pub struct ImportContactsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ImportContactsOutput { matches_and_contact_indexes "matchesAndContactIndexes"
-    required }
-);
+atproto_core::object!(ImportContactsOutput {
+    matches_and_contact_indexes "matchesAndContactIndexes" required,
+});
 impl ImportContactsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -67,11 +67,13 @@ pub enum ImportContactsError {
     /// `InternalError`
     InternalError(Option<String>),
 }
-atproto_core::error_set!(
-    ImportContactsError { InvalidDid "InvalidDid", InvalidContacts "InvalidContacts",
-    TooManyContacts "TooManyContacts", InvalidToken "InvalidToken", InternalError
-    "InternalError" }
-);
+atproto_core::error_set!(ImportContactsError {
+    InvalidDid "InvalidDid",
+    InvalidContacts "InvalidContacts",
+    TooManyContacts "TooManyContacts",
+    InvalidToken "InvalidToken",
+    InternalError "InternalError",
+});
 
 impl atproto_core::endpoint::Procedure for ImportContacts {
     const NSID: &'static str = "app.bsky.contact.importContacts";
@@ -80,11 +82,7 @@ impl atproto_core::endpoint::Procedure for ImportContacts {
     type Output = ImportContactsOutput;
     type Error = ImportContactsError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -26,9 +26,10 @@ pub enum RemoveDataError {
     /// `InternalError`
     InternalError(Option<String>),
 }
-atproto_core::error_set!(
-    RemoveDataError { InvalidDid "InvalidDid", InternalError "InternalError" }
-);
+atproto_core::error_set!(RemoveDataError {
+    InvalidDid "InvalidDid",
+    InternalError "InternalError",
+});
 
 impl atproto_core::endpoint::Procedure for RemoveData {
     const NSID: &'static str = "app.bsky.contact.removeData";
@@ -37,11 +38,7 @@ impl atproto_core::endpoint::Procedure for RemoveData {
     type Output = RemoveDataOutput;
     type Error = RemoveDataError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,7 +11,10 @@ pub struct SendNotification {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SendNotification { to "to" required, from "from" required });
+atproto_core::object!(SendNotification {
+    to "to" required,
+    from "from" required,
+});
 impl SendNotification {
     /// With what the lexicon requires, and nothing else.
     pub fn new(from: Did, to: Did) -> Self {
@@ -38,11 +41,7 @@ impl atproto_core::endpoint::Procedure for SendNotification {
     type Output = SendNotificationOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -9,7 +9,9 @@ pub struct StartPhoneVerification {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(StartPhoneVerification { phone "phone" required });
+atproto_core::object!(StartPhoneVerification {
+    phone "phone" required,
+});
 impl StartPhoneVerification {
     /// With what the lexicon requires, and nothing else.
     pub fn new(phone: impl Into<String>) -> Self {
@@ -40,10 +42,12 @@ pub enum StartPhoneVerificationError {
     /// `InternalError`
     InternalError(Option<String>),
 }
-atproto_core::error_set!(
-    StartPhoneVerificationError { RateLimitExceeded "RateLimitExceeded", InvalidDid
-    "InvalidDid", InvalidPhone "InvalidPhone", InternalError "InternalError" }
-);
+atproto_core::error_set!(StartPhoneVerificationError {
+    RateLimitExceeded "RateLimitExceeded",
+    InvalidDid "InvalidDid",
+    InvalidPhone "InvalidPhone",
+    InternalError "InternalError",
+});
 
 impl atproto_core::endpoint::Procedure for StartPhoneVerification {
     const NSID: &'static str = "app.bsky.contact.startPhoneVerification";
@@ -52,11 +56,7 @@ impl atproto_core::endpoint::Procedure for StartPhoneVerification {
     type Output = StartPhoneVerificationOutput;
     type Error = StartPhoneVerificationError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,7 +10,10 @@ pub struct VerifyPhone {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(VerifyPhone { code "code" required, phone "phone" required });
+atproto_core::object!(VerifyPhone {
+    code "code" required,
+    phone "phone" required,
+});
 impl VerifyPhone {
     /// With what the lexicon requires, and nothing else.
     pub fn new(phone: impl Into<String>, code: impl Into<String>) -> Self {
@@ -29,7 +32,9 @@ pub struct VerifyPhoneOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(VerifyPhoneOutput { token "token" required });
+atproto_core::object!(VerifyPhoneOutput {
+    token "token" required,
+});
 impl VerifyPhoneOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(token: impl Into<String>) -> Self {
@@ -54,11 +59,13 @@ pub enum VerifyPhoneError {
     /// `InternalError`
     InternalError(Option<String>),
 }
-atproto_core::error_set!(
-    VerifyPhoneError { RateLimitExceeded "RateLimitExceeded", InvalidDid "InvalidDid",
-    InvalidPhone "InvalidPhone", InvalidCode "InvalidCode", InternalError "InternalError"
-    }
-);
+atproto_core::error_set!(VerifyPhoneError {
+    RateLimitExceeded "RateLimitExceeded",
+    InvalidDid "InvalidDid",
+    InvalidPhone "InvalidPhone",
+    InvalidCode "InvalidCode",
+    InternalError "InternalError",
+});
 
 impl atproto_core::endpoint::Procedure for VerifyPhone {
     const NSID: &'static str = "app.bsky.contact.verifyPhone";
@@ -67,11 +74,7 @@ impl atproto_core::endpoint::Procedure for VerifyPhone {
     type Output = VerifyPhoneOutput;
     type Error = VerifyPhoneError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,7 +11,9 @@ pub struct CreateDraft {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateDraft { draft "draft" required });
+atproto_core::object!(CreateDraft {
+    draft "draft" required,
+});
 impl CreateDraft {
     /// With what the lexicon requires, and nothing else.
     pub fn new(draft: lexicons::app::bsky::draft::defs::Draft) -> Self {
@@ -29,7 +31,9 @@ pub struct CreateDraftOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateDraftOutput { id "id" required });
+atproto_core::object!(CreateDraftOutput {
+    id "id" required,
+});
 impl CreateDraftOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: Tid) -> Self {
@@ -46,7 +50,9 @@ pub enum CreateDraftError {
     /// `DraftLimitReached`
     DraftLimitReached(Option<String>),
 }
-atproto_core::error_set!(CreateDraftError { DraftLimitReached "DraftLimitReached" });
+atproto_core::error_set!(CreateDraftError {
+    DraftLimitReached "DraftLimitReached",
+});
 
 impl atproto_core::endpoint::Procedure for CreateDraft {
     const NSID: &'static str = "app.bsky.draft.createDraft";
@@ -55,11 +61,7 @@ impl atproto_core::endpoint::Procedure for CreateDraft {
     type Output = CreateDraftOutput;
     type Error = CreateDraftError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

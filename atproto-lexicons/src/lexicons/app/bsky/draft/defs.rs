@@ -12,7 +12,10 @@ pub struct DraftWithId {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DraftWithId { id "id" required, draft "draft" required });
+atproto_core::object!(DraftWithId {
+    id "id" required,
+    draft "draft" required,
+});
 impl DraftWithId {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: Tid, draft: Draft) -> Self {
@@ -23,46 +26,6 @@ impl DraftWithId {
         }
     }
 }
-
-/// Part of `app.bsky.draft.defs#draft`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DraftPostgateEmbeddingRulesItem {
-    /// `app.bsky.feed.postgate#disableRule`
-    PostgateDisableRule(Box<lexicons::app::bsky::feed::postgate::DisableRule>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    DraftPostgateEmbeddingRulesItem {
-    PostgateDisableRule(lexicons::app::bsky::feed::postgate::DisableRule)
-    "app.bsky.feed.postgate#disableRule" }
-);
-
-/// Part of `app.bsky.draft.defs#draft`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DraftThreadgateAllowItem {
-    /// `app.bsky.feed.threadgate#mentionRule`
-    ThreadgateMentionRule(Box<lexicons::app::bsky::feed::threadgate::MentionRule>),
-    /// `app.bsky.feed.threadgate#followerRule`
-    ThreadgateFollowerRule(Box<lexicons::app::bsky::feed::threadgate::FollowerRule>),
-    /// `app.bsky.feed.threadgate#followingRule`
-    ThreadgateFollowingRule(Box<lexicons::app::bsky::feed::threadgate::FollowingRule>),
-    /// `app.bsky.feed.threadgate#listRule`
-    ThreadgateListRule(Box<lexicons::app::bsky::feed::threadgate::ListRule>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    DraftThreadgateAllowItem {
-    ThreadgateMentionRule(lexicons::app::bsky::feed::threadgate::MentionRule)
-    "app.bsky.feed.threadgate#mentionRule",
-    ThreadgateFollowerRule(lexicons::app::bsky::feed::threadgate::FollowerRule)
-    "app.bsky.feed.threadgate#followerRule",
-    ThreadgateFollowingRule(lexicons::app::bsky::feed::threadgate::FollowingRule)
-    "app.bsky.feed.threadgate#followingRule",
-    ThreadgateListRule(lexicons::app::bsky::feed::threadgate::ListRule)
-    "app.bsky.feed.threadgate#listRule" }
-);
 
 /// The object `app.bsky.draft.defs#draft`.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,17 +39,20 @@ pub struct Draft {
     /// At most 3 elements.
     pub langs: Option<Vec<Language>>,
     /// At most 5 elements.
-    pub postgate_embedding_rules: Option<Vec<DraftPostgateEmbeddingRulesItem>>,
+    pub postgate_embedding_rules: Option<Vec<DraftPostgateEmbeddingRule>>,
     /// At most 5 elements.
     pub threadgate_allow: Option<Vec<DraftThreadgateAllowItem>>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Draft { langs "langs" optional, posts "posts" required, device_id "deviceId"
-    optional, device_name "deviceName" optional, threadgate_allow "threadgateAllow"
-    optional, postgate_embedding_rules "postgateEmbeddingRules" optional }
-);
+atproto_core::object!(Draft {
+    langs "langs" optional,
+    posts "posts" required,
+    device_id "deviceId" optional,
+    device_name "deviceName" optional,
+    threadgate_allow "threadgateAllow" optional,
+    postgate_embedding_rules "postgateEmbeddingRules" optional,
+});
 impl Draft {
     /// With what the lexicon requires, and nothing else.
     pub fn new(posts: Vec<DraftPost>) -> Self {
@@ -102,18 +68,38 @@ impl Draft {
     }
 }
 
-/// Part of `app.bsky.draft.defs#draftPost`.
+/// Part of `app.bsky.draft.defs#draft`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum DraftPostLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+pub enum DraftPostgateEmbeddingRule {
+    /// `app.bsky.feed.postgate#disableRule`
+    PostgateDisableRule(Box<lexicons::app::bsky::feed::postgate::DisableRule>),
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    DraftPostLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
+atproto_core::open_union!(DraftPostgateEmbeddingRule {
+    PostgateDisableRule(lexicons::app::bsky::feed::postgate::DisableRule) "app.bsky.feed.postgate#disableRule",
+});
+
+/// Part of `app.bsky.draft.defs#draft`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DraftThreadgateAllowItem {
+    /// `app.bsky.feed.threadgate#mentionRule`
+    ThreadgateMentionRule(Box<lexicons::app::bsky::feed::threadgate::MentionRule>),
+    /// `app.bsky.feed.threadgate#followerRule`
+    ThreadgateFollowerRule(Box<lexicons::app::bsky::feed::threadgate::FollowerRule>),
+    /// `app.bsky.feed.threadgate#followingRule`
+    ThreadgateFollowingRule(Box<lexicons::app::bsky::feed::threadgate::FollowingRule>),
+    /// `app.bsky.feed.threadgate#listRule`
+    ThreadgateListRule(Box<lexicons::app::bsky::feed::threadgate::ListRule>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(DraftThreadgateAllowItem {
+    ThreadgateMentionRule(lexicons::app::bsky::feed::threadgate::MentionRule) "app.bsky.feed.threadgate#mentionRule",
+    ThreadgateFollowerRule(lexicons::app::bsky::feed::threadgate::FollowerRule) "app.bsky.feed.threadgate#followerRule",
+    ThreadgateFollowingRule(lexicons::app::bsky::feed::threadgate::FollowingRule) "app.bsky.feed.threadgate#followingRule",
+    ThreadgateListRule(lexicons::app::bsky::feed::threadgate::ListRule) "app.bsky.feed.threadgate#listRule",
+});
 
 /// The object `app.bsky.draft.defs#draftPost`.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,12 +119,15 @@ pub struct DraftPost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DraftPost { text "text" required, labels "labels" optional, embed_images
-    "embedImages" optional, embed_videos "embedVideos" optional, embed_gallery
-    "embedGallery" optional, embed_records "embedRecords" optional, embed_externals
-    "embedExternals" optional }
-);
+atproto_core::object!(DraftPost {
+    text "text" required,
+    labels "labels" optional,
+    embed_images "embedImages" optional,
+    embed_videos "embedVideos" optional,
+    embed_gallery "embedGallery" optional,
+    embed_records "embedRecords" optional,
+    embed_externals "embedExternals" optional,
+});
 impl DraftPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(text: impl Into<String>) -> Self {
@@ -155,6 +144,18 @@ impl DraftPost {
     }
 }
 
+/// Part of `app.bsky.draft.defs#draftPost`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DraftPostLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(DraftPostLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});
+
 /// The object `app.bsky.draft.defs#draftView`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftView {
@@ -165,10 +166,12 @@ pub struct DraftView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DraftView { id "id" required, draft "draft" required, created_at "createdAt"
-    required, updated_at "updatedAt" required }
-);
+atproto_core::object!(DraftView {
+    id "id" required,
+    draft "draft" required,
+    created_at "createdAt" required,
+    updated_at "updatedAt" required,
+});
 impl DraftView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -195,7 +198,9 @@ pub struct DraftEmbedLocalRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DraftEmbedLocalRef { path "path" required });
+atproto_core::object!(DraftEmbedLocalRef {
+    path "path" required,
+});
 impl DraftEmbedLocalRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(path: impl Into<String>) -> Self {
@@ -215,9 +220,10 @@ pub struct DraftEmbedCaption {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DraftEmbedCaption { lang "lang" required, content "content" required }
-);
+atproto_core::object!(DraftEmbedCaption {
+    lang "lang" required,
+    content "content" required,
+});
 impl DraftEmbedCaption {
     /// With what the lexicon requires, and nothing else.
     pub fn new(lang: Language, content: impl Into<String>) -> Self {
@@ -236,7 +242,9 @@ pub struct DraftEmbedGallery {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DraftEmbedGallery { items "items" required });
+atproto_core::object!(DraftEmbedGallery {
+    items "items" required,
+});
 impl DraftEmbedGallery {
     /// With what the lexicon requires, and nothing else.
     pub fn new(items: DraftEmbedGalleryItems) -> Self {
@@ -249,20 +257,19 @@ impl DraftEmbedGallery {
 
 /// Part of `app.bsky.draft.defs#draftEmbedGalleryItems`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum DraftEmbedGalleryItemsItem {
+pub enum DraftEmbedGalleryItem {
     /// `app.bsky.draft.defs#draftEmbedImage`
     DraftEmbedImage(Box<DraftEmbedImage>),
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    DraftEmbedGalleryItemsItem { DraftEmbedImage(DraftEmbedImage)
-    "app.bsky.draft.defs#draftEmbedImage" }
-);
+atproto_core::open_union!(DraftEmbedGalleryItem {
+    DraftEmbedImage(DraftEmbedImage) "app.bsky.draft.defs#draftEmbedImage",
+});
 
 /// The array `app.bsky.draft.defs#draftEmbedGalleryItems`.
 /// At most 20 elements.
-pub type DraftEmbedGalleryItems = Vec<DraftEmbedGalleryItemsItem>;
+pub type DraftEmbedGalleryItems = Vec<DraftEmbedGalleryItem>;
 
 /// The object `app.bsky.draft.defs#draftEmbedImage`.
 #[derive(Debug, Clone, PartialEq)]
@@ -273,9 +280,10 @@ pub struct DraftEmbedImage {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DraftEmbedImage { alt "alt" optional, local_ref "localRef" required }
-);
+atproto_core::object!(DraftEmbedImage {
+    alt "alt" optional,
+    local_ref "localRef" required,
+});
 impl DraftEmbedImage {
     /// With what the lexicon requires, and nothing else.
     pub fn new(local_ref: DraftEmbedLocalRef) -> Self {
@@ -298,10 +306,11 @@ pub struct DraftEmbedVideo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DraftEmbedVideo { alt "alt" optional, captions "captions" optional, local_ref
-    "localRef" required }
-);
+atproto_core::object!(DraftEmbedVideo {
+    alt "alt" optional,
+    captions "captions" optional,
+    local_ref "localRef" required,
+});
 impl DraftEmbedVideo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(local_ref: DraftEmbedLocalRef) -> Self {
@@ -322,7 +331,9 @@ pub struct DraftEmbedExternal {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DraftEmbedExternal { uri "uri" required });
+atproto_core::object!(DraftEmbedExternal {
+    uri "uri" required,
+});
 impl DraftEmbedExternal {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: Uri) -> Self {
@@ -340,7 +351,9 @@ pub struct DraftEmbedRecord {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DraftEmbedRecord { record "record" required });
+atproto_core::object!(DraftEmbedRecord {
+    record "record" required,
+});
 impl DraftEmbedRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(record: lexicons::com::atproto::repo::StrongRef) -> Self {

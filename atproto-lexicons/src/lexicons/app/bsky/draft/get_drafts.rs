@@ -10,7 +10,10 @@ pub struct GetDrafts {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(GetDrafts { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(GetDrafts {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.draft.getDrafts`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct GetDraftsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetDraftsOutput { cursor "cursor" optional, drafts "drafts" required }
-);
+atproto_core::object!(GetDraftsOutput {
+    cursor "cursor" optional,
+    drafts "drafts" required,
+});
 impl GetDraftsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(drafts: Vec<lexicons::app::bsky::draft::defs::DraftView>) -> Self {

@@ -12,7 +12,10 @@ pub struct AspectRatio {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AspectRatio { width "width" required, height "height" required });
+atproto_core::object!(AspectRatio {
+    width "width" required,
+    height "height" required,
+});
 impl AspectRatio {
     /// With what the lexicon requires, and nothing else.
     pub fn new(width: i64, height: i64) -> Self {

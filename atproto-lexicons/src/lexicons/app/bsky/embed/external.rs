@@ -11,7 +11,9 @@ pub struct External {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(External { external "external" required });
+atproto_core::object!(External {
+    external "external" required,
+});
 impl External {
     /// With what the lexicon requires, and nothing else.
     pub fn new(external: ExternalDef) -> Self {
@@ -35,10 +37,13 @@ pub struct ExternalDef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ExternalDef { uri "uri" required, thumb "thumb" optional, title "title" required,
-    description "description" required, associated_refs "associatedRefs" optional }
-);
+atproto_core::object!(ExternalDef {
+    uri "uri" required,
+    thumb "thumb" optional,
+    title "title" required,
+    description "description" required,
+    associated_refs "associatedRefs" optional,
+});
 impl ExternalDef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -64,7 +69,9 @@ pub struct View {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(View { external "external" required });
+atproto_core::object!(View {
+    external "external" required,
+});
 impl View {
     /// With what the lexicon requires, and nothing else.
     pub fn new(external: ViewExternal) -> Self {
@@ -96,13 +103,19 @@ pub struct ViewExternal {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewExternal { uri "uri" required, thumb "thumb" optional, title "title" required,
-    labels "labels" optional, source "source" optional, created_at "createdAt" optional,
-    updated_at "updatedAt" optional, description "description" required, reading_time
-    "readingTime" optional, associated_refs "associatedRefs" optional,
-    associated_profiles "associatedProfiles" optional }
-);
+atproto_core::object!(ViewExternal {
+    uri "uri" required,
+    thumb "thumb" optional,
+    title "title" required,
+    labels "labels" optional,
+    source "source" optional,
+    created_at "createdAt" optional,
+    updated_at "updatedAt" optional,
+    description "description" required,
+    reading_time "readingTime" optional,
+    associated_refs "associatedRefs" optional,
+    associated_profiles "associatedProfiles" optional,
+});
 impl ViewExternal {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -140,10 +153,13 @@ pub struct ViewExternalSource {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewExternalSource { uri "uri" required, icon "icon" optional, theme "theme"
-    optional, title "title" required, description "description" optional }
-);
+atproto_core::object!(ViewExternalSource {
+    uri "uri" required,
+    icon "icon" optional,
+    theme "theme" optional,
+    title "title" required,
+    description "description" optional,
+});
 impl ViewExternalSource {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: Uri, title: impl Into<String>) -> Self {
@@ -168,11 +184,12 @@ pub struct ViewExternalSourceTheme {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewExternalSourceTheme { accent_rgb "accentRGB" optional, background_rgb
-    "backgroundRGB" optional, foreground_rgb "foregroundRGB" optional,
-    accent_foreground_rgb "accentForegroundRGB" optional }
-);
+atproto_core::object!(ViewExternalSourceTheme {
+    accent_rgb "accentRGB" optional,
+    background_rgb "backgroundRGB" optional,
+    foreground_rgb "foregroundRGB" optional,
+    accent_foreground_rgb "accentForegroundRGB" optional,
+});
 
 /// The object `app.bsky.embed.external#colorRGB`.
 #[derive(Debug, Clone, PartialEq)]
@@ -186,7 +203,11 @@ pub struct ColorRgb {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ColorRgb { b "b" required, g "g" required, r "r" required });
+atproto_core::object!(ColorRgb {
+    b "b" required,
+    g "g" required,
+    r "r" required,
+});
 impl ColorRgb {
     /// With what the lexicon requires, and nothing else.
     pub fn new(r: i64, g: i64, b: i64) -> Self {

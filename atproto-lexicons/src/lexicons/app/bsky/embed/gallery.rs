@@ -4,36 +4,38 @@ use atproto_core::data::{BlobRef, Extra, Value};
 use atproto_core::syntax::Uri;
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.embed.gallery`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GalleryItemsItem {
-    /// `app.bsky.embed.gallery#image`
-    Image(Box<Image>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    GalleryItemsItem { Image(Image) "app.bsky.embed.gallery#image" }
-);
-
 /// The object `app.bsky.embed.gallery`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gallery {
     /// At most 20 elements.
-    pub items: Vec<GalleryItemsItem>,
+    pub items: Vec<GalleryItem>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Gallery { items "items" required });
+atproto_core::object!(Gallery {
+    items "items" required,
+});
 impl Gallery {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(items: Vec<GalleryItemsItem>) -> Self {
+    pub fn new(items: Vec<GalleryItem>) -> Self {
         Self {
             items,
             extra: Extra::default(),
         }
     }
 }
+
+/// Part of `app.bsky.embed.gallery`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GalleryItem {
+    /// `app.bsky.embed.gallery#image`
+    Image(Box<Image>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(GalleryItem {
+    Image(Image) "app.bsky.embed.gallery#image",
+});
 
 /// The object `app.bsky.embed.gallery#image`.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +47,11 @@ pub struct Image {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Image { alt "alt" required, image "image" required, aspect_ratio "aspectRatio"
-    required }
-);
+atproto_core::object!(Image {
+    alt "alt" required,
+    image "image" required,
+    aspect_ratio "aspectRatio" required,
+});
 impl Image {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -65,35 +68,37 @@ impl Image {
     }
 }
 
-/// Part of `app.bsky.embed.gallery#view`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ViewItemsItem {
-    /// `app.bsky.embed.gallery#viewImage`
-    ViewImage(Box<ViewImage>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ViewItemsItem { ViewImage(ViewImage) "app.bsky.embed.gallery#viewImage" }
-);
-
 /// The object `app.bsky.embed.gallery#view`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
-    pub items: Vec<ViewItemsItem>,
+    pub items: Vec<ViewItem>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(View { items "items" required });
+atproto_core::object!(View {
+    items "items" required,
+});
 impl View {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(items: Vec<ViewItemsItem>) -> Self {
+    pub fn new(items: Vec<ViewItem>) -> Self {
         Self {
             items,
             extra: Extra::default(),
         }
     }
 }
+
+/// Part of `app.bsky.embed.gallery#view`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ViewItem {
+    /// `app.bsky.embed.gallery#viewImage`
+    ViewImage(Box<ViewImage>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ViewItem {
+    ViewImage(ViewImage) "app.bsky.embed.gallery#viewImage",
+});
 
 /// The object `app.bsky.embed.gallery#viewImage`.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,10 +112,12 @@ pub struct ViewImage {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewImage { alt "alt" required, fullsize "fullsize" required, thumbnail "thumbnail"
-    required, aspect_ratio "aspectRatio" required }
-);
+atproto_core::object!(ViewImage {
+    alt "alt" required,
+    fullsize "fullsize" required,
+    thumbnail "thumbnail" required,
+    aspect_ratio "aspectRatio" required,
+});
 impl ViewImage {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -12,7 +12,10 @@ pub struct GetEmbedExternalView {
     /// At most 4 elements.
     pub uris: Vec<AtUri>,
 }
-atproto_core::params!(GetEmbedExternalView { url "url" required, uris "uris" required });
+atproto_core::params!(GetEmbedExternalView {
+    url "url" required,
+    uris "uris" required,
+});
 impl GetEmbedExternalView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(url: Uri, uris: Vec<AtUri>) -> Self {
@@ -29,10 +32,11 @@ pub struct GetEmbedExternalViewOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetEmbedExternalViewOutput { view "view" optional, associated_refs "associatedRefs"
-    optional, associated_records "associatedRecords" optional }
-);
+atproto_core::object!(GetEmbedExternalViewOutput {
+    view "view" optional,
+    associated_refs "associatedRefs" optional,
+    associated_records "associatedRecords" optional,
+});
 
 impl atproto_core::endpoint::Query for GetEmbedExternalView {
     const NSID: &'static str = "app.bsky.embed.getEmbedExternalView";

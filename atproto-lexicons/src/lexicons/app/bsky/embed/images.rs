@@ -12,7 +12,9 @@ pub struct Images {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Images { images "images" required });
+atproto_core::object!(Images {
+    images "images" required,
+});
 impl Images {
     /// With what the lexicon requires, and nothing else.
     pub fn new(images: Vec<Image>) -> Self {
@@ -33,10 +35,11 @@ pub struct Image {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Image { alt "alt" required, image "image" required, aspect_ratio "aspectRatio"
-    optional }
-);
+atproto_core::object!(Image {
+    alt "alt" required,
+    image "image" required,
+    aspect_ratio "aspectRatio" optional,
+});
 impl Image {
     /// With what the lexicon requires, and nothing else.
     pub fn new(image: BlobRef, alt: impl Into<String>) -> Self {
@@ -57,7 +60,9 @@ pub struct View {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(View { images "images" required });
+atproto_core::object!(View {
+    images "images" required,
+});
 impl View {
     /// With what the lexicon requires, and nothing else.
     pub fn new(images: Vec<ViewImage>) -> Self {
@@ -80,10 +85,12 @@ pub struct ViewImage {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewImage { alt "alt" required, thumb "thumb" required, fullsize "fullsize" required,
-    aspect_ratio "aspectRatio" optional }
-);
+atproto_core::object!(ViewImage {
+    alt "alt" required,
+    thumb "thumb" required,
+    fullsize "fullsize" required,
+    aspect_ratio "aspectRatio" optional,
+});
 impl ViewImage {
     /// With what the lexicon requires, and nothing else.
     pub fn new(thumb: Uri, fullsize: Uri, alt: impl Into<String>) -> Self {

@@ -11,10 +11,32 @@ pub struct Record {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Record { record "record" required });
+atproto_core::object!(Record {
+    record "record" required,
+});
 impl Record {
     /// With what the lexicon requires, and nothing else.
     pub fn new(record: lexicons::com::atproto::repo::StrongRef) -> Self {
+        Self {
+            record,
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// The object `app.bsky.embed.record#view`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    pub record: ViewRecordUnion,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(View {
+    record "record" required,
+});
+impl View {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(record: ViewRecordUnion) -> Self {
         Self {
             record,
             extra: Extra::default(),
@@ -44,66 +66,16 @@ pub enum ViewRecordUnion {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ViewRecordUnion { ViewRecord(ViewRecord) "app.bsky.embed.record#viewRecord",
+atproto_core::open_union!(ViewRecordUnion {
+    ViewRecord(ViewRecord) "app.bsky.embed.record#viewRecord",
     ViewNotFound(ViewNotFound) "app.bsky.embed.record#viewNotFound",
     ViewBlocked(ViewBlocked) "app.bsky.embed.record#viewBlocked",
     ViewDetached(ViewDetached) "app.bsky.embed.record#viewDetached",
-    GeneratorView(lexicons::app::bsky::feed::defs::GeneratorView)
-    "app.bsky.feed.defs#generatorView",
+    GeneratorView(lexicons::app::bsky::feed::defs::GeneratorView) "app.bsky.feed.defs#generatorView",
     ListView(lexicons::app::bsky::graph::defs::ListView) "app.bsky.graph.defs#listView",
-    LabelerView(lexicons::app::bsky::labeler::defs::LabelerView)
-    "app.bsky.labeler.defs#labelerView",
-    StarterPackViewBasic(lexicons::app::bsky::graph::defs::StarterPackViewBasic)
-    "app.bsky.graph.defs#starterPackViewBasic" }
-);
-
-/// The object `app.bsky.embed.record#view`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    pub record: ViewRecordUnion,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(View { record "record" required });
-impl View {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(record: ViewRecordUnion) -> Self {
-        Self {
-            record,
-            extra: Extra::default(),
-        }
-    }
-}
-
-/// Part of `app.bsky.embed.record#viewRecord`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ViewRecordEmbedsItem {
-    /// `app.bsky.embed.images#view`
-    ImagesView(Box<lexicons::app::bsky::embed::images::View>),
-    /// `app.bsky.embed.video#view`
-    VideoView(Box<lexicons::app::bsky::embed::video::View>),
-    /// `app.bsky.embed.gallery#view`
-    GalleryView(Box<lexicons::app::bsky::embed::gallery::View>),
-    /// `app.bsky.embed.external#view`
-    ExternalView(Box<lexicons::app::bsky::embed::external::View>),
-    /// `app.bsky.embed.record#view`
-    View(Box<View>),
-    /// `app.bsky.embed.recordWithMedia#view`
-    RecordWithMediaView(Box<lexicons::app::bsky::embed::record_with_media::View>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ViewRecordEmbedsItem { ImagesView(lexicons::app::bsky::embed::images::View)
-    "app.bsky.embed.images#view", VideoView(lexicons::app::bsky::embed::video::View)
-    "app.bsky.embed.video#view", GalleryView(lexicons::app::bsky::embed::gallery::View)
-    "app.bsky.embed.gallery#view",
-    ExternalView(lexicons::app::bsky::embed::external::View)
-    "app.bsky.embed.external#view", View(View) "app.bsky.embed.record#view",
-    RecordWithMediaView(lexicons::app::bsky::embed::record_with_media::View)
-    "app.bsky.embed.recordWithMedia#view" }
-);
+    LabelerView(lexicons::app::bsky::labeler::defs::LabelerView) "app.bsky.labeler.defs#labelerView",
+    StarterPackViewBasic(lexicons::app::bsky::graph::defs::StarterPackViewBasic) "app.bsky.graph.defs#starterPackViewBasic",
+});
 
 /// The object `app.bsky.embed.record#viewRecord`.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,17 +89,24 @@ pub struct ViewRecord {
     pub repost_count: Option<i64>,
     pub like_count: Option<i64>,
     pub quote_count: Option<i64>,
-    pub embeds: Option<Vec<ViewRecordEmbedsItem>>,
+    pub embeds: Option<Vec<ViewRecordEmbed>>,
     pub indexed_at: Datetime,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewRecord { cid "cid" required, uri "uri" required, value "value" required, author
-    "author" required, embeds "embeds" optional, labels "labels" optional, indexed_at
-    "indexedAt" required, like_count "likeCount" optional, quote_count "quoteCount"
-    optional, reply_count "replyCount" optional, repost_count "repostCount" optional }
-);
+atproto_core::object!(ViewRecord {
+    cid "cid" required,
+    uri "uri" required,
+    value "value" required,
+    author "author" required,
+    embeds "embeds" optional,
+    labels "labels" optional,
+    indexed_at "indexedAt" required,
+    like_count "likeCount" optional,
+    quote_count "quoteCount" optional,
+    reply_count "replyCount" optional,
+    repost_count "repostCount" optional,
+});
 impl ViewRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -154,6 +133,33 @@ impl ViewRecord {
     }
 }
 
+/// Part of `app.bsky.embed.record#viewRecord`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ViewRecordEmbed {
+    /// `app.bsky.embed.images#view`
+    ImagesView(Box<lexicons::app::bsky::embed::images::View>),
+    /// `app.bsky.embed.video#view`
+    VideoView(Box<lexicons::app::bsky::embed::video::View>),
+    /// `app.bsky.embed.gallery#view`
+    GalleryView(Box<lexicons::app::bsky::embed::gallery::View>),
+    /// `app.bsky.embed.external#view`
+    ExternalView(Box<lexicons::app::bsky::embed::external::View>),
+    /// `app.bsky.embed.record#view`
+    View(Box<View>),
+    /// `app.bsky.embed.recordWithMedia#view`
+    RecordWithMediaView(Box<lexicons::app::bsky::embed::record_with_media::View>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ViewRecordEmbed {
+    ImagesView(lexicons::app::bsky::embed::images::View) "app.bsky.embed.images#view",
+    VideoView(lexicons::app::bsky::embed::video::View) "app.bsky.embed.video#view",
+    GalleryView(lexicons::app::bsky::embed::gallery::View) "app.bsky.embed.gallery#view",
+    ExternalView(lexicons::app::bsky::embed::external::View) "app.bsky.embed.external#view",
+    View(View) "app.bsky.embed.record#view",
+    RecordWithMediaView(lexicons::app::bsky::embed::record_with_media::View) "app.bsky.embed.recordWithMedia#view",
+});
+
 /// The object `app.bsky.embed.record#viewNotFound`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ViewNotFound {
@@ -163,9 +169,10 @@ pub struct ViewNotFound {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewNotFound { uri "uri" required, not_found "notFound" required }
-);
+atproto_core::object!(ViewNotFound {
+    uri "uri" required,
+    not_found "notFound" required,
+});
 impl ViewNotFound {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, not_found: bool) -> Self {
@@ -187,10 +194,11 @@ pub struct ViewBlocked {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewBlocked { uri "uri" required, author "author" required, blocked "blocked"
-    required }
-);
+atproto_core::object!(ViewBlocked {
+    uri "uri" required,
+    author "author" required,
+    blocked "blocked" required,
+});
 impl ViewBlocked {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -216,7 +224,10 @@ pub struct ViewDetached {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ViewDetached { uri "uri" required, detached "detached" required });
+atproto_core::object!(ViewDetached {
+    uri "uri" required,
+    detached "detached" required,
+});
 impl ViewDetached {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, detached: bool) -> Self {

@@ -3,6 +3,32 @@
 use atproto_core::data::{Extra, Value};
 use super::super::super::super as lexicons;
 
+/// The object `app.bsky.embed.recordWithMedia`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordWithMedia {
+    pub record: lexicons::app::bsky::embed::Record,
+    pub media: RecordWithMediaMedia,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(RecordWithMedia {
+    media "media" required,
+    record "record" required,
+});
+impl RecordWithMedia {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        record: lexicons::app::bsky::embed::Record,
+        media: RecordWithMediaMedia,
+    ) -> Self {
+        Self {
+            record,
+            media,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `app.bsky.embed.recordWithMedia`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RecordWithMediaMedia {
@@ -17,30 +43,30 @@ pub enum RecordWithMediaMedia {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    RecordWithMediaMedia { Images(lexicons::app::bsky::embed::Images)
-    "app.bsky.embed.images", Video(lexicons::app::bsky::embed::Video)
-    "app.bsky.embed.video", Gallery(lexicons::app::bsky::embed::Gallery)
-    "app.bsky.embed.gallery", External(lexicons::app::bsky::embed::External)
-    "app.bsky.embed.external" }
-);
+atproto_core::open_union!(RecordWithMediaMedia {
+    Images(lexicons::app::bsky::embed::Images) "app.bsky.embed.images",
+    Video(lexicons::app::bsky::embed::Video) "app.bsky.embed.video",
+    Gallery(lexicons::app::bsky::embed::Gallery) "app.bsky.embed.gallery",
+    External(lexicons::app::bsky::embed::External) "app.bsky.embed.external",
+});
 
-/// The object `app.bsky.embed.recordWithMedia`.
+/// The object `app.bsky.embed.recordWithMedia#view`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RecordWithMedia {
-    pub record: lexicons::app::bsky::embed::Record,
-    pub media: RecordWithMediaMedia,
+pub struct View {
+    pub record: lexicons::app::bsky::embed::record::View,
+    pub media: ViewMedia,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RecordWithMedia { media "media" required, record "record" required }
-);
-impl RecordWithMedia {
+atproto_core::object!(View {
+    media "media" required,
+    record "record" required,
+});
+impl View {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
-        record: lexicons::app::bsky::embed::Record,
-        media: RecordWithMediaMedia,
+        record: lexicons::app::bsky::embed::record::View,
+        media: ViewMedia,
     ) -> Self {
         Self {
             record,
@@ -64,34 +90,9 @@ pub enum ViewMedia {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ViewMedia { ImagesView(lexicons::app::bsky::embed::images::View)
-    "app.bsky.embed.images#view", VideoView(lexicons::app::bsky::embed::video::View)
-    "app.bsky.embed.video#view", GalleryView(lexicons::app::bsky::embed::gallery::View)
-    "app.bsky.embed.gallery#view",
-    ExternalView(lexicons::app::bsky::embed::external::View)
-    "app.bsky.embed.external#view" }
-);
-
-/// The object `app.bsky.embed.recordWithMedia#view`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    pub record: lexicons::app::bsky::embed::record::View,
-    pub media: ViewMedia,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(View { media "media" required, record "record" required });
-impl View {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        record: lexicons::app::bsky::embed::record::View,
-        media: ViewMedia,
-    ) -> Self {
-        Self {
-            record,
-            media,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(ViewMedia {
+    ImagesView(lexicons::app::bsky::embed::images::View) "app.bsky.embed.images#view",
+    VideoView(lexicons::app::bsky::embed::video::View) "app.bsky.embed.video#view",
+    GalleryView(lexicons::app::bsky::embed::gallery::View) "app.bsky.embed.gallery#view",
+    ExternalView(lexicons::app::bsky::embed::external::View) "app.bsky.embed.external#view",
+});

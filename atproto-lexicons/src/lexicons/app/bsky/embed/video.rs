@@ -18,10 +18,13 @@ pub struct Video {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Video { alt "alt" optional, video "video" required, captions "captions" optional,
-    aspect_ratio "aspectRatio" optional, presentation "presentation" optional }
-);
+atproto_core::object!(Video {
+    alt "alt" optional,
+    video "video" required,
+    captions "captions" optional,
+    aspect_ratio "aspectRatio" optional,
+    presentation "presentation" optional,
+});
 impl Video {
     /// With what the lexicon requires, and nothing else.
     pub fn new(video: BlobRef) -> Self {
@@ -45,7 +48,10 @@ pub struct Caption {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Caption { file "file" required, lang "lang" required });
+atproto_core::object!(Caption {
+    file "file" required,
+    lang "lang" required,
+});
 impl Caption {
     /// With what the lexicon requires, and nothing else.
     pub fn new(lang: Language, file: BlobRef) -> Self {
@@ -72,11 +78,14 @@ pub struct View {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    View { alt "alt" optional, cid "cid" required, playlist "playlist" required,
-    thumbnail "thumbnail" optional, aspect_ratio "aspectRatio" optional, presentation
-    "presentation" optional }
-);
+atproto_core::object!(View {
+    alt "alt" optional,
+    cid "cid" required,
+    playlist "playlist" required,
+    thumbnail "thumbnail" optional,
+    aspect_ratio "aspectRatio" optional,
+    presentation "presentation" optional,
+});
 impl View {
     /// With what the lexicon requires, and nothing else.
     pub fn new(cid: Cid, playlist: Uri) -> Self {

@@ -4,36 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{AtUri, Cid, Datetime, Did, Uri};
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.feed.defs#postView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PostViewEmbed {
-    /// `app.bsky.embed.images#view`
-    ImagesView(Box<lexicons::app::bsky::embed::images::View>),
-    /// `app.bsky.embed.video#view`
-    VideoView(Box<lexicons::app::bsky::embed::video::View>),
-    /// `app.bsky.embed.gallery#view`
-    GalleryView(Box<lexicons::app::bsky::embed::gallery::View>),
-    /// `app.bsky.embed.external#view`
-    ExternalView(Box<lexicons::app::bsky::embed::external::View>),
-    /// `app.bsky.embed.record#view`
-    RecordView(Box<lexicons::app::bsky::embed::record::View>),
-    /// `app.bsky.embed.recordWithMedia#view`
-    RecordWithMediaView(Box<lexicons::app::bsky::embed::record_with_media::View>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    PostViewEmbed { ImagesView(lexicons::app::bsky::embed::images::View)
-    "app.bsky.embed.images#view", VideoView(lexicons::app::bsky::embed::video::View)
-    "app.bsky.embed.video#view", GalleryView(lexicons::app::bsky::embed::gallery::View)
-    "app.bsky.embed.gallery#view",
-    ExternalView(lexicons::app::bsky::embed::external::View)
-    "app.bsky.embed.external#view", RecordView(lexicons::app::bsky::embed::record::View)
-    "app.bsky.embed.record#view",
-    RecordWithMediaView(lexicons::app::bsky::embed::record_with_media::View)
-    "app.bsky.embed.recordWithMedia#view" }
-);
-
 /// The object `app.bsky.feed.defs#postView`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PostView {
@@ -55,14 +25,23 @@ pub struct PostView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    PostView { cid "cid" required, uri "uri" required, debug "debug" optional, embed
-    "embed" optional, author "author" required, labels "labels" optional, record "record"
-    required, viewer "viewer" optional, indexed_at "indexedAt" required, like_count
-    "likeCount" optional, quote_count "quoteCount" optional, reply_count "replyCount"
-    optional, threadgate "threadgate" optional, repost_count "repostCount" optional,
-    bookmark_count "bookmarkCount" optional }
-);
+atproto_core::object!(PostView {
+    cid "cid" required,
+    uri "uri" required,
+    debug "debug" optional,
+    embed "embed" optional,
+    author "author" required,
+    labels "labels" optional,
+    record "record" required,
+    viewer "viewer" optional,
+    indexed_at "indexedAt" required,
+    like_count "likeCount" optional,
+    quote_count "quoteCount" optional,
+    reply_count "replyCount" optional,
+    threadgate "threadgate" optional,
+    repost_count "repostCount" optional,
+    bookmark_count "bookmarkCount" optional,
+});
 impl PostView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -93,6 +72,33 @@ impl PostView {
     }
 }
 
+/// Part of `app.bsky.feed.defs#postView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PostViewEmbed {
+    /// `app.bsky.embed.images#view`
+    ImagesView(Box<lexicons::app::bsky::embed::images::View>),
+    /// `app.bsky.embed.video#view`
+    VideoView(Box<lexicons::app::bsky::embed::video::View>),
+    /// `app.bsky.embed.gallery#view`
+    GalleryView(Box<lexicons::app::bsky::embed::gallery::View>),
+    /// `app.bsky.embed.external#view`
+    ExternalView(Box<lexicons::app::bsky::embed::external::View>),
+    /// `app.bsky.embed.record#view`
+    RecordView(Box<lexicons::app::bsky::embed::record::View>),
+    /// `app.bsky.embed.recordWithMedia#view`
+    RecordWithMediaView(Box<lexicons::app::bsky::embed::record_with_media::View>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(PostViewEmbed {
+    ImagesView(lexicons::app::bsky::embed::images::View) "app.bsky.embed.images#view",
+    VideoView(lexicons::app::bsky::embed::video::View) "app.bsky.embed.video#view",
+    GalleryView(lexicons::app::bsky::embed::gallery::View) "app.bsky.embed.gallery#view",
+    ExternalView(lexicons::app::bsky::embed::external::View) "app.bsky.embed.external#view",
+    RecordView(lexicons::app::bsky::embed::record::View) "app.bsky.embed.record#view",
+    RecordWithMediaView(lexicons::app::bsky::embed::record_with_media::View) "app.bsky.embed.recordWithMedia#view",
+});
+
 /// The object `app.bsky.feed.defs#viewerState`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ViewerState {
@@ -107,12 +113,16 @@ pub struct ViewerState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ViewerState { like "like" optional, pinned "pinned" optional, repost "repost"
-    optional, bookmarked "bookmarked" optional, known_likers "knownLikers" optional,
-    thread_muted "threadMuted" optional, reply_disabled "replyDisabled" optional,
-    embedding_disabled "embeddingDisabled" optional }
-);
+atproto_core::object!(ViewerState {
+    like "like" optional,
+    pinned "pinned" optional,
+    repost "repost" optional,
+    bookmarked "bookmarked" optional,
+    known_likers "knownLikers" optional,
+    thread_muted "threadMuted" optional,
+    reply_disabled "replyDisabled" optional,
+    embedding_disabled "embeddingDisabled" optional,
+});
 
 /// The object `app.bsky.feed.defs#knownLikers`.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,7 +133,10 @@ pub struct KnownLikers {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(KnownLikers { count "count" required, actors "actors" required });
+atproto_core::object!(KnownLikers {
+    count "count" required,
+    actors "actors" required,
+});
 impl KnownLikers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -145,22 +158,9 @@ pub struct ThreadContext {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ThreadContext { root_author_like "rootAuthorLike" optional });
-
-/// Part of `app.bsky.feed.defs#feedViewPost`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FeedViewPostReason {
-    /// `app.bsky.feed.defs#reasonRepost`
-    ReasonRepost(Box<ReasonRepost>),
-    /// `app.bsky.feed.defs#reasonPin`
-    ReasonPin(Box<ReasonPin>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    FeedViewPostReason { ReasonRepost(ReasonRepost) "app.bsky.feed.defs#reasonRepost",
-    ReasonPin(ReasonPin) "app.bsky.feed.defs#reasonPin" }
-);
+atproto_core::object!(ThreadContext {
+    root_author_like "rootAuthorLike" optional,
+});
 
 /// The object `app.bsky.feed.defs#feedViewPost`.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,10 +175,13 @@ pub struct FeedViewPost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    FeedViewPost { post "post" required, reply "reply" optional, req_id "reqId" optional,
-    reason "reason" optional, feed_context "feedContext" optional }
-);
+atproto_core::object!(FeedViewPost {
+    post "post" required,
+    reply "reply" optional,
+    req_id "reqId" optional,
+    reason "reason" optional,
+    feed_context "feedContext" optional,
+});
 impl FeedViewPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(post: PostView) -> Self {
@@ -188,6 +191,47 @@ impl FeedViewPost {
             reason: None,
             feed_context: None,
             req_id: None,
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// Part of `app.bsky.feed.defs#feedViewPost`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeedViewPostReason {
+    /// `app.bsky.feed.defs#reasonRepost`
+    ReasonRepost(Box<ReasonRepost>),
+    /// `app.bsky.feed.defs#reasonPin`
+    ReasonPin(Box<ReasonPin>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(FeedViewPostReason {
+    ReasonRepost(ReasonRepost) "app.bsky.feed.defs#reasonRepost",
+    ReasonPin(ReasonPin) "app.bsky.feed.defs#reasonPin",
+});
+
+/// The object `app.bsky.feed.defs#replyRef`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplyRef {
+    pub root: ReplyRefRoot,
+    pub parent: ReplyRefParent,
+    pub grandparent_author: Option<lexicons::app::bsky::actor::defs::ProfileViewBasic>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(ReplyRef {
+    root "root" required,
+    parent "parent" required,
+    grandparent_author "grandparentAuthor" optional,
+});
+impl ReplyRef {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(root: ReplyRefRoot, parent: ReplyRefParent) -> Self {
+        Self {
+            root,
+            parent,
+            grandparent_author: None,
             extra: Extra::default(),
         }
     }
@@ -205,11 +249,11 @@ pub enum ReplyRefRoot {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ReplyRefRoot { PostView(PostView) "app.bsky.feed.defs#postView",
+atproto_core::open_union!(ReplyRefRoot {
+    PostView(PostView) "app.bsky.feed.defs#postView",
     NotFoundPost(NotFoundPost) "app.bsky.feed.defs#notFoundPost",
-    BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost" }
-);
+    BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost",
+});
 
 /// Part of `app.bsky.feed.defs#replyRef`.
 #[derive(Debug, Clone, PartialEq)]
@@ -223,36 +267,11 @@ pub enum ReplyRefParent {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ReplyRefParent { PostView(PostView) "app.bsky.feed.defs#postView",
+atproto_core::open_union!(ReplyRefParent {
+    PostView(PostView) "app.bsky.feed.defs#postView",
     NotFoundPost(NotFoundPost) "app.bsky.feed.defs#notFoundPost",
-    BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost" }
-);
-
-/// The object `app.bsky.feed.defs#replyRef`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReplyRef {
-    pub root: ReplyRefRoot,
-    pub parent: ReplyRefParent,
-    pub grandparent_author: Option<lexicons::app::bsky::actor::defs::ProfileViewBasic>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    ReplyRef { root "root" required, parent "parent" required, grandparent_author
-    "grandparentAuthor" optional }
-);
-impl ReplyRef {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(root: ReplyRefRoot, parent: ReplyRefParent) -> Self {
-        Self {
-            root,
-            parent,
-            grandparent_author: None,
-            extra: Extra::default(),
-        }
-    }
-}
+    BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost",
+});
 
 /// The object `app.bsky.feed.defs#reasonRepost`.
 #[derive(Debug, Clone, PartialEq)]
@@ -264,10 +283,12 @@ pub struct ReasonRepost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReasonRepost { by "by" required, cid "cid" optional, uri "uri" optional, indexed_at
-    "indexedAt" required }
-);
+atproto_core::object!(ReasonRepost {
+    by "by" required,
+    cid "cid" optional,
+    uri "uri" optional,
+    indexed_at "indexedAt" required,
+});
 impl ReasonRepost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -292,58 +313,22 @@ pub struct ReasonPin {
 }
 atproto_core::object!(ReasonPin {});
 
-/// Part of `app.bsky.feed.defs#threadViewPost`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ThreadViewPostParent {
-    /// `app.bsky.feed.defs#threadViewPost`
-    ThreadViewPost(Box<ThreadViewPost>),
-    /// `app.bsky.feed.defs#notFoundPost`
-    NotFoundPost(Box<NotFoundPost>),
-    /// `app.bsky.feed.defs#blockedPost`
-    BlockedPost(Box<BlockedPost>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ThreadViewPostParent { ThreadViewPost(ThreadViewPost)
-    "app.bsky.feed.defs#threadViewPost", NotFoundPost(NotFoundPost)
-    "app.bsky.feed.defs#notFoundPost", BlockedPost(BlockedPost)
-    "app.bsky.feed.defs#blockedPost" }
-);
-
-/// Part of `app.bsky.feed.defs#threadViewPost`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ThreadViewPostRepliesItem {
-    /// `app.bsky.feed.defs#threadViewPost`
-    ThreadViewPost(Box<ThreadViewPost>),
-    /// `app.bsky.feed.defs#notFoundPost`
-    NotFoundPost(Box<NotFoundPost>),
-    /// `app.bsky.feed.defs#blockedPost`
-    BlockedPost(Box<BlockedPost>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ThreadViewPostRepliesItem { ThreadViewPost(ThreadViewPost)
-    "app.bsky.feed.defs#threadViewPost", NotFoundPost(NotFoundPost)
-    "app.bsky.feed.defs#notFoundPost", BlockedPost(BlockedPost)
-    "app.bsky.feed.defs#blockedPost" }
-);
-
 /// The object `app.bsky.feed.defs#threadViewPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThreadViewPost {
     pub post: PostView,
     pub parent: Option<ThreadViewPostParent>,
-    pub replies: Option<Vec<ThreadViewPostRepliesItem>>,
+    pub replies: Option<Vec<ThreadViewPostReply>>,
     pub thread_context: Option<ThreadContext>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ThreadViewPost { post "post" required, parent "parent" optional, replies "replies"
-    optional, thread_context "threadContext" optional }
-);
+atproto_core::object!(ThreadViewPost {
+    post "post" required,
+    parent "parent" optional,
+    replies "replies" optional,
+    thread_context "threadContext" optional,
+});
 impl ThreadViewPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(post: PostView) -> Self {
@@ -357,6 +342,42 @@ impl ThreadViewPost {
     }
 }
 
+/// Part of `app.bsky.feed.defs#threadViewPost`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ThreadViewPostParent {
+    /// `app.bsky.feed.defs#threadViewPost`
+    ThreadViewPost(Box<ThreadViewPost>),
+    /// `app.bsky.feed.defs#notFoundPost`
+    NotFoundPost(Box<NotFoundPost>),
+    /// `app.bsky.feed.defs#blockedPost`
+    BlockedPost(Box<BlockedPost>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ThreadViewPostParent {
+    ThreadViewPost(ThreadViewPost) "app.bsky.feed.defs#threadViewPost",
+    NotFoundPost(NotFoundPost) "app.bsky.feed.defs#notFoundPost",
+    BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost",
+});
+
+/// Part of `app.bsky.feed.defs#threadViewPost`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ThreadViewPostReply {
+    /// `app.bsky.feed.defs#threadViewPost`
+    ThreadViewPost(Box<ThreadViewPost>),
+    /// `app.bsky.feed.defs#notFoundPost`
+    NotFoundPost(Box<NotFoundPost>),
+    /// `app.bsky.feed.defs#blockedPost`
+    BlockedPost(Box<BlockedPost>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ThreadViewPostReply {
+    ThreadViewPost(ThreadViewPost) "app.bsky.feed.defs#threadViewPost",
+    NotFoundPost(NotFoundPost) "app.bsky.feed.defs#notFoundPost",
+    BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost",
+});
+
 /// The object `app.bsky.feed.defs#notFoundPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotFoundPost {
@@ -366,9 +387,10 @@ pub struct NotFoundPost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    NotFoundPost { uri "uri" required, not_found "notFound" required }
-);
+atproto_core::object!(NotFoundPost {
+    uri "uri" required,
+    not_found "notFound" required,
+});
 impl NotFoundPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, not_found: bool) -> Self {
@@ -390,10 +412,11 @@ pub struct BlockedPost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    BlockedPost { uri "uri" required, author "author" required, blocked "blocked"
-    required }
-);
+atproto_core::object!(BlockedPost {
+    uri "uri" required,
+    author "author" required,
+    blocked "blocked" required,
+});
 impl BlockedPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, blocked: bool, author: BlockedAuthor) -> Self {
@@ -414,7 +437,10 @@ pub struct BlockedAuthor {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(BlockedAuthor { did "did" required, viewer "viewer" optional });
+atproto_core::object!(BlockedAuthor {
+    did "did" required,
+    viewer "viewer" optional,
+});
 impl BlockedAuthor {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -450,14 +476,22 @@ pub struct GeneratorView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GeneratorView { cid "cid" required, did "did" required, uri "uri" required, avatar
-    "avatar" optional, labels "labels" optional, viewer "viewer" optional, creator
-    "creator" required, indexed_at "indexedAt" required, like_count "likeCount" optional,
-    content_mode "contentMode" optional, description "description" optional, display_name
-    "displayName" required, description_facets "descriptionFacets" optional,
-    accepts_interactions "acceptsInteractions" optional }
-);
+atproto_core::object!(GeneratorView {
+    cid "cid" required,
+    did "did" required,
+    uri "uri" required,
+    avatar "avatar" optional,
+    labels "labels" optional,
+    viewer "viewer" optional,
+    creator "creator" required,
+    indexed_at "indexedAt" required,
+    like_count "likeCount" optional,
+    content_mode "contentMode" optional,
+    description "description" optional,
+    display_name "displayName" required,
+    description_facets "descriptionFacets" optional,
+    accepts_interactions "acceptsInteractions" optional,
+});
 impl GeneratorView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -495,23 +529,9 @@ pub struct GeneratorViewerState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GeneratorViewerState { like "like" optional });
-
-/// Part of `app.bsky.feed.defs#skeletonFeedPost`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SkeletonFeedPostReason {
-    /// `app.bsky.feed.defs#skeletonReasonRepost`
-    SkeletonReasonRepost(Box<SkeletonReasonRepost>),
-    /// `app.bsky.feed.defs#skeletonReasonPin`
-    SkeletonReasonPin(Box<SkeletonReasonPin>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    SkeletonFeedPostReason { SkeletonReasonRepost(SkeletonReasonRepost)
-    "app.bsky.feed.defs#skeletonReasonRepost", SkeletonReasonPin(SkeletonReasonPin)
-    "app.bsky.feed.defs#skeletonReasonPin" }
-);
+atproto_core::object!(GeneratorViewerState {
+    like "like" optional,
+});
 
 /// The object `app.bsky.feed.defs#skeletonFeedPost`.
 #[derive(Debug, Clone, PartialEq)]
@@ -523,10 +543,11 @@ pub struct SkeletonFeedPost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SkeletonFeedPost { post "post" required, reason "reason" optional, feed_context
-    "feedContext" optional }
-);
+atproto_core::object!(SkeletonFeedPost {
+    post "post" required,
+    reason "reason" optional,
+    feed_context "feedContext" optional,
+});
 impl SkeletonFeedPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(post: AtUri) -> Self {
@@ -539,6 +560,21 @@ impl SkeletonFeedPost {
     }
 }
 
+/// Part of `app.bsky.feed.defs#skeletonFeedPost`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SkeletonFeedPostReason {
+    /// `app.bsky.feed.defs#skeletonReasonRepost`
+    SkeletonReasonRepost(Box<SkeletonReasonRepost>),
+    /// `app.bsky.feed.defs#skeletonReasonPin`
+    SkeletonReasonPin(Box<SkeletonReasonPin>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(SkeletonFeedPostReason {
+    SkeletonReasonRepost(SkeletonReasonRepost) "app.bsky.feed.defs#skeletonReasonRepost",
+    SkeletonReasonPin(SkeletonReasonPin) "app.bsky.feed.defs#skeletonReasonPin",
+});
+
 /// The object `app.bsky.feed.defs#skeletonReasonRepost`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SkeletonReasonRepost {
@@ -546,7 +582,9 @@ pub struct SkeletonReasonRepost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SkeletonReasonRepost { repost "repost" required });
+atproto_core::object!(SkeletonReasonRepost {
+    repost "repost" required,
+});
 impl SkeletonReasonRepost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(repost: AtUri) -> Self {
@@ -575,10 +613,12 @@ pub struct ThreadgateView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ThreadgateView { cid "cid" optional, uri "uri" optional, lists "lists" optional,
-    record "record" optional }
-);
+atproto_core::object!(ThreadgateView {
+    cid "cid" optional,
+    uri "uri" optional,
+    lists "lists" optional,
+    record "record" optional,
+});
 
 /// The object `app.bsky.feed.defs#interaction`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -593,10 +633,12 @@ pub struct Interaction {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Interaction { item "item" optional, event "event" optional, req_id "reqId" optional,
-    feed_context "feedContext" optional }
-);
+atproto_core::object!(Interaction {
+    item "item" optional,
+    event "event" optional,
+    req_id "reqId" optional,
+    feed_context "feedContext" optional,
+});
 
 /// The token `app.bsky.feed.defs#requestLess`.
 pub const REQUEST_LESS: &str = "app.bsky.feed.defs#requestLess";

@@ -17,10 +17,11 @@ pub struct DescribeFeedGeneratorOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DescribeFeedGeneratorOutput { did "did" required, feeds "feeds" required, links
-    "links" optional }
-);
+atproto_core::object!(DescribeFeedGeneratorOutput {
+    did "did" required,
+    feeds "feeds" required,
+    links "links" optional,
+});
 impl DescribeFeedGeneratorOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, feeds: Vec<Feed>) -> Self {
@@ -46,7 +47,9 @@ pub struct Feed {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Feed { uri "uri" required });
+atproto_core::object!(Feed {
+    uri "uri" required,
+});
 impl Feed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -65,7 +68,7 @@ pub struct Links {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Links { privacy_policy "privacyPolicy" optional, terms_of_service "termsOfService"
-    optional }
-);
+atproto_core::object!(Links {
+    privacy_policy "privacyPolicy" optional,
+    terms_of_service "termsOfService" optional,
+});

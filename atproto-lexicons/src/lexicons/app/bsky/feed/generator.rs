@@ -4,19 +4,6 @@ use atproto_core::data::{BlobRef, Extra, Value};
 use atproto_core::syntax::{Datetime, Did};
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.feed.generator`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GeneratorLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    GeneratorLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
-
 /// The record `app.bsky.feed.generator`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generator {
@@ -36,13 +23,17 @@ pub struct Generator {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Generator = "app.bsky.feed.generator" { did "did" required, avatar "avatar" optional,
-    labels "labels" optional, created_at "createdAt" required, content_mode "contentMode"
-    optional, description "description" optional, display_name "displayName" required,
-    description_facets "descriptionFacets" optional, accepts_interactions
-    "acceptsInteractions" optional }
-);
+atproto_core::object!(Generator = "app.bsky.feed.generator" {
+    did "did" required,
+    avatar "avatar" optional,
+    labels "labels" optional,
+    created_at "createdAt" required,
+    content_mode "contentMode" optional,
+    description "description" optional,
+    display_name "displayName" required,
+    description_facets "descriptionFacets" optional,
+    accepts_interactions "acceptsInteractions" optional,
+});
 impl Generator {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, display_name: impl Into<String>, created_at: Datetime) -> Self {
@@ -64,3 +55,15 @@ impl atproto_core::endpoint::Record for Generator {
     const NSID: &'static str = "app.bsky.feed.generator";
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Any;
 }
+
+/// Part of `app.bsky.feed.generator`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GeneratorLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(GeneratorLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});

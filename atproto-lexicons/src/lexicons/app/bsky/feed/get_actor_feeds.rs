@@ -12,10 +12,11 @@ pub struct GetActorFeeds {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetActorFeeds { actor "actor" required, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(GetActorFeeds {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetActorFeeds {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -35,9 +36,10 @@ pub struct GetActorFeedsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetActorFeedsOutput { feeds "feeds" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetActorFeedsOutput {
+    feeds "feeds" required,
+    cursor "cursor" optional,
+});
 impl GetActorFeedsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feeds: Vec<lexicons::app::bsky::feed::defs::GeneratorView>) -> Self {

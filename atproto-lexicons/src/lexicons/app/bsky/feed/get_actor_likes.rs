@@ -12,10 +12,11 @@ pub struct GetActorLikes {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetActorLikes { actor "actor" required, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(GetActorLikes {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetActorLikes {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -35,9 +36,10 @@ pub struct GetActorLikesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetActorLikesOutput { feed "feed" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetActorLikesOutput {
+    feed "feed" required,
+    cursor "cursor" optional,
+});
 impl GetActorLikesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: Vec<lexicons::app::bsky::feed::defs::FeedViewPost>) -> Self {
@@ -57,9 +59,10 @@ pub enum GetActorLikesError {
     /// `BlockedByActor`
     BlockedByActor(Option<String>),
 }
-atproto_core::error_set!(
-    GetActorLikesError { BlockedActor "BlockedActor", BlockedByActor "BlockedByActor" }
-);
+atproto_core::error_set!(GetActorLikesError {
+    BlockedActor "BlockedActor",
+    BlockedByActor "BlockedByActor",
+});
 
 impl atproto_core::endpoint::Query for GetActorLikes {
     const NSID: &'static str = "app.bsky.feed.getActorLikes";

@@ -16,10 +16,13 @@ pub struct GetAuthorFeed {
     /// Absent means `false`.
     pub include_pins: Option<bool>,
 }
-atproto_core::params!(
-    GetAuthorFeed { actor "actor" required, limit "limit" optional, cursor "cursor"
-    optional, filter "filter" optional, include_pins "includePins" optional }
-);
+atproto_core::params!(GetAuthorFeed {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    filter "filter" optional,
+    include_pins "includePins" optional,
+});
 impl GetAuthorFeed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -41,9 +44,10 @@ pub struct GetAuthorFeedOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetAuthorFeedOutput { feed "feed" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetAuthorFeedOutput {
+    feed "feed" required,
+    cursor "cursor" optional,
+});
 impl GetAuthorFeedOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: Vec<lexicons::app::bsky::feed::defs::FeedViewPost>) -> Self {
@@ -63,9 +67,10 @@ pub enum GetAuthorFeedError {
     /// `BlockedByActor`
     BlockedByActor(Option<String>),
 }
-atproto_core::error_set!(
-    GetAuthorFeedError { BlockedActor "BlockedActor", BlockedByActor "BlockedByActor" }
-);
+atproto_core::error_set!(GetAuthorFeedError {
+    BlockedActor "BlockedActor",
+    BlockedByActor "BlockedByActor",
+});
 
 impl atproto_core::endpoint::Query for GetAuthorFeed {
     const NSID: &'static str = "app.bsky.feed.getAuthorFeed";

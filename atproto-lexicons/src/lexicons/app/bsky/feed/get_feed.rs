@@ -12,9 +12,11 @@ pub struct GetFeed {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetFeed { feed "feed" required, limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(GetFeed {
+    feed "feed" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetFeed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: AtUri) -> Self {
@@ -34,7 +36,10 @@ pub struct GetFeedOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetFeedOutput { feed "feed" required, cursor "cursor" optional });
+atproto_core::object!(GetFeedOutput {
+    feed "feed" required,
+    cursor "cursor" optional,
+});
 impl GetFeedOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: Vec<lexicons::app::bsky::feed::defs::FeedViewPost>) -> Self {
@@ -52,7 +57,9 @@ pub enum GetFeedError {
     /// `UnknownFeed`
     UnknownFeed(Option<String>),
 }
-atproto_core::error_set!(GetFeedError { UnknownFeed "UnknownFeed" });
+atproto_core::error_set!(GetFeedError {
+    UnknownFeed "UnknownFeed",
+});
 
 impl atproto_core::endpoint::Query for GetFeed {
     const NSID: &'static str = "app.bsky.feed.getFeed";

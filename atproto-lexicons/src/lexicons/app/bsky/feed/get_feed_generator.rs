@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct GetFeedGenerator {
     pub feed: AtUri,
 }
-atproto_core::params!(GetFeedGenerator { feed "feed" required });
+atproto_core::params!(GetFeedGenerator {
+    feed "feed" required,
+});
 impl GetFeedGenerator {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: AtUri) -> Self {
@@ -26,10 +28,11 @@ pub struct GetFeedGeneratorOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetFeedGeneratorOutput { view "view" required, is_valid "isValid" required, is_online
-    "isOnline" required }
-);
+atproto_core::object!(GetFeedGeneratorOutput {
+    view "view" required,
+    is_valid "isValid" required,
+    is_online "isOnline" required,
+});
 impl GetFeedGeneratorOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

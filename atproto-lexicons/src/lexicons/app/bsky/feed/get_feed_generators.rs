@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct GetFeedGenerators {
     pub feeds: Vec<AtUri>,
 }
-atproto_core::params!(GetFeedGenerators { feeds "feeds" required });
+atproto_core::params!(GetFeedGenerators {
+    feeds "feeds" required,
+});
 impl GetFeedGenerators {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feeds: Vec<AtUri>) -> Self {
@@ -24,7 +26,9 @@ pub struct GetFeedGeneratorsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetFeedGeneratorsOutput { feeds "feeds" required });
+atproto_core::object!(GetFeedGeneratorsOutput {
+    feeds "feeds" required,
+});
 impl GetFeedGeneratorsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feeds: Vec<lexicons::app::bsky::feed::defs::GeneratorView>) -> Self {

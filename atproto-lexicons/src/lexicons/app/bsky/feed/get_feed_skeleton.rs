@@ -12,10 +12,11 @@ pub struct GetFeedSkeleton {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetFeedSkeleton { feed "feed" required, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(GetFeedSkeleton {
+    feed "feed" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetFeedSkeleton {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: AtUri) -> Self {
@@ -37,10 +38,11 @@ pub struct GetFeedSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetFeedSkeletonOutput { feed "feed" required, req_id "reqId" optional, cursor
-    "cursor" optional }
-);
+atproto_core::object!(GetFeedSkeletonOutput {
+    feed "feed" required,
+    req_id "reqId" optional,
+    cursor "cursor" optional,
+});
 impl GetFeedSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: Vec<lexicons::app::bsky::feed::defs::SkeletonFeedPost>) -> Self {
@@ -59,7 +61,9 @@ pub enum GetFeedSkeletonError {
     /// `UnknownFeed`
     UnknownFeed(Option<String>),
 }
-atproto_core::error_set!(GetFeedSkeletonError { UnknownFeed "UnknownFeed" });
+atproto_core::error_set!(GetFeedSkeletonError {
+    UnknownFeed "UnknownFeed",
+});
 
 impl atproto_core::endpoint::Query for GetFeedSkeleton {
     const NSID: &'static str = "app.bsky.feed.getFeedSkeleton";

@@ -13,10 +13,12 @@ pub struct GetLikes {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetLikes { cid "cid" optional, uri "uri" required, limit "limit" optional, cursor
-    "cursor" optional }
-);
+atproto_core::params!(GetLikes {
+    cid "cid" optional,
+    uri "uri" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetLikes {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -39,10 +41,12 @@ pub struct GetLikesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetLikesOutput { cid "cid" optional, uri "uri" required, likes "likes" required,
-    cursor "cursor" optional }
-);
+atproto_core::object!(GetLikesOutput {
+    cid "cid" optional,
+    uri "uri" required,
+    likes "likes" required,
+    cursor "cursor" optional,
+});
 impl GetLikesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, likes: Vec<Like>) -> Self {
@@ -71,10 +75,11 @@ pub struct Like {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Like { actor "actor" required, created_at "createdAt" required, indexed_at
-    "indexedAt" required }
-);
+atproto_core::object!(Like {
+    actor "actor" required,
+    created_at "createdAt" required,
+    indexed_at "indexedAt" required,
+});
 impl Like {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -12,10 +12,11 @@ pub struct GetListFeed {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetListFeed { list "list" required, limit "limit" optional, cursor "cursor" optional
-    }
-);
+atproto_core::params!(GetListFeed {
+    list "list" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetListFeed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(list: AtUri) -> Self {
@@ -35,9 +36,10 @@ pub struct GetListFeedOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetListFeedOutput { feed "feed" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetListFeedOutput {
+    feed "feed" required,
+    cursor "cursor" optional,
+});
 impl GetListFeedOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: Vec<lexicons::app::bsky::feed::defs::FeedViewPost>) -> Self {
@@ -55,7 +57,9 @@ pub enum GetListFeedError {
     /// `UnknownList`
     UnknownList(Option<String>),
 }
-atproto_core::error_set!(GetListFeedError { UnknownList "UnknownList" });
+atproto_core::error_set!(GetListFeedError {
+    UnknownList "UnknownList",
+});
 
 impl atproto_core::endpoint::Query for GetListFeed {
     const NSID: &'static str = "app.bsky.feed.getListFeed";

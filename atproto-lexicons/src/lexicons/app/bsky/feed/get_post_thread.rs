@@ -13,10 +13,11 @@ pub struct GetPostThread {
     /// 0 to 1000. Absent means `80`.
     pub parent_height: Option<i64>,
 }
-atproto_core::params!(
-    GetPostThread { uri "uri" required, depth "depth" optional, parent_height
-    "parentHeight" optional }
-);
+atproto_core::params!(GetPostThread {
+    uri "uri" required,
+    depth "depth" optional,
+    parent_height "parentHeight" optional,
+});
 impl GetPostThread {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -24,6 +25,29 @@ impl GetPostThread {
             uri,
             depth: None,
             parent_height: None,
+        }
+    }
+}
+
+/// The output of `app.bsky.feed.getPostThread`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetPostThreadOutput {
+    pub thread: GetPostThreadOutputThread,
+    pub threadgate: Option<lexicons::app::bsky::feed::defs::ThreadgateView>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetPostThreadOutput {
+    thread "thread" required,
+    threadgate "threadgate" optional,
+});
+impl GetPostThreadOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(thread: GetPostThreadOutputThread) -> Self {
+        Self {
+            thread,
+            threadgate: None,
+            extra: Extra::default(),
         }
     }
 }
@@ -40,37 +64,11 @@ pub enum GetPostThreadOutputThread {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetPostThreadOutputThread {
-    ThreadViewPost(lexicons::app::bsky::feed::defs::ThreadViewPost)
-    "app.bsky.feed.defs#threadViewPost",
-    NotFoundPost(lexicons::app::bsky::feed::defs::NotFoundPost)
-    "app.bsky.feed.defs#notFoundPost",
-    BlockedPost(lexicons::app::bsky::feed::defs::BlockedPost)
-    "app.bsky.feed.defs#blockedPost" }
-);
-
-/// The output of `app.bsky.feed.getPostThread`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetPostThreadOutput {
-    pub thread: GetPostThreadOutputThread,
-    pub threadgate: Option<lexicons::app::bsky::feed::defs::ThreadgateView>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    GetPostThreadOutput { thread "thread" required, threadgate "threadgate" optional }
-);
-impl GetPostThreadOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(thread: GetPostThreadOutputThread) -> Self {
-        Self {
-            thread,
-            threadgate: None,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetPostThreadOutputThread {
+    ThreadViewPost(lexicons::app::bsky::feed::defs::ThreadViewPost) "app.bsky.feed.defs#threadViewPost",
+    NotFoundPost(lexicons::app::bsky::feed::defs::NotFoundPost) "app.bsky.feed.defs#notFoundPost",
+    BlockedPost(lexicons::app::bsky::feed::defs::BlockedPost) "app.bsky.feed.defs#blockedPost",
+});
 
 /// The errors that `app.bsky.feed.getPostThread` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +76,9 @@ pub enum GetPostThreadError {
     /// `NotFound`
     NotFound(Option<String>),
 }
-atproto_core::error_set!(GetPostThreadError { NotFound "NotFound" });
+atproto_core::error_set!(GetPostThreadError {
+    NotFound "NotFound",
+});
 
 impl atproto_core::endpoint::Query for GetPostThread {
     const NSID: &'static str = "app.bsky.feed.getPostThread";

@@ -10,7 +10,9 @@ pub struct GetPosts {
     /// At most 25 elements.
     pub uris: Vec<AtUri>,
 }
-atproto_core::params!(GetPosts { uris "uris" required });
+atproto_core::params!(GetPosts {
+    uris "uris" required,
+});
 impl GetPosts {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uris: Vec<AtUri>) -> Self {
@@ -25,7 +27,9 @@ pub struct GetPostsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetPostsOutput { posts "posts" required });
+atproto_core::object!(GetPostsOutput {
+    posts "posts" required,
+});
 impl GetPostsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(posts: Vec<lexicons::app::bsky::feed::defs::PostView>) -> Self {

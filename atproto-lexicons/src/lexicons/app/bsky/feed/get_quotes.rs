@@ -13,10 +13,12 @@ pub struct GetQuotes {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetQuotes { cid "cid" optional, uri "uri" required, limit "limit" optional, cursor
-    "cursor" optional }
-);
+atproto_core::params!(GetQuotes {
+    cid "cid" optional,
+    uri "uri" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetQuotes {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -39,10 +41,12 @@ pub struct GetQuotesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetQuotesOutput { cid "cid" optional, uri "uri" required, posts "posts" required,
-    cursor "cursor" optional }
-);
+atproto_core::object!(GetQuotesOutput {
+    cid "cid" optional,
+    uri "uri" required,
+    posts "posts" required,
+    cursor "cursor" optional,
+});
 impl GetQuotesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -13,10 +13,12 @@ pub struct GetRepostedBy {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetRepostedBy { cid "cid" optional, uri "uri" required, limit "limit" optional,
-    cursor "cursor" optional }
-);
+atproto_core::params!(GetRepostedBy {
+    cid "cid" optional,
+    uri "uri" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetRepostedBy {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -39,10 +41,12 @@ pub struct GetRepostedByOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetRepostedByOutput { cid "cid" optional, uri "uri" required, cursor "cursor"
-    optional, reposted_by "repostedBy" required }
-);
+atproto_core::object!(GetRepostedByOutput {
+    cid "cid" optional,
+    uri "uri" required,
+    cursor "cursor" optional,
+    reposted_by "repostedBy" required,
+});
 impl GetRepostedByOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

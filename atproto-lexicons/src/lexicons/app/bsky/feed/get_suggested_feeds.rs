@@ -10,9 +10,10 @@ pub struct GetSuggestedFeeds {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetSuggestedFeeds { limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(GetSuggestedFeeds {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.feed.getSuggestedFeeds`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,9 +23,10 @@ pub struct GetSuggestedFeedsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedFeedsOutput { feeds "feeds" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetSuggestedFeedsOutput {
+    feeds "feeds" required,
+    cursor "cursor" optional,
+});
 impl GetSuggestedFeedsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feeds: Vec<lexicons::app::bsky::feed::defs::GeneratorView>) -> Self {

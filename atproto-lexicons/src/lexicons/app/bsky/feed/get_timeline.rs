@@ -11,10 +11,11 @@ pub struct GetTimeline {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetTimeline { limit "limit" optional, cursor "cursor" optional, algorithm "algorithm"
-    optional }
-);
+atproto_core::params!(GetTimeline {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    algorithm "algorithm" optional,
+});
 
 /// The output of `app.bsky.feed.getTimeline`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +25,10 @@ pub struct GetTimelineOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetTimelineOutput { feed "feed" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetTimelineOutput {
+    feed "feed" required,
+    cursor "cursor" optional,
+});
 impl GetTimelineOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feed: Vec<lexicons::app::bsky::feed::defs::FeedViewPost>) -> Self {

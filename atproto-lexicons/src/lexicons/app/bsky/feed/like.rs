@@ -13,10 +13,11 @@ pub struct Like {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Like = "app.bsky.feed.like" { via "via" optional, subject "subject" required,
-    created_at "createdAt" required }
-);
+atproto_core::object!(Like = "app.bsky.feed.like" {
+    via "via" optional,
+    subject "subject" required,
+    created_at "createdAt" required,
+});
 impl Like {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

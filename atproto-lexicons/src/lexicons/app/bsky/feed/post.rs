@@ -4,47 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Datetime, Language};
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.feed.post`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PostEmbed {
-    /// `app.bsky.embed.images`
-    Images(Box<lexicons::app::bsky::embed::Images>),
-    /// `app.bsky.embed.video`
-    Video(Box<lexicons::app::bsky::embed::Video>),
-    /// `app.bsky.embed.gallery`
-    Gallery(Box<lexicons::app::bsky::embed::Gallery>),
-    /// `app.bsky.embed.external`
-    External(Box<lexicons::app::bsky::embed::External>),
-    /// `app.bsky.embed.record`
-    Record(Box<lexicons::app::bsky::embed::Record>),
-    /// `app.bsky.embed.recordWithMedia`
-    RecordWithMedia(Box<lexicons::app::bsky::embed::RecordWithMedia>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    PostEmbed { Images(lexicons::app::bsky::embed::Images) "app.bsky.embed.images",
-    Video(lexicons::app::bsky::embed::Video) "app.bsky.embed.video",
-    Gallery(lexicons::app::bsky::embed::Gallery) "app.bsky.embed.gallery",
-    External(lexicons::app::bsky::embed::External) "app.bsky.embed.external",
-    Record(lexicons::app::bsky::embed::Record) "app.bsky.embed.record",
-    RecordWithMedia(lexicons::app::bsky::embed::RecordWithMedia)
-    "app.bsky.embed.recordWithMedia" }
-);
-
-/// Part of `app.bsky.feed.post`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PostLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    PostLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
-
 /// The record `app.bsky.feed.post`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Post {
@@ -64,12 +23,17 @@ pub struct Post {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Post = "app.bsky.feed.post" { tags "tags" optional, text "text" required, embed
-    "embed" optional, langs "langs" optional, reply "reply" optional, facets "facets"
-    optional, labels "labels" optional, entities "entities" optional, created_at
-    "createdAt" required }
-);
+atproto_core::object!(Post = "app.bsky.feed.post" {
+    tags "tags" optional,
+    text "text" required,
+    embed "embed" optional,
+    langs "langs" optional,
+    reply "reply" optional,
+    facets "facets" optional,
+    labels "labels" optional,
+    entities "entities" optional,
+    created_at "createdAt" required,
+});
 impl Post {
     /// With what the lexicon requires, and nothing else.
     pub fn new(text: impl Into<String>, created_at: Datetime) -> Self {
@@ -92,6 +56,45 @@ impl atproto_core::endpoint::Record for Post {
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Tid;
 }
 
+/// Part of `app.bsky.feed.post`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PostEmbed {
+    /// `app.bsky.embed.images`
+    Images(Box<lexicons::app::bsky::embed::Images>),
+    /// `app.bsky.embed.video`
+    Video(Box<lexicons::app::bsky::embed::Video>),
+    /// `app.bsky.embed.gallery`
+    Gallery(Box<lexicons::app::bsky::embed::Gallery>),
+    /// `app.bsky.embed.external`
+    External(Box<lexicons::app::bsky::embed::External>),
+    /// `app.bsky.embed.record`
+    Record(Box<lexicons::app::bsky::embed::Record>),
+    /// `app.bsky.embed.recordWithMedia`
+    RecordWithMedia(Box<lexicons::app::bsky::embed::RecordWithMedia>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(PostEmbed {
+    Images(lexicons::app::bsky::embed::Images) "app.bsky.embed.images",
+    Video(lexicons::app::bsky::embed::Video) "app.bsky.embed.video",
+    Gallery(lexicons::app::bsky::embed::Gallery) "app.bsky.embed.gallery",
+    External(lexicons::app::bsky::embed::External) "app.bsky.embed.external",
+    Record(lexicons::app::bsky::embed::Record) "app.bsky.embed.record",
+    RecordWithMedia(lexicons::app::bsky::embed::RecordWithMedia) "app.bsky.embed.recordWithMedia",
+});
+
+/// Part of `app.bsky.feed.post`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PostLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(PostLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});
+
 /// The object `app.bsky.feed.post#replyRef`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplyRef {
@@ -100,7 +103,10 @@ pub struct ReplyRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ReplyRef { root "root" required, parent "parent" required });
+atproto_core::object!(ReplyRef {
+    root "root" required,
+    parent "parent" required,
+});
 impl ReplyRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -125,9 +131,11 @@ pub struct Entity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Entity { r#type "type" required, index "index" required, value "value" required }
-);
+atproto_core::object!(Entity {
+    r#type "type" required,
+    index "index" required,
+    value "value" required,
+});
 impl Entity {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -155,7 +163,10 @@ pub struct TextSlice {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(TextSlice { end "end" required, start "start" required });
+atproto_core::object!(TextSlice {
+    end "end" required,
+    start "start" required,
+});
 impl TextSlice {
     /// With what the lexicon requires, and nothing else.
     pub fn new(start: i64, end: i64) -> Self {

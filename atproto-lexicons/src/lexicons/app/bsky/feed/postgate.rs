@@ -3,19 +3,6 @@
 use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{AtUri, Datetime};
 
-/// Part of `app.bsky.feed.postgate`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PostgateEmbeddingRulesItem {
-    /// `app.bsky.feed.postgate#disableRule`
-    DisableRule(Box<DisableRule>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    PostgateEmbeddingRulesItem { DisableRule(DisableRule)
-    "app.bsky.feed.postgate#disableRule" }
-);
-
 /// The record `app.bsky.feed.postgate`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Postgate {
@@ -24,15 +11,16 @@ pub struct Postgate {
     /// At most 50 elements.
     pub detached_embedding_uris: Option<Vec<AtUri>>,
     /// At most 5 elements.
-    pub embedding_rules: Option<Vec<PostgateEmbeddingRulesItem>>,
+    pub embedding_rules: Option<Vec<PostgateEmbeddingRule>>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Postgate = "app.bsky.feed.postgate" { post "post" required, created_at "createdAt"
-    required, embedding_rules "embeddingRules" optional, detached_embedding_uris
-    "detachedEmbeddingUris" optional }
-);
+atproto_core::object!(Postgate = "app.bsky.feed.postgate" {
+    post "post" required,
+    created_at "createdAt" required,
+    embedding_rules "embeddingRules" optional,
+    detached_embedding_uris "detachedEmbeddingUris" optional,
+});
 impl Postgate {
     /// With what the lexicon requires, and nothing else.
     pub fn new(post: AtUri, created_at: Datetime) -> Self {
@@ -49,6 +37,18 @@ impl atproto_core::endpoint::Record for Postgate {
     const NSID: &'static str = "app.bsky.feed.postgate";
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Tid;
 }
+
+/// Part of `app.bsky.feed.postgate`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PostgateEmbeddingRule {
+    /// `app.bsky.feed.postgate#disableRule`
+    DisableRule(Box<DisableRule>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(PostgateEmbeddingRule {
+    DisableRule(DisableRule) "app.bsky.feed.postgate#disableRule",
+});
 
 /// The object `app.bsky.feed.postgate#disableRule`.
 #[derive(Debug, Clone, PartialEq, Default)]

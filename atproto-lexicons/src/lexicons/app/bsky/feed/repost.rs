@@ -13,10 +13,11 @@ pub struct Repost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Repost = "app.bsky.feed.repost" { via "via" optional, subject "subject" required,
-    created_at "createdAt" required }
-);
+atproto_core::object!(Repost = "app.bsky.feed.repost" {
+    via "via" optional,
+    subject "subject" required,
+    created_at "createdAt" required,
+});
 impl Repost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -24,12 +24,20 @@ pub struct SearchPosts {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchPosts { q "q" required, tag "tag" optional, url "url" optional, lang "lang"
-    optional, sort "sort" optional, limit "limit" optional, since "since" optional, until
-    "until" optional, author "author" optional, cursor "cursor" optional, domain "domain"
-    optional, mentions "mentions" optional }
-);
+atproto_core::params!(SearchPosts {
+    q "q" required,
+    tag "tag" optional,
+    url "url" optional,
+    lang "lang" optional,
+    sort "sort" optional,
+    limit "limit" optional,
+    since "since" optional,
+    until "until" optional,
+    author "author" optional,
+    cursor "cursor" optional,
+    domain "domain" optional,
+    mentions "mentions" optional,
+});
 impl SearchPosts {
     /// With what the lexicon requires, and nothing else.
     pub fn new(q: impl Into<String>) -> Self {
@@ -59,10 +67,11 @@ pub struct SearchPostsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchPostsOutput { posts "posts" required, cursor "cursor" optional, hits_total
-    "hitsTotal" optional }
-);
+atproto_core::object!(SearchPostsOutput {
+    posts "posts" required,
+    cursor "cursor" optional,
+    hits_total "hitsTotal" optional,
+});
 impl SearchPostsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(posts: Vec<lexicons::app::bsky::feed::defs::PostView>) -> Self {
@@ -81,7 +90,9 @@ pub enum SearchPostsError {
     /// `BadQueryString`
     BadQueryString(Option<String>),
 }
-atproto_core::error_set!(SearchPostsError { BadQueryString "BadQueryString" });
+atproto_core::error_set!(SearchPostsError {
+    BadQueryString "BadQueryString",
+});
 
 impl atproto_core::endpoint::Query for SearchPosts {
     const NSID: &'static str = "app.bsky.feed.searchPosts";

@@ -44,21 +44,37 @@ pub struct SearchPostsV2 {
     /// Known values: `ja`, `zh`, `ko`, `th`, `ar`.
     pub query_language: Option<String>,
 }
-atproto_core::params!(
-    SearchPostsV2 { sort "sort" optional, urls "urls" optional, limit "limit" optional,
-    query "query" optional, since "since" optional, until "until" optional, cursor
-    "cursor" optional, all_time "allTime" optional, authors "authors" optional, domains
-    "domains" optional, has_media "hasMedia" optional, has_video "hasVideo" optional,
-    hashtags "hashtags" optional, mentions "mentions" optional, following "following"
-    optional, languages "languages" optional, exclude_urls "excludeUrls" optional,
-    replies_only "repliesOnly" optional, query_language "queryLanguage" optional,
-    thread_root_uri "threadRootUri" optional, embedded_at_uris "embeddedAtUris" optional,
-    exclude_authors "excludeAuthors" optional, exclude_domains "excludeDomains" optional,
-    exclude_replies "excludeReplies" optional, reply_parent_uri "replyParentUri"
-    optional, exclude_hashtags "excludeHashtags" optional, exclude_mentions
-    "excludeMentions" optional, exclude_languages "excludeLanguages" optional,
-    exclude_embedded_at_uris "excludeEmbeddedAtUris" optional }
-);
+atproto_core::params!(SearchPostsV2 {
+    sort "sort" optional,
+    urls "urls" optional,
+    limit "limit" optional,
+    query "query" optional,
+    since "since" optional,
+    until "until" optional,
+    cursor "cursor" optional,
+    all_time "allTime" optional,
+    authors "authors" optional,
+    domains "domains" optional,
+    has_media "hasMedia" optional,
+    has_video "hasVideo" optional,
+    hashtags "hashtags" optional,
+    mentions "mentions" optional,
+    following "following" optional,
+    languages "languages" optional,
+    exclude_urls "excludeUrls" optional,
+    replies_only "repliesOnly" optional,
+    query_language "queryLanguage" optional,
+    thread_root_uri "threadRootUri" optional,
+    embedded_at_uris "embeddedAtUris" optional,
+    exclude_authors "excludeAuthors" optional,
+    exclude_domains "excludeDomains" optional,
+    exclude_replies "excludeReplies" optional,
+    reply_parent_uri "replyParentUri" optional,
+    exclude_hashtags "excludeHashtags" optional,
+    exclude_mentions "excludeMentions" optional,
+    exclude_languages "excludeLanguages" optional,
+    exclude_embedded_at_uris "excludeEmbeddedAtUris" optional,
+});
 
 /// The output of `app.bsky.feed.searchPostsV2`.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,10 +87,12 @@ pub struct SearchPostsV2Output {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchPostsV2Output { posts "posts" required, cursor "cursor" optional, hits_total
-    "hitsTotal" optional, detected_query_languages "detectedQueryLanguages" optional }
-);
+atproto_core::object!(SearchPostsV2Output {
+    posts "posts" required,
+    cursor "cursor" optional,
+    hits_total "hitsTotal" optional,
+    detected_query_languages "detectedQueryLanguages" optional,
+});
 impl SearchPostsV2Output {
     /// With what the lexicon requires, and nothing else.
     pub fn new(posts: Vec<lexicons::app::bsky::feed::defs::PostView>) -> Self {
@@ -94,7 +112,9 @@ pub enum SearchPostsV2Error {
     /// `BadQueryString`
     BadQueryString(Option<String>),
 }
-atproto_core::error_set!(SearchPostsV2Error { BadQueryString "BadQueryString" });
+atproto_core::error_set!(SearchPostsV2Error {
+    BadQueryString "BadQueryString",
+});
 
 impl atproto_core::endpoint::Query for SearchPostsV2 {
     const NSID: &'static str = "app.bsky.feed.searchPostsV2";

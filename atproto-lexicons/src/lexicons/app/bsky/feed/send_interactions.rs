@@ -12,9 +12,10 @@ pub struct SendInteractions {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SendInteractions { feed "feed" optional, interactions "interactions" required }
-);
+atproto_core::object!(SendInteractions {
+    feed "feed" optional,
+    interactions "interactions" required,
+});
 impl SendInteractions {
     /// With what the lexicon requires, and nothing else.
     pub fn new(interactions: Vec<lexicons::app::bsky::feed::defs::Interaction>) -> Self {
@@ -41,11 +42,7 @@ impl atproto_core::endpoint::Procedure for SendInteractions {
     type Output = SendInteractionsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

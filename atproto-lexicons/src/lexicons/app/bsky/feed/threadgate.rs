@@ -3,28 +3,6 @@
 use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{AtUri, Datetime};
 
-/// Part of `app.bsky.feed.threadgate`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ThreadgateAllowItem {
-    /// `app.bsky.feed.threadgate#mentionRule`
-    MentionRule(Box<MentionRule>),
-    /// `app.bsky.feed.threadgate#followerRule`
-    FollowerRule(Box<FollowerRule>),
-    /// `app.bsky.feed.threadgate#followingRule`
-    FollowingRule(Box<FollowingRule>),
-    /// `app.bsky.feed.threadgate#listRule`
-    ListRule(Box<ListRule>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ThreadgateAllowItem { MentionRule(MentionRule)
-    "app.bsky.feed.threadgate#mentionRule", FollowerRule(FollowerRule)
-    "app.bsky.feed.threadgate#followerRule", FollowingRule(FollowingRule)
-    "app.bsky.feed.threadgate#followingRule", ListRule(ListRule)
-    "app.bsky.feed.threadgate#listRule" }
-);
-
 /// The record `app.bsky.feed.threadgate`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threadgate {
@@ -37,10 +15,12 @@ pub struct Threadgate {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Threadgate = "app.bsky.feed.threadgate" { post "post" required, allow "allow"
-    optional, created_at "createdAt" required, hidden_replies "hiddenReplies" optional }
-);
+atproto_core::object!(Threadgate = "app.bsky.feed.threadgate" {
+    post "post" required,
+    allow "allow" optional,
+    created_at "createdAt" required,
+    hidden_replies "hiddenReplies" optional,
+});
 impl Threadgate {
     /// With what the lexicon requires, and nothing else.
     pub fn new(post: AtUri, created_at: Datetime) -> Self {
@@ -57,6 +37,27 @@ impl atproto_core::endpoint::Record for Threadgate {
     const NSID: &'static str = "app.bsky.feed.threadgate";
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Tid;
 }
+
+/// Part of `app.bsky.feed.threadgate`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ThreadgateAllowItem {
+    /// `app.bsky.feed.threadgate#mentionRule`
+    MentionRule(Box<MentionRule>),
+    /// `app.bsky.feed.threadgate#followerRule`
+    FollowerRule(Box<FollowerRule>),
+    /// `app.bsky.feed.threadgate#followingRule`
+    FollowingRule(Box<FollowingRule>),
+    /// `app.bsky.feed.threadgate#listRule`
+    ListRule(Box<ListRule>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ThreadgateAllowItem {
+    MentionRule(MentionRule) "app.bsky.feed.threadgate#mentionRule",
+    FollowerRule(FollowerRule) "app.bsky.feed.threadgate#followerRule",
+    FollowingRule(FollowingRule) "app.bsky.feed.threadgate#followingRule",
+    ListRule(ListRule) "app.bsky.feed.threadgate#listRule",
+});
 
 /// The object `app.bsky.feed.threadgate#mentionRule`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -89,7 +90,9 @@ pub struct ListRule {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ListRule { list "list" required });
+atproto_core::object!(ListRule {
+    list "list" required,
+});
 impl ListRule {
     /// With what the lexicon requires, and nothing else.
     pub fn new(list: AtUri) -> Self {

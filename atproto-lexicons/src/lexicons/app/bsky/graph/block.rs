@@ -11,10 +11,10 @@ pub struct Block {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Block = "app.bsky.graph.block" { subject "subject" required, created_at "createdAt"
-    required }
-);
+atproto_core::object!(Block = "app.bsky.graph.block" {
+    subject "subject" required,
+    created_at "createdAt" required,
+});
 impl Block {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did, created_at: Datetime) -> Self {

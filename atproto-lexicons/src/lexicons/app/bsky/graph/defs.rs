@@ -22,12 +22,17 @@ pub struct ListViewBasic {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListViewBasic { cid "cid" required, uri "uri" required, name "name" required, avatar
-    "avatar" optional, labels "labels" optional, viewer "viewer" optional, purpose
-    "purpose" required, indexed_at "indexedAt" optional, list_item_count "listItemCount"
-    optional }
-);
+atproto_core::object!(ListViewBasic {
+    cid "cid" required,
+    uri "uri" required,
+    name "name" required,
+    avatar "avatar" optional,
+    labels "labels" optional,
+    viewer "viewer" optional,
+    purpose "purpose" required,
+    indexed_at "indexedAt" optional,
+    list_item_count "listItemCount" optional,
+});
 impl ListViewBasic {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -73,13 +78,20 @@ pub struct ListView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListView { cid "cid" required, uri "uri" required, name "name" required, avatar
-    "avatar" optional, labels "labels" optional, viewer "viewer" optional, creator
-    "creator" required, purpose "purpose" required, indexed_at "indexedAt" required,
-    description "description" optional, list_item_count "listItemCount" optional,
-    description_facets "descriptionFacets" optional }
-);
+atproto_core::object!(ListView {
+    cid "cid" required,
+    uri "uri" required,
+    name "name" required,
+    avatar "avatar" optional,
+    labels "labels" optional,
+    viewer "viewer" optional,
+    creator "creator" required,
+    purpose "purpose" required,
+    indexed_at "indexedAt" required,
+    description "description" optional,
+    list_item_count "listItemCount" optional,
+    description_facets "descriptionFacets" optional,
+});
 impl ListView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -116,7 +128,10 @@ pub struct ListItemView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ListItemView { uri "uri" required, subject "subject" required });
+atproto_core::object!(ListItemView {
+    uri "uri" required,
+    subject "subject" required,
+});
 impl ListItemView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -152,13 +167,19 @@ pub struct StarterPackView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    StarterPackView { cid "cid" required, uri "uri" required, list "list" optional, feeds
-    "feeds" optional, labels "labels" optional, record "record" required, creator
-    "creator" required, indexed_at "indexedAt" required, joined_week_count
-    "joinedWeekCount" optional, list_items_sample "listItemsSample" optional,
-    joined_all_time_count "joinedAllTimeCount" optional }
-);
+atproto_core::object!(StarterPackView {
+    cid "cid" required,
+    uri "uri" required,
+    list "list" optional,
+    feeds "feeds" optional,
+    labels "labels" optional,
+    record "record" required,
+    creator "creator" required,
+    indexed_at "indexedAt" required,
+    joined_week_count "joinedWeekCount" optional,
+    list_items_sample "listItemsSample" optional,
+    joined_all_time_count "joinedAllTimeCount" optional,
+});
 impl StarterPackView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -203,12 +224,17 @@ pub struct StarterPackViewBasic {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    StarterPackViewBasic { cid "cid" required, uri "uri" required, labels "labels"
-    optional, record "record" required, creator "creator" required, indexed_at
-    "indexedAt" required, list_item_count "listItemCount" optional, joined_week_count
-    "joinedWeekCount" optional, joined_all_time_count "joinedAllTimeCount" optional }
-);
+atproto_core::object!(StarterPackViewBasic {
+    cid "cid" required,
+    uri "uri" required,
+    labels "labels" optional,
+    record "record" required,
+    creator "creator" required,
+    indexed_at "indexedAt" required,
+    list_item_count "listItemCount" optional,
+    joined_week_count "joinedWeekCount" optional,
+    joined_all_time_count "joinedAllTimeCount" optional,
+});
 impl StarterPackViewBasic {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -254,9 +280,10 @@ pub struct ListViewerState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListViewerState { muted "muted" optional, blocked "blocked" optional }
-);
+atproto_core::object!(ListViewerState {
+    muted "muted" optional,
+    blocked "blocked" optional,
+});
 
 /// The object `app.bsky.graph.defs#notFoundActor`.
 #[derive(Debug, Clone, PartialEq)]
@@ -267,9 +294,10 @@ pub struct NotFoundActor {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    NotFoundActor { actor "actor" required, not_found "notFound" required }
-);
+atproto_core::object!(NotFoundActor {
+    actor "actor" required,
+    not_found "notFound" required,
+});
 impl NotFoundActor {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>, not_found: bool) -> Self {
@@ -294,12 +322,15 @@ pub struct Relationship {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Relationship { did "did" required, blocking "blocking" optional, blocked_by
-    "blockedBy" optional, following "following" optional, followed_by "followedBy"
-    optional, blocked_by_list "blockedByList" optional, blocking_by_list "blockingByList"
-    optional }
-);
+atproto_core::object!(Relationship {
+    did "did" required,
+    blocking "blocking" optional,
+    blocked_by "blockedBy" optional,
+    following "following" optional,
+    followed_by "followedBy" optional,
+    blocked_by_list "blockedByList" optional,
+    blocking_by_list "blockingByList" optional,
+});
 impl Relationship {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {

@@ -13,10 +13,11 @@ pub struct Follow {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Follow = "app.bsky.graph.follow" { via "via" optional, subject "subject" required,
-    created_at "createdAt" required }
-);
+atproto_core::object!(Follow = "app.bsky.graph.follow" {
+    via "via" optional,
+    subject "subject" required,
+    created_at "createdAt" required,
+});
 impl Follow {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did, created_at: Datetime) -> Self {

@@ -12,10 +12,11 @@ pub struct GetActorStarterPacks {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetActorStarterPacks { actor "actor" required, limit "limit" optional, cursor
-    "cursor" optional }
-);
+atproto_core::params!(GetActorStarterPacks {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetActorStarterPacks {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -35,10 +36,10 @@ pub struct GetActorStarterPacksOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetActorStarterPacksOutput { cursor "cursor" optional, starter_packs "starterPacks"
-    required }
-);
+atproto_core::object!(GetActorStarterPacksOutput {
+    cursor "cursor" optional,
+    starter_packs "starterPacks" required,
+});
 impl GetActorStarterPacksOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -10,7 +10,10 @@ pub struct GetBlocks {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(GetBlocks { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(GetBlocks {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.graph.getBlocks`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct GetBlocksOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetBlocksOutput { blocks "blocks" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetBlocksOutput {
+    blocks "blocks" required,
+    cursor "cursor" optional,
+});
 impl GetBlocksOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(blocks: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

@@ -14,10 +14,12 @@ pub struct GetFollowers {
     /// Known values: `latest`, `top`.
     pub sort: Option<String>,
 }
-atproto_core::params!(
-    GetFollowers { sort "sort" optional, actor "actor" required, limit "limit" optional,
-    cursor "cursor" optional }
-);
+atproto_core::params!(GetFollowers {
+    sort "sort" optional,
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetFollowers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -39,10 +41,11 @@ pub struct GetFollowersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetFollowersOutput { cursor "cursor" optional, subject "subject" required, followers
-    "followers" required }
-);
+atproto_core::object!(GetFollowersOutput {
+    cursor "cursor" optional,
+    subject "subject" required,
+    followers "followers" required,
+});
 impl GetFollowersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

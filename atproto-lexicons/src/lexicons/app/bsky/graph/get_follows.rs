@@ -14,10 +14,12 @@ pub struct GetFollows {
     /// Known values: `latest`, `top`.
     pub sort: Option<String>,
 }
-atproto_core::params!(
-    GetFollows { sort "sort" optional, actor "actor" required, limit "limit" optional,
-    cursor "cursor" optional }
-);
+atproto_core::params!(GetFollows {
+    sort "sort" optional,
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetFollows {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -39,10 +41,11 @@ pub struct GetFollowsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetFollowsOutput { cursor "cursor" optional, follows "follows" required, subject
-    "subject" required }
-);
+atproto_core::object!(GetFollowsOutput {
+    cursor "cursor" optional,
+    follows "follows" required,
+    subject "subject" required,
+});
 impl GetFollowsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

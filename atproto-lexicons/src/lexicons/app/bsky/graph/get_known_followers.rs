@@ -12,10 +12,11 @@ pub struct GetKnownFollowers {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetKnownFollowers { actor "actor" required, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(GetKnownFollowers {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetKnownFollowers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -36,10 +37,11 @@ pub struct GetKnownFollowersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetKnownFollowersOutput { cursor "cursor" optional, subject "subject" required,
-    followers "followers" required }
-);
+atproto_core::object!(GetKnownFollowersOutput {
+    cursor "cursor" optional,
+    subject "subject" required,
+    followers "followers" required,
+});
 impl GetKnownFollowersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

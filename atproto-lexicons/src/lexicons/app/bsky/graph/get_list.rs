@@ -12,9 +12,11 @@ pub struct GetList {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetList { list "list" required, limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(GetList {
+    list "list" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetList {
     /// With what the lexicon requires, and nothing else.
     pub fn new(list: AtUri) -> Self {
@@ -35,10 +37,11 @@ pub struct GetListOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetListOutput { list "list" required, items "items" required, cursor "cursor"
-    optional }
-);
+atproto_core::object!(GetListOutput {
+    list "list" required,
+    items "items" required,
+    cursor "cursor" optional,
+});
 impl GetListOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

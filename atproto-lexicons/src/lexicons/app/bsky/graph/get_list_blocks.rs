@@ -10,9 +10,10 @@ pub struct GetListBlocks {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetListBlocks { limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(GetListBlocks {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.graph.getListBlocks`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,9 +23,10 @@ pub struct GetListBlocksOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetListBlocksOutput { lists "lists" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetListBlocksOutput {
+    lists "lists" required,
+    cursor "cursor" optional,
+});
 impl GetListBlocksOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(lists: Vec<lexicons::app::bsky::graph::defs::ListView>) -> Self {

@@ -10,7 +10,10 @@ pub struct GetListMutes {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(GetListMutes { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(GetListMutes {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.graph.getListMutes`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct GetListMutesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetListMutesOutput { lists "lists" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetListMutesOutput {
+    lists "lists" required,
+    cursor "cursor" optional,
+});
 impl GetListMutesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(lists: Vec<lexicons::app::bsky::graph::defs::ListView>) -> Self {

@@ -14,10 +14,12 @@ pub struct GetLists {
     /// Each: Known values: `modlist`, `curatelist`.
     pub purposes: Option<Vec<String>>,
 }
-atproto_core::params!(
-    GetLists { actor "actor" required, limit "limit" optional, cursor "cursor" optional,
-    purposes "purposes" optional }
-);
+atproto_core::params!(GetLists {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    purposes "purposes" optional,
+});
 impl GetLists {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -38,9 +40,10 @@ pub struct GetListsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetListsOutput { lists "lists" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetListsOutput {
+    lists "lists" required,
+    cursor "cursor" optional,
+});
 impl GetListsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(lists: Vec<lexicons::app::bsky::graph::defs::ListView>) -> Self {

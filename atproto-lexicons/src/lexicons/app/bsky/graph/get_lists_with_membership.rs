@@ -14,10 +14,12 @@ pub struct GetListsWithMembership {
     /// Each: Known values: `modlist`, `curatelist`.
     pub purposes: Option<Vec<String>>,
 }
-atproto_core::params!(
-    GetListsWithMembership { actor "actor" required, limit "limit" optional, cursor
-    "cursor" optional, purposes "purposes" optional }
-);
+atproto_core::params!(GetListsWithMembership {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    purposes "purposes" optional,
+});
 impl GetListsWithMembership {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -38,10 +40,10 @@ pub struct GetListsWithMembershipOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetListsWithMembershipOutput { cursor "cursor" optional, lists_with_membership
-    "listsWithMembership" required }
-);
+atproto_core::object!(GetListsWithMembershipOutput {
+    cursor "cursor" optional,
+    lists_with_membership "listsWithMembership" required,
+});
 impl GetListsWithMembershipOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(lists_with_membership: Vec<ListWithMembership>) -> Self {
@@ -67,9 +69,10 @@ pub struct ListWithMembership {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListWithMembership { list "list" required, list_item "listItem" optional }
-);
+atproto_core::object!(ListWithMembership {
+    list "list" required,
+    list_item "listItem" optional,
+});
 impl ListWithMembership {
     /// With what the lexicon requires, and nothing else.
     pub fn new(list: lexicons::app::bsky::graph::defs::ListView) -> Self {

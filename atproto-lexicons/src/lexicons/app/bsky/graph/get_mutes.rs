@@ -10,7 +10,10 @@ pub struct GetMutes {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(GetMutes { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(GetMutes {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.graph.getMutes`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct GetMutesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetMutesOutput { mutes "mutes" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetMutesOutput {
+    mutes "mutes" required,
+    cursor "cursor" optional,
+});
 impl GetMutesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(mutes: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

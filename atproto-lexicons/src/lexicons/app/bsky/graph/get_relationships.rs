@@ -11,9 +11,10 @@ pub struct GetRelationships {
     /// At most 30 elements.
     pub others: Option<Vec<AtIdentifier>>,
 }
-atproto_core::params!(
-    GetRelationships { actor "actor" required, others "others" optional }
-);
+atproto_core::params!(GetRelationships {
+    actor "actor" required,
+    others "others" optional,
+});
 impl GetRelationships {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -24,39 +25,21 @@ impl GetRelationships {
     }
 }
 
-/// Part of `app.bsky.graph.getRelationships`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GetRelationshipsOutputRelationshipsItem {
-    /// `app.bsky.graph.defs#relationship`
-    Relationship(Box<lexicons::app::bsky::graph::defs::Relationship>),
-    /// `app.bsky.graph.defs#notFoundActor`
-    NotFoundActor(Box<lexicons::app::bsky::graph::defs::NotFoundActor>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    GetRelationshipsOutputRelationshipsItem {
-    Relationship(lexicons::app::bsky::graph::defs::Relationship)
-    "app.bsky.graph.defs#relationship",
-    NotFoundActor(lexicons::app::bsky::graph::defs::NotFoundActor)
-    "app.bsky.graph.defs#notFoundActor" }
-);
-
 /// The output of `app.bsky.graph.getRelationships`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetRelationshipsOutput {
     pub actor: Option<Did>,
-    pub relationships: Vec<GetRelationshipsOutputRelationshipsItem>,
+    pub relationships: Vec<GetRelationshipsOutputRelationship>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetRelationshipsOutput { actor "actor" optional, relationships "relationships"
-    required }
-);
+atproto_core::object!(GetRelationshipsOutput {
+    actor "actor" optional,
+    relationships "relationships" required,
+});
 impl GetRelationshipsOutput {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(relationships: Vec<GetRelationshipsOutputRelationshipsItem>) -> Self {
+    pub fn new(relationships: Vec<GetRelationshipsOutputRelationship>) -> Self {
         Self {
             actor: None,
             relationships,
@@ -65,13 +48,30 @@ impl GetRelationshipsOutput {
     }
 }
 
+/// Part of `app.bsky.graph.getRelationships`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GetRelationshipsOutputRelationship {
+    /// `app.bsky.graph.defs#relationship`
+    Relationship(Box<lexicons::app::bsky::graph::defs::Relationship>),
+    /// `app.bsky.graph.defs#notFoundActor`
+    NotFoundActor(Box<lexicons::app::bsky::graph::defs::NotFoundActor>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(GetRelationshipsOutputRelationship {
+    Relationship(lexicons::app::bsky::graph::defs::Relationship) "app.bsky.graph.defs#relationship",
+    NotFoundActor(lexicons::app::bsky::graph::defs::NotFoundActor) "app.bsky.graph.defs#notFoundActor",
+});
+
 /// The errors that `app.bsky.graph.getRelationships` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GetRelationshipsError {
     /// `ActorNotFound`
     ActorNotFound(Option<String>),
 }
-atproto_core::error_set!(GetRelationshipsError { ActorNotFound "ActorNotFound" });
+atproto_core::error_set!(GetRelationshipsError {
+    ActorNotFound "ActorNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetRelationships {
     const NSID: &'static str = "app.bsky.graph.getRelationships";

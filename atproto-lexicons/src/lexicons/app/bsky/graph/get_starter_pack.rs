@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct GetStarterPack {
     pub starter_pack: AtUri,
 }
-atproto_core::params!(GetStarterPack { starter_pack "starterPack" required });
+atproto_core::params!(GetStarterPack {
+    starter_pack "starterPack" required,
+});
 impl GetStarterPack {
     /// With what the lexicon requires, and nothing else.
     pub fn new(starter_pack: AtUri) -> Self {
@@ -24,7 +26,9 @@ pub struct GetStarterPackOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetStarterPackOutput { starter_pack "starterPack" required });
+atproto_core::object!(GetStarterPackOutput {
+    starter_pack "starterPack" required,
+});
 impl GetStarterPackOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(starter_pack: lexicons::app::bsky::graph::defs::StarterPackView) -> Self {

@@ -10,7 +10,9 @@ pub struct GetStarterPacks {
     /// At most 25 elements.
     pub uris: Vec<AtUri>,
 }
-atproto_core::params!(GetStarterPacks { uris "uris" required });
+atproto_core::params!(GetStarterPacks {
+    uris "uris" required,
+});
 impl GetStarterPacks {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uris: Vec<AtUri>) -> Self {
@@ -25,7 +27,9 @@ pub struct GetStarterPacksOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetStarterPacksOutput { starter_packs "starterPacks" required });
+atproto_core::object!(GetStarterPacksOutput {
+    starter_packs "starterPacks" required,
+});
 impl GetStarterPacksOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -12,10 +12,11 @@ pub struct GetStarterPacksWithMembership {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetStarterPacksWithMembership { actor "actor" required, limit "limit" optional,
-    cursor "cursor" optional }
-);
+atproto_core::params!(GetStarterPacksWithMembership {
+    actor "actor" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetStarterPacksWithMembership {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -35,10 +36,10 @@ pub struct GetStarterPacksWithMembershipOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetStarterPacksWithMembershipOutput { cursor "cursor" optional,
-    starter_packs_with_membership "starterPacksWithMembership" required }
-);
+atproto_core::object!(GetStarterPacksWithMembershipOutput {
+    cursor "cursor" optional,
+    starter_packs_with_membership "starterPacksWithMembership" required,
+});
 impl GetStarterPacksWithMembershipOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(starter_packs_with_membership: Vec<StarterPackWithMembership>) -> Self {
@@ -64,10 +65,10 @@ pub struct StarterPackWithMembership {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    StarterPackWithMembership { list_item "listItem" optional, starter_pack "starterPack"
-    required }
-);
+atproto_core::object!(StarterPackWithMembership {
+    list_item "listItem" optional,
+    starter_pack "starterPack" required,
+});
 impl StarterPackWithMembership {
     /// With what the lexicon requires, and nothing else.
     pub fn new(starter_pack: lexicons::app::bsky::graph::defs::StarterPackView) -> Self {

@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct GetSuggestedFollowsByActor {
     pub actor: AtIdentifier,
 }
-atproto_core::params!(GetSuggestedFollowsByActor { actor "actor" required });
+atproto_core::params!(GetSuggestedFollowsByActor {
+    actor "actor" required,
+});
 impl GetSuggestedFollowsByActor {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -31,10 +33,12 @@ pub struct GetSuggestedFollowsByActorOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedFollowsByActorOutput { rec_id "recId" optional, rec_id_str "recIdStr"
-    optional, is_fallback "isFallback" optional, suggestions "suggestions" required }
-);
+atproto_core::object!(GetSuggestedFollowsByActorOutput {
+    rec_id "recId" optional,
+    rec_id_str "recIdStr" optional,
+    is_fallback "isFallback" optional,
+    suggestions "suggestions" required,
+});
 impl GetSuggestedFollowsByActorOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(suggestions: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

@@ -4,19 +4,6 @@ use atproto_core::data::{BlobRef, Extra, Value};
 use atproto_core::syntax::Datetime;
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.graph.list`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ListLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ListLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
-
 /// The record `app.bsky.graph.list`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct List {
@@ -33,11 +20,15 @@ pub struct List {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    List = "app.bsky.graph.list" { name "name" required, avatar "avatar" optional, labels
-    "labels" optional, purpose "purpose" required, created_at "createdAt" required,
-    description "description" optional, description_facets "descriptionFacets" optional }
-);
+atproto_core::object!(List = "app.bsky.graph.list" {
+    name "name" required,
+    avatar "avatar" optional,
+    labels "labels" optional,
+    purpose "purpose" required,
+    created_at "createdAt" required,
+    description "description" optional,
+    description_facets "descriptionFacets" optional,
+});
 impl List {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -61,3 +52,15 @@ impl atproto_core::endpoint::Record for List {
     const NSID: &'static str = "app.bsky.graph.list";
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Tid;
 }
+
+/// Part of `app.bsky.graph.list`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ListLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});

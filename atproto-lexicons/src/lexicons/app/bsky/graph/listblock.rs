@@ -11,10 +11,10 @@ pub struct Listblock {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Listblock = "app.bsky.graph.listblock" { subject "subject" required, created_at
-    "createdAt" required }
-);
+atproto_core::object!(Listblock = "app.bsky.graph.listblock" {
+    subject "subject" required,
+    created_at "createdAt" required,
+});
 impl Listblock {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: AtUri, created_at: Datetime) -> Self {

@@ -12,10 +12,11 @@ pub struct Listitem {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Listitem = "app.bsky.graph.listitem" { list "list" required, subject "subject"
-    required, created_at "createdAt" required }
-);
+atproto_core::object!(Listitem = "app.bsky.graph.listitem" {
+    list "list" required,
+    subject "subject" required,
+    created_at "createdAt" required,
+});
 impl Listitem {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did, list: AtUri, created_at: Datetime) -> Self {

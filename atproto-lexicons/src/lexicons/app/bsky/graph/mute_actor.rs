@@ -12,10 +12,11 @@ pub struct MuteActor {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MuteActor { actor "actor" required, only_reposts "onlyReposts" optional,
-    only_quoteposts "onlyQuoteposts" optional }
-);
+atproto_core::object!(MuteActor {
+    actor "actor" required,
+    only_reposts "onlyReposts" optional,
+    only_quoteposts "onlyQuoteposts" optional,
+});
 impl MuteActor {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: impl Into<AtIdentifier>) -> Self {
@@ -35,11 +36,7 @@ impl atproto_core::endpoint::Procedure for MuteActor {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

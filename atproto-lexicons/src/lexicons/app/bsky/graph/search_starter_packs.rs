@@ -11,10 +11,11 @@ pub struct SearchStarterPacks {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchStarterPacks { q "q" required, limit "limit" optional, cursor "cursor" optional
-    }
-);
+atproto_core::params!(SearchStarterPacks {
+    q "q" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl SearchStarterPacks {
     /// With what the lexicon requires, and nothing else.
     pub fn new(q: impl Into<String>) -> Self {
@@ -34,10 +35,10 @@ pub struct SearchStarterPacksOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchStarterPacksOutput { cursor "cursor" optional, starter_packs "starterPacks"
-    required }
-);
+atproto_core::object!(SearchStarterPacksOutput {
+    cursor "cursor" optional,
+    starter_packs "starterPacks" required,
+});
 impl SearchStarterPacksOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -11,10 +11,11 @@ pub struct SearchStarterPacksV2 {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchStarterPacksV2 { q "q" required, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(SearchStarterPacksV2 {
+    q "q" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl SearchStarterPacksV2 {
     /// With what the lexicon requires, and nothing else.
     pub fn new(q: impl Into<String>) -> Self {
@@ -35,10 +36,11 @@ pub struct SearchStarterPacksV2Output {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchStarterPacksV2Output { cursor "cursor" optional, hits_total "hitsTotal"
-    optional, starter_packs "starterPacks" required }
-);
+atproto_core::object!(SearchStarterPacksV2Output {
+    cursor "cursor" optional,
+    hits_total "hitsTotal" optional,
+    starter_packs "starterPacks" required,
+});
 impl SearchStarterPacksV2Output {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -19,11 +19,14 @@ pub struct Starterpack {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Starterpack = "app.bsky.graph.starterpack" { list "list" required, name "name"
-    required, feeds "feeds" optional, created_at "createdAt" required, description
-    "description" optional, description_facets "descriptionFacets" optional }
-);
+atproto_core::object!(Starterpack = "app.bsky.graph.starterpack" {
+    list "list" required,
+    name "name" required,
+    feeds "feeds" optional,
+    created_at "createdAt" required,
+    description "description" optional,
+    description_facets "descriptionFacets" optional,
+});
 impl Starterpack {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>, list: AtUri, created_at: Datetime) -> Self {
@@ -50,7 +53,9 @@ pub struct FeedItem {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(FeedItem { uri "uri" required });
+atproto_core::object!(FeedItem {
+    uri "uri" required,
+});
 impl FeedItem {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {

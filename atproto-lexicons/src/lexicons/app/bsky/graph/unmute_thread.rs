@@ -10,7 +10,9 @@ pub struct UnmuteThread {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UnmuteThread { root "root" required });
+atproto_core::object!(UnmuteThread {
+    root "root" required,
+});
 impl UnmuteThread {
     /// With what the lexicon requires, and nothing else.
     pub fn new(root: AtUri) -> Self {
@@ -28,11 +30,7 @@ impl atproto_core::endpoint::Procedure for UnmuteThread {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

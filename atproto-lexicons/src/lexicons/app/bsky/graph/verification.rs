@@ -13,11 +13,12 @@ pub struct Verification {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Verification = "app.bsky.graph.verification" { handle "handle" required, subject
-    "subject" required, created_at "createdAt" required, display_name "displayName"
-    required }
-);
+atproto_core::object!(Verification = "app.bsky.graph.verification" {
+    handle "handle" required,
+    subject "subject" required,
+    created_at "createdAt" required,
+    display_name "displayName" required,
+});
 impl Verification {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -18,11 +18,15 @@ pub struct LabelerView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LabelerView { cid "cid" required, uri "uri" required, labels "labels" optional,
-    viewer "viewer" optional, creator "creator" required, indexed_at "indexedAt"
-    required, like_count "likeCount" optional }
-);
+atproto_core::object!(LabelerView {
+    cid "cid" required,
+    uri "uri" required,
+    labels "labels" optional,
+    viewer "viewer" optional,
+    creator "creator" required,
+    indexed_at "indexedAt" required,
+    like_count "likeCount" optional,
+});
 impl LabelerView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -64,13 +68,19 @@ pub struct LabelerViewDetailed {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LabelerViewDetailed { cid "cid" required, uri "uri" required, labels "labels"
-    optional, viewer "viewer" optional, creator "creator" required, policies "policies"
-    required, indexed_at "indexedAt" required, like_count "likeCount" optional,
-    reason_types "reasonTypes" optional, subject_types "subjectTypes" optional,
-    subject_collections "subjectCollections" optional }
-);
+atproto_core::object!(LabelerViewDetailed {
+    cid "cid" required,
+    uri "uri" required,
+    labels "labels" optional,
+    viewer "viewer" optional,
+    creator "creator" required,
+    policies "policies" required,
+    indexed_at "indexedAt" required,
+    like_count "likeCount" optional,
+    reason_types "reasonTypes" optional,
+    subject_types "subjectTypes" optional,
+    subject_collections "subjectCollections" optional,
+});
 impl LabelerViewDetailed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -104,7 +114,9 @@ pub struct LabelerViewerState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LabelerViewerState { like "like" optional });
+atproto_core::object!(LabelerViewerState {
+    like "like" optional,
+});
 
 /// The object `app.bsky.labeler.defs#labelerPolicies`.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,10 +128,10 @@ pub struct LabelerPolicies {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LabelerPolicies { label_values "labelValues" required, label_value_definitions
-    "labelValueDefinitions" optional }
-);
+atproto_core::object!(LabelerPolicies {
+    label_values "labelValues" required,
+    label_value_definitions "labelValueDefinitions" optional,
+});
 impl LabelerPolicies {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -11,9 +11,10 @@ pub struct GetServices {
     /// Absent means `false`.
     pub detailed: Option<bool>,
 }
-atproto_core::params!(
-    GetServices { dids "dids" required, detailed "detailed" optional }
-);
+atproto_core::params!(GetServices {
+    dids "dids" required,
+    detailed "detailed" optional,
+});
 impl GetServices {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {
@@ -21,9 +22,29 @@ impl GetServices {
     }
 }
 
+/// The output of `app.bsky.labeler.getServices`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetServicesOutput {
+    pub views: Vec<GetServicesOutputView>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetServicesOutput {
+    views "views" required,
+});
+impl GetServicesOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(views: Vec<GetServicesOutputView>) -> Self {
+        Self {
+            views,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `app.bsky.labeler.getServices`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum GetServicesOutputViewsItem {
+pub enum GetServicesOutputView {
     /// `app.bsky.labeler.defs#labelerView`
     LabelerView(Box<lexicons::app::bsky::labeler::defs::LabelerView>),
     /// `app.bsky.labeler.defs#labelerViewDetailed`
@@ -31,31 +52,10 @@ pub enum GetServicesOutputViewsItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetServicesOutputViewsItem {
-    LabelerView(lexicons::app::bsky::labeler::defs::LabelerView)
-    "app.bsky.labeler.defs#labelerView",
-    LabelerViewDetailed(lexicons::app::bsky::labeler::defs::LabelerViewDetailed)
-    "app.bsky.labeler.defs#labelerViewDetailed" }
-);
-
-/// The output of `app.bsky.labeler.getServices`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetServicesOutput {
-    pub views: Vec<GetServicesOutputViewsItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(GetServicesOutput { views "views" required });
-impl GetServicesOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(views: Vec<GetServicesOutputViewsItem>) -> Self {
-        Self {
-            views,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetServicesOutputView {
+    LabelerView(lexicons::app::bsky::labeler::defs::LabelerView) "app.bsky.labeler.defs#labelerView",
+    LabelerViewDetailed(lexicons::app::bsky::labeler::defs::LabelerViewDetailed) "app.bsky.labeler.defs#labelerViewDetailed",
+});
 
 impl atproto_core::endpoint::Query for GetServices {
     const NSID: &'static str = "app.bsky.labeler.getServices";

@@ -4,19 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Datetime, Nsid};
 use super::super::super::super as lexicons;
 
-/// Part of `app.bsky.labeler.service`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ServiceLabels {
-    /// `com.atproto.label.defs#selfLabels`
-    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ServiceLabels { SelfLabels(lexicons::com::atproto::label::defs::SelfLabels)
-    "com.atproto.label.defs#selfLabels" }
-);
-
 /// The record `app.bsky.labeler.service`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
@@ -31,12 +18,14 @@ pub struct Service {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Service = "app.bsky.labeler.service" { labels "labels" optional, policies "policies"
-    required, created_at "createdAt" required, reason_types "reasonTypes" optional,
-    subject_types "subjectTypes" optional, subject_collections "subjectCollections"
-    optional }
-);
+atproto_core::object!(Service = "app.bsky.labeler.service" {
+    labels "labels" optional,
+    policies "policies" required,
+    created_at "createdAt" required,
+    reason_types "reasonTypes" optional,
+    subject_types "subjectTypes" optional,
+    subject_collections "subjectCollections" optional,
+});
 impl Service {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -60,3 +49,15 @@ impl atproto_core::endpoint::Record for Service {
         "self",
     );
 }
+
+/// Part of `app.bsky.labeler.service`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServiceLabels {
+    /// `com.atproto.label.defs#selfLabels`
+    SelfLabels(Box<lexicons::com::atproto::label::defs::SelfLabels>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ServiceLabels {
+    SelfLabels(lexicons::com::atproto::label::defs::SelfLabels) "com.atproto.label.defs#selfLabels",
+});

@@ -10,10 +10,9 @@ pub struct Declaration {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Declaration = "app.bsky.notification.declaration" { allow_subscriptions
-    "allowSubscriptions" required }
-);
+atproto_core::object!(Declaration = "app.bsky.notification.declaration" {
+    allow_subscriptions "allowSubscriptions" required,
+});
 impl Declaration {
     /// With what the lexicon requires, and nothing else.
     pub fn new(allow_subscriptions: impl Into<String>) -> Self {

@@ -21,9 +21,10 @@ pub struct ChatPreference {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ChatPreference { push "push" required, include "include" required }
-);
+atproto_core::object!(ChatPreference {
+    push "push" required,
+    include "include" required,
+});
 impl ChatPreference {
     /// With what the lexicon requires, and nothing else.
     pub fn new(include: impl Into<String>, push: bool) -> Self {
@@ -45,10 +46,11 @@ pub struct FilterablePreference {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    FilterablePreference { list "list" required, push "push" required, include "include"
-    required }
-);
+atproto_core::object!(FilterablePreference {
+    list "list" required,
+    push "push" required,
+    include "include" required,
+});
 impl FilterablePreference {
     /// With what the lexicon requires, and nothing else.
     pub fn new(include: impl Into<String>, list: bool, push: bool) -> Self {
@@ -69,7 +71,10 @@ pub struct Preference {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Preference { list "list" required, push "push" required });
+atproto_core::object!(Preference {
+    list "list" required,
+    push "push" required,
+});
 impl Preference {
     /// With what the lexicon requires, and nothing else.
     pub fn new(list: bool, push: bool) -> Self {
@@ -101,14 +106,21 @@ pub struct Preferences {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Preferences { chat "chat" required, like "like" required, quote "quote" required,
-    reply "reply" required, follow "follow" required, repost "repost" required, mention
-    "mention" required, verified "verified" required, unverified "unverified" required,
-    like_via_repost "likeViaRepost" required, subscribed_post "subscribedPost" required,
-    repost_via_repost "repostViaRepost" required, starterpack_joined "starterpackJoined"
-    required }
-);
+atproto_core::object!(Preferences {
+    chat "chat" required,
+    like "like" required,
+    quote "quote" required,
+    reply "reply" required,
+    follow "follow" required,
+    repost "repost" required,
+    mention "mention" required,
+    verified "verified" required,
+    unverified "unverified" required,
+    like_via_repost "likeViaRepost" required,
+    subscribed_post "subscribedPost" required,
+    repost_via_repost "repostViaRepost" required,
+    starterpack_joined "starterpackJoined" required,
+});
 impl Preferences {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -153,9 +165,10 @@ pub struct ActivitySubscription {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ActivitySubscription { post "post" required, reply "reply" required }
-);
+atproto_core::object!(ActivitySubscription {
+    post "post" required,
+    reply "reply" required,
+});
 impl ActivitySubscription {
     /// With what the lexicon requires, and nothing else.
     pub fn new(post: bool, reply: bool) -> Self {
@@ -175,10 +188,10 @@ pub struct SubjectActivitySubscription {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SubjectActivitySubscription { subject "subject" required, activity_subscription
-    "activitySubscription" required }
-);
+atproto_core::object!(SubjectActivitySubscription {
+    subject "subject" required,
+    activity_subscription "activitySubscription" required,
+});
 impl SubjectActivitySubscription {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did, activity_subscription: ActivitySubscription) -> Self {

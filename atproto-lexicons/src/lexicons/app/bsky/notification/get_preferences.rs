@@ -15,7 +15,9 @@ pub struct GetPreferencesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetPreferencesOutput { preferences "preferences" required });
+atproto_core::object!(GetPreferencesOutput {
+    preferences "preferences" required,
+});
 impl GetPreferencesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

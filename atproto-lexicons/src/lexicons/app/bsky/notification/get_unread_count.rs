@@ -9,9 +9,10 @@ pub struct GetUnreadCount {
     pub priority: Option<bool>,
     pub seen_at: Option<Datetime>,
 }
-atproto_core::params!(
-    GetUnreadCount { seen_at "seenAt" optional, priority "priority" optional }
-);
+atproto_core::params!(GetUnreadCount {
+    seen_at "seenAt" optional,
+    priority "priority" optional,
+});
 
 /// The output of `app.bsky.notification.getUnreadCount`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +21,9 @@ pub struct GetUnreadCountOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetUnreadCountOutput { count "count" required });
+atproto_core::object!(GetUnreadCountOutput {
+    count "count" required,
+});
 impl GetUnreadCountOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(count: i64) -> Self {

@@ -10,9 +10,10 @@ pub struct ListActivitySubscriptions {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListActivitySubscriptions { limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(ListActivitySubscriptions {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.notification.listActivitySubscriptions`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,10 +23,10 @@ pub struct ListActivitySubscriptionsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListActivitySubscriptionsOutput { cursor "cursor" optional, subscriptions
-    "subscriptions" required }
-);
+atproto_core::object!(ListActivitySubscriptionsOutput {
+    cursor "cursor" optional,
+    subscriptions "subscriptions" required,
+});
 impl ListActivitySubscriptionsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

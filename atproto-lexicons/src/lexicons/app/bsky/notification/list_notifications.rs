@@ -14,10 +14,13 @@ pub struct ListNotifications {
     pub cursor: Option<String>,
     pub seen_at: Option<Datetime>,
 }
-atproto_core::params!(
-    ListNotifications { limit "limit" optional, cursor "cursor" optional, seen_at
-    "seenAt" optional, reasons "reasons" optional, priority "priority" optional }
-);
+atproto_core::params!(ListNotifications {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    seen_at "seenAt" optional,
+    reasons "reasons" optional,
+    priority "priority" optional,
+});
 
 /// The output of `app.bsky.notification.listNotifications`.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,10 +32,12 @@ pub struct ListNotificationsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListNotificationsOutput { cursor "cursor" optional, seen_at "seenAt" optional,
-    priority "priority" optional, notifications "notifications" required }
-);
+atproto_core::object!(ListNotificationsOutput {
+    cursor "cursor" optional,
+    seen_at "seenAt" optional,
+    priority "priority" optional,
+    notifications "notifications" required,
+});
 impl ListNotificationsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(notifications: Vec<Notification>) -> Self {
@@ -69,12 +74,18 @@ pub struct Notification {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Notification { cid "cid" required, uri "uri" required, author "author" required,
-    is_read "isRead" required, labels "labels" optional, reason "reason" required, record
-    "record" required, indexed_at "indexedAt" required, starter_pack "starterPack"
-    optional, reason_subject "reasonSubject" optional }
-);
+atproto_core::object!(Notification {
+    cid "cid" required,
+    uri "uri" required,
+    author "author" required,
+    is_read "isRead" required,
+    labels "labels" optional,
+    reason "reason" required,
+    record "record" required,
+    indexed_at "indexedAt" required,
+    starter_pack "starterPack" optional,
+    reason_subject "reasonSubject" optional,
+});
 impl Notification {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

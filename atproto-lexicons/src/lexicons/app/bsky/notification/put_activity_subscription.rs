@@ -12,10 +12,10 @@ pub struct PutActivitySubscription {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    PutActivitySubscription { subject "subject" required, activity_subscription
-    "activitySubscription" required }
-);
+atproto_core::object!(PutActivitySubscription {
+    subject "subject" required,
+    activity_subscription "activitySubscription" required,
+});
 impl PutActivitySubscription {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -40,10 +40,10 @@ pub struct PutActivitySubscriptionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    PutActivitySubscriptionOutput { subject "subject" required, activity_subscription
-    "activitySubscription" optional }
-);
+atproto_core::object!(PutActivitySubscriptionOutput {
+    subject "subject" required,
+    activity_subscription "activitySubscription" optional,
+});
 impl PutActivitySubscriptionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did) -> Self {
@@ -62,11 +62,7 @@ impl atproto_core::endpoint::Procedure for PutActivitySubscription {
     type Output = PutActivitySubscriptionOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

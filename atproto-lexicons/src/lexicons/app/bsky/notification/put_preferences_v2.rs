@@ -27,14 +27,21 @@ pub struct PutPreferencesV2 {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    PutPreferencesV2 { chat "chat" optional, like "like" optional, quote "quote"
-    optional, reply "reply" optional, follow "follow" optional, repost "repost" optional,
-    mention "mention" optional, verified "verified" optional, unverified "unverified"
-    optional, like_via_repost "likeViaRepost" optional, subscribed_post "subscribedPost"
-    optional, repost_via_repost "repostViaRepost" optional, starterpack_joined
-    "starterpackJoined" optional }
-);
+atproto_core::object!(PutPreferencesV2 {
+    chat "chat" optional,
+    like "like" optional,
+    quote "quote" optional,
+    reply "reply" optional,
+    follow "follow" optional,
+    repost "repost" optional,
+    mention "mention" optional,
+    verified "verified" optional,
+    unverified "unverified" optional,
+    like_via_repost "likeViaRepost" optional,
+    subscribed_post "subscribedPost" optional,
+    repost_via_repost "repostViaRepost" optional,
+    starterpack_joined "starterpackJoined" optional,
+});
 
 /// The output of `app.bsky.notification.putPreferencesV2`.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +50,9 @@ pub struct PutPreferencesV2Output {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(PutPreferencesV2Output { preferences "preferences" required });
+atproto_core::object!(PutPreferencesV2Output {
+    preferences "preferences" required,
+});
 impl PutPreferencesV2Output {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -63,11 +72,7 @@ impl atproto_core::endpoint::Procedure for PutPreferencesV2 {
     type Output = PutPreferencesV2Output;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -15,11 +15,13 @@ pub struct RegisterPush {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RegisterPush { app_id "appId" required, token "token" required, platform "platform"
-    required, service_did "serviceDid" required, age_restricted "ageRestricted" optional
-    }
-);
+atproto_core::object!(RegisterPush {
+    app_id "appId" required,
+    token "token" required,
+    platform "platform" required,
+    service_did "serviceDid" required,
+    age_restricted "ageRestricted" optional,
+});
 impl RegisterPush {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -46,11 +48,7 @@ impl atproto_core::endpoint::Procedure for RegisterPush {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -14,10 +14,12 @@ pub struct UnregisterPush {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UnregisterPush { app_id "appId" required, token "token" required, platform "platform"
-    required, service_did "serviceDid" required }
-);
+atproto_core::object!(UnregisterPush {
+    app_id "appId" required,
+    token "token" required,
+    platform "platform" required,
+    service_did "serviceDid" required,
+});
 impl UnregisterPush {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -43,11 +45,7 @@ impl atproto_core::endpoint::Procedure for UnregisterPush {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -3,9 +3,32 @@
 use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Did, Uri};
 
+/// The object `app.bsky.richtext.facet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facet {
+    pub index: ByteSlice,
+    pub features: Vec<FacetFeature>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(Facet {
+    index "index" required,
+    features "features" required,
+});
+impl Facet {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(index: ByteSlice, features: Vec<FacetFeature>) -> Self {
+        Self {
+            index,
+            features,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `app.bsky.richtext.facet`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FacetFeaturesItem {
+pub enum FacetFeature {
     /// `app.bsky.richtext.facet#mention`
     Mention(Box<Mention>),
     /// `app.bsky.richtext.facet#link`
@@ -15,30 +38,11 @@ pub enum FacetFeaturesItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    FacetFeaturesItem { Mention(Mention) "app.bsky.richtext.facet#mention", Link(Link)
-    "app.bsky.richtext.facet#link", Tag(Tag) "app.bsky.richtext.facet#tag" }
-);
-
-/// The object `app.bsky.richtext.facet`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facet {
-    pub index: ByteSlice,
-    pub features: Vec<FacetFeaturesItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(Facet { index "index" required, features "features" required });
-impl Facet {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(index: ByteSlice, features: Vec<FacetFeaturesItem>) -> Self {
-        Self {
-            index,
-            features,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(FacetFeature {
+    Mention(Mention) "app.bsky.richtext.facet#mention",
+    Link(Link) "app.bsky.richtext.facet#link",
+    Tag(Tag) "app.bsky.richtext.facet#tag",
+});
 
 /// The object `app.bsky.richtext.facet#mention`.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +51,9 @@ pub struct Mention {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Mention { did "did" required });
+atproto_core::object!(Mention {
+    did "did" required,
+});
 impl Mention {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -66,7 +72,9 @@ pub struct Link {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Link { uri "uri" required });
+atproto_core::object!(Link {
+    uri "uri" required,
+});
 impl Link {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: Uri) -> Self {
@@ -85,7 +93,9 @@ pub struct Tag {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Tag { tag "tag" required });
+atproto_core::object!(Tag {
+    tag "tag" required,
+});
 impl Tag {
     /// With what the lexicon requires, and nothing else.
     pub fn new(tag: impl Into<String>) -> Self {
@@ -106,9 +116,10 @@ pub struct ByteSlice {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ByteSlice { byte_end "byteEnd" required, byte_start "byteStart" required }
-);
+atproto_core::object!(ByteSlice {
+    byte_end "byteEnd" required,
+    byte_start "byteStart" required,
+});
 impl ByteSlice {
     /// With what the lexicon requires, and nothing else.
     pub fn new(byte_start: i64, byte_end: i64) -> Self {

@@ -11,7 +11,9 @@ pub struct SkeletonSearchPost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SkeletonSearchPost { uri "uri" required });
+atproto_core::object!(SkeletonSearchPost {
+    uri "uri" required,
+});
 impl SkeletonSearchPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -29,7 +31,9 @@ pub struct SkeletonSearchActor {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SkeletonSearchActor { did "did" required });
+atproto_core::object!(SkeletonSearchActor {
+    did "did" required,
+});
 impl SkeletonSearchActor {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -47,7 +51,9 @@ pub struct SkeletonSearchStarterPack {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SkeletonSearchStarterPack { uri "uri" required });
+atproto_core::object!(SkeletonSearchStarterPack {
+    uri "uri" required,
+});
 impl SkeletonSearchStarterPack {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -68,10 +74,12 @@ pub struct TrendingTopic {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    TrendingTopic { link "link" required, topic "topic" required, description
-    "description" optional, display_name "displayName" optional }
-);
+atproto_core::object!(TrendingTopic {
+    link "link" required,
+    topic "topic" required,
+    description "description" optional,
+    display_name "displayName" optional,
+});
 impl TrendingTopic {
     /// With what the lexicon requires, and nothing else.
     pub fn new(topic: impl Into<String>, link: impl Into<String>) -> Self {
@@ -101,12 +109,17 @@ pub struct SkeletonTrend {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SkeletonTrend { dids "dids" required, link "link" required, topic "topic" required,
-    status "status" optional, category "category" optional, post_count "postCount"
-    required, started_at "startedAt" required, description "description" optional,
-    display_name "displayName" required }
-);
+atproto_core::object!(SkeletonTrend {
+    dids "dids" required,
+    link "link" required,
+    topic "topic" required,
+    status "status" optional,
+    category "category" optional,
+    post_count "postCount" required,
+    started_at "startedAt" required,
+    description "description" optional,
+    display_name "displayName" required,
+});
 impl SkeletonTrend {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -148,12 +161,17 @@ pub struct TrendView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    TrendView { link "link" required, topic "topic" required, actors "actors" required,
-    status "status" optional, category "category" optional, post_count "postCount"
-    required, started_at "startedAt" required, description "description" optional,
-    display_name "displayName" required }
-);
+atproto_core::object!(TrendView {
+    link "link" required,
+    topic "topic" required,
+    actors "actors" required,
+    status "status" optional,
+    category "category" optional,
+    post_count "postCount" required,
+    started_at "startedAt" required,
+    description "description" optional,
+    display_name "displayName" required,
+});
 impl TrendView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -193,13 +211,16 @@ pub struct ThreadItemPost {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ThreadItemPost { post "post" required, op_thread "opThread" required, more_parents
-    "moreParents" required, more_replies "moreReplies" required, muted_by_viewer
-    "mutedByViewer" required, op_thread_post_count "opThreadPostCount" optional,
-    op_thread_post_index "opThreadPostIndex" optional, hidden_by_threadgate
-    "hiddenByThreadgate" required }
-);
+atproto_core::object!(ThreadItemPost {
+    post "post" required,
+    op_thread "opThread" required,
+    more_parents "moreParents" required,
+    more_replies "moreReplies" required,
+    muted_by_viewer "mutedByViewer" required,
+    op_thread_post_count "opThreadPostCount" optional,
+    op_thread_post_index "opThreadPostIndex" optional,
+    hidden_by_threadgate "hiddenByThreadgate" required,
+});
 impl ThreadItemPost {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -247,7 +268,9 @@ pub struct ThreadItemBlocked {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ThreadItemBlocked { author "author" required });
+atproto_core::object!(ThreadItemBlocked {
+    author "author" required,
+});
 impl ThreadItemBlocked {
     /// With what the lexicon requires, and nothing else.
     pub fn new(author: lexicons::app::bsky::feed::defs::BlockedAuthor) -> Self {
@@ -267,10 +290,10 @@ pub struct AgeAssuranceState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AgeAssuranceState { status "status" required, last_initiated_at "lastInitiatedAt"
-    optional }
-);
+atproto_core::object!(AgeAssuranceState {
+    status "status" required,
+    last_initiated_at "lastInitiatedAt" optional,
+});
 impl AgeAssuranceState {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: impl Into<String>) -> Self {
@@ -297,12 +320,16 @@ pub struct AgeAssuranceEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AgeAssuranceEvent { email "email" optional, init_ip "initIp" optional, init_ua
-    "initUa" optional, status "status" required, attempt_id "attemptId" required,
-    created_at "createdAt" required, complete_ip "completeIp" optional, complete_ua
-    "completeUa" optional }
-);
+atproto_core::object!(AgeAssuranceEvent {
+    email "email" optional,
+    init_ip "initIp" optional,
+    init_ua "initUa" optional,
+    status "status" required,
+    attempt_id "attemptId" required,
+    created_at "createdAt" required,
+    complete_ip "completeIp" optional,
+    complete_ua "completeUa" optional,
+});
 impl AgeAssuranceEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

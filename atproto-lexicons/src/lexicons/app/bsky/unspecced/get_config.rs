@@ -16,10 +16,10 @@ pub struct GetConfigOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetConfigOutput { live_now "liveNow" optional, check_email_confirmed
-    "checkEmailConfirmed" optional }
-);
+atproto_core::object!(GetConfigOutput {
+    live_now "liveNow" optional,
+    check_email_confirmed "checkEmailConfirmed" optional,
+});
 
 impl atproto_core::endpoint::Query for GetConfig {
     const NSID: &'static str = "app.bsky.unspecced.getConfig";
@@ -35,7 +35,10 @@ pub struct LiveNowConfig {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LiveNowConfig { did "did" required, domains "domains" required });
+atproto_core::object!(LiveNowConfig {
+    did "did" required,
+    domains "domains" required,
+});
 impl LiveNowConfig {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, domains: Vec<String>) -> Self {

@@ -10,10 +10,10 @@ pub struct GetOnboardingSuggestedStarterPacksSkeleton {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetOnboardingSuggestedStarterPacksSkeleton { limit "limit" optional, viewer "viewer"
-    optional }
-);
+atproto_core::params!(GetOnboardingSuggestedStarterPacksSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+});
 
 /// The output of `app.bsky.unspecced.getOnboardingSuggestedStarterPacksSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,10 +22,9 @@ pub struct GetOnboardingSuggestedStarterPacksSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetOnboardingSuggestedStarterPacksSkeletonOutput { starter_packs "starterPacks"
-    required }
-);
+atproto_core::object!(GetOnboardingSuggestedStarterPacksSkeletonOutput {
+    starter_packs "starterPacks" required,
+});
 impl GetOnboardingSuggestedStarterPacksSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(starter_packs: Vec<AtUri>) -> Self {

@@ -11,10 +11,11 @@ pub struct GetOnboardingSuggestedUsersSkeleton {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetOnboardingSuggestedUsersSkeleton { limit "limit" optional, viewer "viewer"
-    optional, category "category" optional }
-);
+atproto_core::params!(GetOnboardingSuggestedUsersSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+    category "category" optional,
+});
 
 /// The output of `app.bsky.unspecced.getOnboardingSuggestedUsersSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,10 +27,11 @@ pub struct GetOnboardingSuggestedUsersSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetOnboardingSuggestedUsersSkeletonOutput { dids "dids" required, rec_id "recId"
-    optional, rec_id_str "recIdStr" optional }
-);
+atproto_core::object!(GetOnboardingSuggestedUsersSkeletonOutput {
+    dids "dids" required,
+    rec_id "recId" optional,
+    rec_id_str "recIdStr" optional,
+});
 impl GetOnboardingSuggestedUsersSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {

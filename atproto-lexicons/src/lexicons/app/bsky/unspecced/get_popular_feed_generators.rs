@@ -11,10 +11,11 @@ pub struct GetPopularFeedGenerators {
     pub cursor: Option<String>,
     pub query: Option<String>,
 }
-atproto_core::params!(
-    GetPopularFeedGenerators { limit "limit" optional, query "query" optional, cursor
-    "cursor" optional }
-);
+atproto_core::params!(GetPopularFeedGenerators {
+    limit "limit" optional,
+    query "query" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `app.bsky.unspecced.getPopularFeedGenerators`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +25,10 @@ pub struct GetPopularFeedGeneratorsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetPopularFeedGeneratorsOutput { feeds "feeds" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetPopularFeedGeneratorsOutput {
+    feeds "feeds" required,
+    cursor "cursor" optional,
+});
 impl GetPopularFeedGeneratorsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feeds: Vec<lexicons::app::bsky::feed::defs::GeneratorView>) -> Self {

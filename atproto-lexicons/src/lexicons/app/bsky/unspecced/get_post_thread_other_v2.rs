@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct GetPostThreadOtherV2 {
     pub anchor: AtUri,
 }
-atproto_core::params!(GetPostThreadOtherV2 { anchor "anchor" required });
+atproto_core::params!(GetPostThreadOtherV2 {
+    anchor "anchor" required,
+});
 impl GetPostThreadOtherV2 {
     /// With what the lexicon requires, and nothing else.
     pub fn new(anchor: AtUri) -> Self {
@@ -24,7 +26,9 @@ pub struct GetPostThreadOtherV2Output {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetPostThreadOtherV2Output { thread "thread" required });
+atproto_core::object!(GetPostThreadOtherV2Output {
+    thread "thread" required,
+});
 impl GetPostThreadOtherV2Output {
     /// With what the lexicon requires, and nothing else.
     pub fn new(thread: Vec<ThreadItem>) -> Self {
@@ -41,20 +45,6 @@ impl atproto_core::endpoint::Query for GetPostThreadOtherV2 {
     type Error = atproto_core::endpoint::NoErrors;
 }
 
-/// Part of `app.bsky.unspecced.getPostThreadOtherV2#threadItem`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ThreadItemValue {
-    /// `app.bsky.unspecced.defs#threadItemPost`
-    ThreadItemPost(Box<lexicons::app::bsky::unspecced::defs::ThreadItemPost>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ThreadItemValue {
-    ThreadItemPost(lexicons::app::bsky::unspecced::defs::ThreadItemPost)
-    "app.bsky.unspecced.defs#threadItemPost" }
-);
-
 /// The object `app.bsky.unspecced.getPostThreadOtherV2#threadItem`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThreadItem {
@@ -64,9 +54,11 @@ pub struct ThreadItem {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ThreadItem { uri "uri" required, depth "depth" required, value "value" required }
-);
+atproto_core::object!(ThreadItem {
+    uri "uri" required,
+    depth "depth" required,
+    value "value" required,
+});
 impl ThreadItem {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, depth: i64, value: ThreadItemValue) -> Self {
@@ -78,3 +70,15 @@ impl ThreadItem {
         }
     }
 }
+
+/// Part of `app.bsky.unspecced.getPostThreadOtherV2#threadItem`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ThreadItemValue {
+    /// `app.bsky.unspecced.defs#threadItemPost`
+    ThreadItemPost(Box<lexicons::app::bsky::unspecced::defs::ThreadItemPost>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ThreadItemValue {
+    ThreadItemPost(lexicons::app::bsky::unspecced::defs::ThreadItemPost) "app.bsky.unspecced.defs#threadItemPost",
+});

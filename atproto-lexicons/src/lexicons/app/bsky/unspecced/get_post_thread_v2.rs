@@ -17,10 +17,13 @@ pub struct GetPostThreadV2 {
     /// Known values: `newest`, `oldest`, `top`. Absent means `oldest`.
     pub sort: Option<String>,
 }
-atproto_core::params!(
-    GetPostThreadV2 { sort "sort" optional, above "above" optional, below "below"
-    optional, anchor "anchor" required, branching_factor "branchingFactor" optional }
-);
+atproto_core::params!(GetPostThreadV2 {
+    sort "sort" optional,
+    above "above" optional,
+    below "below" optional,
+    anchor "anchor" required,
+    branching_factor "branchingFactor" optional,
+});
 impl GetPostThreadV2 {
     /// With what the lexicon requires, and nothing else.
     pub fn new(anchor: AtUri) -> Self {
@@ -43,10 +46,11 @@ pub struct GetPostThreadV2Output {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetPostThreadV2Output { thread "thread" required, threadgate "threadgate" optional,
-    has_other_replies "hasOtherReplies" required }
-);
+atproto_core::object!(GetPostThreadV2Output {
+    thread "thread" required,
+    threadgate "threadgate" optional,
+    has_other_replies "hasOtherReplies" required,
+});
 impl GetPostThreadV2Output {
     /// With what the lexicon requires, and nothing else.
     pub fn new(thread: Vec<ThreadItem>, has_other_replies: bool) -> Self {
@@ -65,6 +69,32 @@ impl atproto_core::endpoint::Query for GetPostThreadV2 {
     type Error = atproto_core::endpoint::NoErrors;
 }
 
+/// The object `app.bsky.unspecced.getPostThreadV2#threadItem`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadItem {
+    pub uri: AtUri,
+    pub depth: i64,
+    pub value: ThreadItemValue,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(ThreadItem {
+    uri "uri" required,
+    depth "depth" required,
+    value "value" required,
+});
+impl ThreadItem {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(uri: AtUri, depth: i64, value: ThreadItemValue) -> Self {
+        Self {
+            uri,
+            depth,
+            value,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `app.bsky.unspecced.getPostThreadV2#threadItem`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ThreadItemValue {
@@ -81,38 +111,9 @@ pub enum ThreadItemValue {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ThreadItemValue {
-    ThreadItemPost(lexicons::app::bsky::unspecced::defs::ThreadItemPost)
-    "app.bsky.unspecced.defs#threadItemPost",
-    ThreadItemNoUnauthenticated(lexicons::app::bsky::unspecced::defs::ThreadItemNoUnauthenticated)
-    "app.bsky.unspecced.defs#threadItemNoUnauthenticated",
-    ThreadItemNotFound(lexicons::app::bsky::unspecced::defs::ThreadItemNotFound)
-    "app.bsky.unspecced.defs#threadItemNotFound",
-    ThreadItemBlocked(lexicons::app::bsky::unspecced::defs::ThreadItemBlocked)
-    "app.bsky.unspecced.defs#threadItemBlocked" }
-);
-
-/// The object `app.bsky.unspecced.getPostThreadV2#threadItem`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ThreadItem {
-    pub uri: AtUri,
-    pub depth: i64,
-    pub value: ThreadItemValue,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    ThreadItem { uri "uri" required, depth "depth" required, value "value" required }
-);
-impl ThreadItem {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(uri: AtUri, depth: i64, value: ThreadItemValue) -> Self {
-        Self {
-            uri,
-            depth,
-            value,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(ThreadItemValue {
+    ThreadItemPost(lexicons::app::bsky::unspecced::defs::ThreadItemPost) "app.bsky.unspecced.defs#threadItemPost",
+    ThreadItemNoUnauthenticated(lexicons::app::bsky::unspecced::defs::ThreadItemNoUnauthenticated) "app.bsky.unspecced.defs#threadItemNoUnauthenticated",
+    ThreadItemNotFound(lexicons::app::bsky::unspecced::defs::ThreadItemNotFound) "app.bsky.unspecced.defs#threadItemNotFound",
+    ThreadItemBlocked(lexicons::app::bsky::unspecced::defs::ThreadItemBlocked) "app.bsky.unspecced.defs#threadItemBlocked",
+});

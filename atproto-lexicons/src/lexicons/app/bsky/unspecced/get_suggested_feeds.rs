@@ -9,7 +9,9 @@ pub struct GetSuggestedFeeds {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(GetSuggestedFeeds { limit "limit" optional });
+atproto_core::params!(GetSuggestedFeeds {
+    limit "limit" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedFeeds`.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +20,9 @@ pub struct GetSuggestedFeedsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetSuggestedFeedsOutput { feeds "feeds" required });
+atproto_core::object!(GetSuggestedFeedsOutput {
+    feeds "feeds" required,
+});
 impl GetSuggestedFeedsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feeds: Vec<lexicons::app::bsky::feed::defs::GeneratorView>) -> Self {

@@ -10,9 +10,10 @@ pub struct GetSuggestedFeedsSkeleton {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedFeedsSkeleton { limit "limit" optional, viewer "viewer" optional }
-);
+atproto_core::params!(GetSuggestedFeedsSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedFeedsSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +22,9 @@ pub struct GetSuggestedFeedsSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetSuggestedFeedsSkeletonOutput { feeds "feeds" required });
+atproto_core::object!(GetSuggestedFeedsSkeletonOutput {
+    feeds "feeds" required,
+});
 impl GetSuggestedFeedsSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(feeds: Vec<AtUri>) -> Self {

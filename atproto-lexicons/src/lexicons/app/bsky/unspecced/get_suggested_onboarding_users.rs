@@ -10,9 +10,10 @@ pub struct GetSuggestedOnboardingUsers {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedOnboardingUsers { limit "limit" optional, category "category" optional }
-);
+atproto_core::params!(GetSuggestedOnboardingUsers {
+    limit "limit" optional,
+    category "category" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedOnboardingUsers`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +25,11 @@ pub struct GetSuggestedOnboardingUsersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedOnboardingUsersOutput { rec_id "recId" optional, actors "actors"
-    required, rec_id_str "recIdStr" optional }
-);
+atproto_core::object!(GetSuggestedOnboardingUsersOutput {
+    rec_id "recId" optional,
+    actors "actors" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestedOnboardingUsersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

@@ -9,7 +9,9 @@ pub struct GetSuggestedStarterPacks {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(GetSuggestedStarterPacks { limit "limit" optional });
+atproto_core::params!(GetSuggestedStarterPacks {
+    limit "limit" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedStarterPacks`.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,9 +20,9 @@ pub struct GetSuggestedStarterPacksOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedStarterPacksOutput { starter_packs "starterPacks" required }
-);
+atproto_core::object!(GetSuggestedStarterPacksOutput {
+    starter_packs "starterPacks" required,
+});
 impl GetSuggestedStarterPacksOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -10,9 +10,10 @@ pub struct GetSuggestedStarterPacksSkeleton {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedStarterPacksSkeleton { limit "limit" optional, viewer "viewer" optional }
-);
+atproto_core::params!(GetSuggestedStarterPacksSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedStarterPacksSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,9 +22,9 @@ pub struct GetSuggestedStarterPacksSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedStarterPacksSkeletonOutput { starter_packs "starterPacks" required }
-);
+atproto_core::object!(GetSuggestedStarterPacksSkeletonOutput {
+    starter_packs "starterPacks" required,
+});
 impl GetSuggestedStarterPacksSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(starter_packs: Vec<AtUri>) -> Self {

@@ -10,9 +10,10 @@ pub struct GetSuggestedUsers {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedUsers { limit "limit" optional, category "category" optional }
-);
+atproto_core::params!(GetSuggestedUsers {
+    limit "limit" optional,
+    category "category" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedUsers`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +25,11 @@ pub struct GetSuggestedUsersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedUsersOutput { rec_id "recId" optional, actors "actors" required,
-    rec_id_str "recIdStr" optional }
-);
+atproto_core::object!(GetSuggestedUsersOutput {
+    rec_id "recId" optional,
+    actors "actors" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestedUsersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

@@ -9,7 +9,9 @@ pub struct GetSuggestedUsersForDiscover {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(GetSuggestedUsersForDiscover { limit "limit" optional });
+atproto_core::params!(GetSuggestedUsersForDiscover {
+    limit "limit" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedUsersForDiscover`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,10 +21,10 @@ pub struct GetSuggestedUsersForDiscoverOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedUsersForDiscoverOutput { actors "actors" required, rec_id_str "recIdStr"
-    optional }
-);
+atproto_core::object!(GetSuggestedUsersForDiscoverOutput {
+    actors "actors" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestedUsersForDiscoverOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

@@ -10,10 +10,10 @@ pub struct GetSuggestedUsersForDiscoverSkeleton {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedUsersForDiscoverSkeleton { limit "limit" optional, viewer "viewer"
-    optional }
-);
+atproto_core::params!(GetSuggestedUsersForDiscoverSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedUsersForDiscoverSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,10 +23,10 @@ pub struct GetSuggestedUsersForDiscoverSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedUsersForDiscoverSkeletonOutput { dids "dids" required, rec_id_str
-    "recIdStr" optional }
-);
+atproto_core::object!(GetSuggestedUsersForDiscoverSkeletonOutput {
+    dids "dids" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestedUsersForDiscoverSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {

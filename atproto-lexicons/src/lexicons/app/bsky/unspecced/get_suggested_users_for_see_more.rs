@@ -10,9 +10,10 @@ pub struct GetSuggestedUsersForSeeMore {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedUsersForSeeMore { limit "limit" optional, category "category" optional }
-);
+atproto_core::params!(GetSuggestedUsersForSeeMore {
+    limit "limit" optional,
+    category "category" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedUsersForSeeMore`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,10 +23,10 @@ pub struct GetSuggestedUsersForSeeMoreOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedUsersForSeeMoreOutput { actors "actors" required, rec_id_str "recIdStr"
-    optional }
-);
+atproto_core::object!(GetSuggestedUsersForSeeMoreOutput {
+    actors "actors" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestedUsersForSeeMoreOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actors: Vec<lexicons::app::bsky::actor::defs::ProfileView>) -> Self {

@@ -11,10 +11,11 @@ pub struct GetSuggestedUsersForSeeMoreSkeleton {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedUsersForSeeMoreSkeleton { limit "limit" optional, viewer "viewer"
-    optional, category "category" optional }
-);
+atproto_core::params!(GetSuggestedUsersForSeeMoreSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+    category "category" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedUsersForSeeMoreSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +25,10 @@ pub struct GetSuggestedUsersForSeeMoreSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedUsersForSeeMoreSkeletonOutput { dids "dids" required, rec_id_str
-    "recIdStr" optional }
-);
+atproto_core::object!(GetSuggestedUsersForSeeMoreSkeletonOutput {
+    dids "dids" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestedUsersForSeeMoreSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {

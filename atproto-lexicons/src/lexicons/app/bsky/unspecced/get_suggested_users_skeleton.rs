@@ -11,10 +11,11 @@ pub struct GetSuggestedUsersSkeleton {
     /// 1 to 50. Absent means `25`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetSuggestedUsersSkeleton { limit "limit" optional, viewer "viewer" optional,
-    category "category" optional }
-);
+atproto_core::params!(GetSuggestedUsersSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+    category "category" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestedUsersSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,10 +27,11 @@ pub struct GetSuggestedUsersSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestedUsersSkeletonOutput { dids "dids" required, rec_id "recId" optional,
-    rec_id_str "recIdStr" optional }
-);
+atproto_core::object!(GetSuggestedUsersSkeletonOutput {
+    dids "dids" required,
+    rec_id "recId" optional,
+    rec_id_str "recIdStr" optional,
+});
 impl GetSuggestedUsersSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {

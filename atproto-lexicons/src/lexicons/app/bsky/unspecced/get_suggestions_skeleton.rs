@@ -13,10 +13,12 @@ pub struct GetSuggestionsSkeleton {
     pub cursor: Option<String>,
     pub relative_to_did: Option<Did>,
 }
-atproto_core::params!(
-    GetSuggestionsSkeleton { limit "limit" optional, cursor "cursor" optional, viewer
-    "viewer" optional, relative_to_did "relativeToDid" optional }
-);
+atproto_core::params!(GetSuggestionsSkeleton {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    viewer "viewer" optional,
+    relative_to_did "relativeToDid" optional,
+});
 
 /// The output of `app.bsky.unspecced.getSuggestionsSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +32,13 @@ pub struct GetSuggestionsSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSuggestionsSkeletonOutput { rec_id "recId" optional, actors "actors" required,
-    cursor "cursor" optional, rec_id_str "recIdStr" optional, relative_to_did
-    "relativeToDid" optional }
-);
+atproto_core::object!(GetSuggestionsSkeletonOutput {
+    rec_id "recId" optional,
+    actors "actors" required,
+    cursor "cursor" optional,
+    rec_id_str "recIdStr" optional,
+    relative_to_did "relativeToDid" optional,
+});
 impl GetSuggestionsSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -15,7 +15,9 @@ pub struct GetTaggedSuggestionsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetTaggedSuggestionsOutput { suggestions "suggestions" required });
+atproto_core::object!(GetTaggedSuggestionsOutput {
+    suggestions "suggestions" required,
+});
 impl GetTaggedSuggestionsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(suggestions: Vec<Suggestion>) -> Self {
@@ -43,10 +45,11 @@ pub struct Suggestion {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Suggestion { tag "tag" required, subject "subject" required, subject_type
-    "subjectType" required }
-);
+atproto_core::object!(Suggestion {
+    tag "tag" required,
+    subject "subject" required,
+    subject_type "subjectType" required,
+});
 impl Suggestion {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -11,9 +11,10 @@ pub struct GetTrendingTopics {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetTrendingTopics { limit "limit" optional, viewer "viewer" optional }
-);
+atproto_core::params!(GetTrendingTopics {
+    limit "limit" optional,
+    viewer "viewer" optional,
+});
 
 /// The output of `app.bsky.unspecced.getTrendingTopics`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,9 +24,10 @@ pub struct GetTrendingTopicsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetTrendingTopicsOutput { topics "topics" required, suggested "suggested" required }
-);
+atproto_core::object!(GetTrendingTopicsOutput {
+    topics "topics" required,
+    suggested "suggested" required,
+});
 impl GetTrendingTopicsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -9,7 +9,9 @@ pub struct GetTrends {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(GetTrends { limit "limit" optional });
+atproto_core::params!(GetTrends {
+    limit "limit" optional,
+});
 
 /// The output of `app.bsky.unspecced.getTrends`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,9 +21,10 @@ pub struct GetTrendsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetTrendsOutput { trends "trends" required, rec_id_str "recIdStr" optional }
-);
+atproto_core::object!(GetTrendsOutput {
+    trends "trends" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetTrendsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(trends: Vec<lexicons::app::bsky::unspecced::defs::TrendView>) -> Self {

@@ -11,9 +11,10 @@ pub struct GetTrendsSkeleton {
     /// 1 to 25. Absent means `10`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetTrendsSkeleton { limit "limit" optional, viewer "viewer" optional }
-);
+atproto_core::params!(GetTrendsSkeleton {
+    limit "limit" optional,
+    viewer "viewer" optional,
+});
 
 /// The output of `app.bsky.unspecced.getTrendsSkeleton`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,9 +24,10 @@ pub struct GetTrendsSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetTrendsSkeletonOutput { trends "trends" required, rec_id_str "recIdStr" optional }
-);
+atproto_core::object!(GetTrendsSkeletonOutput {
+    trends "trends" required,
+    rec_id_str "recIdStr" optional,
+});
 impl GetTrendsSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

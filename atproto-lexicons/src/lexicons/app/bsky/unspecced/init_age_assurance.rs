@@ -12,10 +12,11 @@ pub struct InitAgeAssurance {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    InitAgeAssurance { email "email" required, language "language" required, country_code
-    "countryCode" required }
-);
+atproto_core::object!(InitAgeAssurance {
+    email "email" required,
+    language "language" required,
+    country_code "countryCode" required,
+});
 impl InitAgeAssurance {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -45,10 +46,11 @@ pub enum InitAgeAssuranceError {
     /// `InvalidInitiation`
     InvalidInitiation(Option<String>),
 }
-atproto_core::error_set!(
-    InitAgeAssuranceError { InvalidEmail "InvalidEmail", DidTooLong "DidTooLong",
-    InvalidInitiation "InvalidInitiation" }
-);
+atproto_core::error_set!(InitAgeAssuranceError {
+    InvalidEmail "InvalidEmail",
+    DidTooLong "DidTooLong",
+    InvalidInitiation "InvalidInitiation",
+});
 
 impl atproto_core::endpoint::Procedure for InitAgeAssurance {
     const NSID: &'static str = "app.bsky.unspecced.initAgeAssurance";
@@ -57,11 +59,7 @@ impl atproto_core::endpoint::Procedure for InitAgeAssurance {
     type Output = InitAgeAssuranceOutput;
     type Error = InitAgeAssuranceError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -14,10 +14,13 @@ pub struct SearchActorsSkeleton {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchActorsSkeleton { q "q" required, limit "limit" optional, cursor "cursor"
-    optional, viewer "viewer" optional, typeahead "typeahead" optional }
-);
+atproto_core::params!(SearchActorsSkeleton {
+    q "q" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    viewer "viewer" optional,
+    typeahead "typeahead" optional,
+});
 impl SearchActorsSkeleton {
     /// With what the lexicon requires, and nothing else.
     pub fn new(q: impl Into<String>) -> Self {
@@ -40,10 +43,11 @@ pub struct SearchActorsSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchActorsSkeletonOutput { actors "actors" required, cursor "cursor" optional,
-    hits_total "hitsTotal" optional }
-);
+atproto_core::object!(SearchActorsSkeletonOutput {
+    actors "actors" required,
+    cursor "cursor" optional,
+    hits_total "hitsTotal" optional,
+});
 impl SearchActorsSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -64,7 +68,9 @@ pub enum SearchActorsSkeletonError {
     /// `BadQueryString`
     BadQueryString(Option<String>),
 }
-atproto_core::error_set!(SearchActorsSkeletonError { BadQueryString "BadQueryString" });
+atproto_core::error_set!(SearchActorsSkeletonError {
+    BadQueryString "BadQueryString",
+});
 
 impl atproto_core::endpoint::Query for SearchActorsSkeleton {
     const NSID: &'static str = "app.bsky.unspecced.searchActorsSkeleton";

@@ -25,12 +25,21 @@ pub struct SearchPostsSkeleton {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchPostsSkeleton { q "q" required, tag "tag" optional, url "url" optional, lang
-    "lang" optional, sort "sort" optional, limit "limit" optional, since "since"
-    optional, until "until" optional, author "author" optional, cursor "cursor" optional,
-    domain "domain" optional, viewer "viewer" optional, mentions "mentions" optional }
-);
+atproto_core::params!(SearchPostsSkeleton {
+    q "q" required,
+    tag "tag" optional,
+    url "url" optional,
+    lang "lang" optional,
+    sort "sort" optional,
+    limit "limit" optional,
+    since "since" optional,
+    until "until" optional,
+    author "author" optional,
+    cursor "cursor" optional,
+    domain "domain" optional,
+    viewer "viewer" optional,
+    mentions "mentions" optional,
+});
 impl SearchPostsSkeleton {
     /// With what the lexicon requires, and nothing else.
     pub fn new(q: impl Into<String>) -> Self {
@@ -61,10 +70,11 @@ pub struct SearchPostsSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchPostsSkeletonOutput { posts "posts" required, cursor "cursor" optional,
-    hits_total "hitsTotal" optional }
-);
+atproto_core::object!(SearchPostsSkeletonOutput {
+    posts "posts" required,
+    cursor "cursor" optional,
+    hits_total "hitsTotal" optional,
+});
 impl SearchPostsSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -85,7 +95,9 @@ pub enum SearchPostsSkeletonError {
     /// `BadQueryString`
     BadQueryString(Option<String>),
 }
-atproto_core::error_set!(SearchPostsSkeletonError { BadQueryString "BadQueryString" });
+atproto_core::error_set!(SearchPostsSkeletonError {
+    BadQueryString "BadQueryString",
+});
 
 impl atproto_core::endpoint::Query for SearchPostsSkeleton {
     const NSID: &'static str = "app.bsky.unspecced.searchPostsSkeleton";

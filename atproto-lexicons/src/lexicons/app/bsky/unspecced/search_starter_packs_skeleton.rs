@@ -13,10 +13,12 @@ pub struct SearchStarterPacksSkeleton {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchStarterPacksSkeleton { q "q" required, limit "limit" optional, cursor "cursor"
-    optional, viewer "viewer" optional }
-);
+atproto_core::params!(SearchStarterPacksSkeleton {
+    q "q" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    viewer "viewer" optional,
+});
 impl SearchStarterPacksSkeleton {
     /// With what the lexicon requires, and nothing else.
     pub fn new(q: impl Into<String>) -> Self {
@@ -40,10 +42,11 @@ pub struct SearchStarterPacksSkeletonOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchStarterPacksSkeletonOutput { cursor "cursor" optional, hits_total "hitsTotal"
-    optional, starter_packs "starterPacks" required }
-);
+atproto_core::object!(SearchStarterPacksSkeletonOutput {
+    cursor "cursor" optional,
+    hits_total "hitsTotal" optional,
+    starter_packs "starterPacks" required,
+});
 impl SearchStarterPacksSkeletonOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -66,9 +69,9 @@ pub enum SearchStarterPacksSkeletonError {
     /// `BadQueryString`
     BadQueryString(Option<String>),
 }
-atproto_core::error_set!(
-    SearchStarterPacksSkeletonError { BadQueryString "BadQueryString" }
-);
+atproto_core::error_set!(SearchStarterPacksSkeletonError {
+    BadQueryString "BadQueryString",
+});
 
 impl atproto_core::endpoint::Query for SearchStarterPacksSkeleton {
     const NSID: &'static str = "app.bsky.unspecced.searchStarterPacksSkeleton";

@@ -10,7 +10,9 @@ pub struct AbortUpload {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AbortUpload { job_id "jobId" required });
+atproto_core::object!(AbortUpload {
+    job_id "jobId" required,
+});
 impl AbortUpload {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_id: impl Into<String>) -> Self {
@@ -33,10 +35,11 @@ pub struct AbortUploadOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AbortUploadOutput { state "state" required, failure_reason "failureReason" optional,
-    completed_job_id "completedJobId" optional }
-);
+atproto_core::object!(AbortUploadOutput {
+    state "state" required,
+    failure_reason "failureReason" optional,
+    completed_job_id "completedJobId" optional,
+});
 impl AbortUploadOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(state: impl Into<String>) -> Self {
@@ -57,9 +60,10 @@ pub enum AbortUploadError {
     /// `UploadNotReady`
     UploadNotReady(Option<String>),
 }
-atproto_core::error_set!(
-    AbortUploadError { UploadNotFound "UploadNotFound", UploadNotReady "UploadNotReady" }
-);
+atproto_core::error_set!(AbortUploadError {
+    UploadNotFound "UploadNotFound",
+    UploadNotReady "UploadNotReady",
+});
 
 impl atproto_core::endpoint::Procedure for AbortUpload {
     const NSID: &'static str = "app.bsky.video.abortUpload";
@@ -68,11 +72,7 @@ impl atproto_core::endpoint::Procedure for AbortUpload {
     type Output = AbortUploadOutput;
     type Error = AbortUploadError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -20,11 +20,16 @@ pub struct JobStatus {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    JobStatus { did "did" required, blob "blob" optional, error "error" optional, job_id
-    "jobId" required, state "state" required, message "message" optional, progress
-    "progress" optional, failure_code "failureCode" optional }
-);
+atproto_core::object!(JobStatus {
+    did "did" required,
+    blob "blob" optional,
+    error "error" optional,
+    job_id "jobId" required,
+    state "state" required,
+    message "message" optional,
+    progress "progress" optional,
+    failure_code "failureCode" optional,
+});
 impl JobStatus {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_id: impl Into<String>, did: Did, state: impl Into<String>) -> Self {

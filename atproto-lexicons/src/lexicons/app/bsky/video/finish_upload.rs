@@ -11,7 +11,9 @@ pub struct FinishUpload {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(FinishUpload { job_id "jobId" required });
+atproto_core::object!(FinishUpload {
+    job_id "jobId" required,
+});
 impl FinishUpload {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_id: impl Into<String>) -> Self {
@@ -31,10 +33,10 @@ pub struct FinishUploadOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    FinishUploadOutput { job_status "jobStatus" required, completed_job_id
-    "completedJobId" required }
-);
+atproto_core::object!(FinishUploadOutput {
+    job_status "jobStatus" required,
+    completed_job_id "completedJobId" required,
+});
 impl FinishUploadOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -69,12 +71,16 @@ pub enum FinishUploadError {
     /// `ServiceOverloaded`
     ServiceOverloaded(Option<String>),
 }
-atproto_core::error_set!(
-    FinishUploadError { UploadNotFound "UploadNotFound", UploadExpired "UploadExpired",
-    MissingParts "MissingParts", UploadNotReady "UploadNotReady", UnsupportedContentType
-    "UnsupportedContentType", UploadFailed "UploadFailed", UploadAborted "UploadAborted",
-    ServiceOverloaded "ServiceOverloaded" }
-);
+atproto_core::error_set!(FinishUploadError {
+    UploadNotFound "UploadNotFound",
+    UploadExpired "UploadExpired",
+    MissingParts "MissingParts",
+    UploadNotReady "UploadNotReady",
+    UnsupportedContentType "UnsupportedContentType",
+    UploadFailed "UploadFailed",
+    UploadAborted "UploadAborted",
+    ServiceOverloaded "ServiceOverloaded",
+});
 
 impl atproto_core::endpoint::Procedure for FinishUpload {
     const NSID: &'static str = "app.bsky.video.finishUpload";
@@ -83,11 +89,7 @@ impl atproto_core::endpoint::Procedure for FinishUpload {
     type Output = FinishUploadOutput;
     type Error = FinishUploadError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct GetJobStatus {
     pub job_id: String,
 }
-atproto_core::params!(GetJobStatus { job_id "jobId" required });
+atproto_core::params!(GetJobStatus {
+    job_id "jobId" required,
+});
 impl GetJobStatus {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_id: impl Into<String>) -> Self {
@@ -23,7 +25,9 @@ pub struct GetJobStatusOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetJobStatusOutput { job_status "jobStatus" required });
+atproto_core::object!(GetJobStatusOutput {
+    job_status "jobStatus" required,
+});
 impl GetJobStatusOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_status: lexicons::app::bsky::video::defs::JobStatus) -> Self {

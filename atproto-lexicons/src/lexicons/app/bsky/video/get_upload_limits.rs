@@ -18,11 +18,13 @@ pub struct GetUploadLimitsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetUploadLimitsOutput { error "error" optional, message "message" optional,
-    can_upload "canUpload" required, remaining_daily_bytes "remainingDailyBytes"
-    optional, remaining_daily_videos "remainingDailyVideos" optional }
-);
+atproto_core::object!(GetUploadLimitsOutput {
+    error "error" optional,
+    message "message" optional,
+    can_upload "canUpload" required,
+    remaining_daily_bytes "remainingDailyBytes" optional,
+    remaining_daily_videos "remainingDailyVideos" optional,
+});
 impl GetUploadLimitsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(can_upload: bool) -> Self {

@@ -10,7 +10,9 @@ pub struct GetUploadStatus {
     /// 1 to 256 bytes.
     pub job_id: String,
 }
-atproto_core::params!(GetUploadStatus { job_id "jobId" required });
+atproto_core::params!(GetUploadStatus {
+    job_id "jobId" required,
+});
 impl GetUploadStatus {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_id: impl Into<String>) -> Self {
@@ -38,13 +40,17 @@ pub struct GetUploadStatusOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetUploadStatusOutput { job_id "jobId" required, state "state" required, expires_at
-    "expiresAt" required, job_status "jobStatus" optional, part_count "partCount"
-    required, failure_reason "failureReason" optional, part_size_bytes "partSizeBytes"
-    required, received_parts "receivedParts" required, completed_job_id "completedJobId"
-    optional }
-);
+atproto_core::object!(GetUploadStatusOutput {
+    job_id "jobId" required,
+    state "state" required,
+    expires_at "expiresAt" required,
+    job_status "jobStatus" optional,
+    part_count "partCount" required,
+    failure_reason "failureReason" optional,
+    part_size_bytes "partSizeBytes" required,
+    received_parts "receivedParts" required,
+    completed_job_id "completedJobId" optional,
+});
 impl GetUploadStatusOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -76,7 +82,9 @@ pub enum GetUploadStatusError {
     /// `UploadNotFound`
     UploadNotFound(Option<String>),
 }
-atproto_core::error_set!(GetUploadStatusError { UploadNotFound "UploadNotFound" });
+atproto_core::error_set!(GetUploadStatusError {
+    UploadNotFound "UploadNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetUploadStatus {
     const NSID: &'static str = "app.bsky.video.getUploadStatus";

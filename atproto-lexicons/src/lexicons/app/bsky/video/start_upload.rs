@@ -18,11 +18,14 @@ pub struct StartUpload {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    StartUpload { name "name" optional, width "width" optional, height "height" optional,
-    mime_type "mimeType" required, size_bytes "sizeBytes" required, duration_ms
-    "durationMs" optional }
-);
+atproto_core::object!(StartUpload {
+    name "name" optional,
+    width "width" optional,
+    height "height" optional,
+    mime_type "mimeType" required,
+    size_bytes "sizeBytes" required,
+    duration_ms "durationMs" optional,
+});
 impl StartUpload {
     /// With what the lexicon requires, and nothing else.
     pub fn new(size_bytes: i64, mime_type: impl Into<String>) -> Self {
@@ -49,10 +52,12 @@ pub struct StartUploadOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    StartUploadOutput { job_id "jobId" required, expires_at "expiresAt" required,
-    part_count "partCount" required, part_size_bytes "partSizeBytes" required }
-);
+atproto_core::object!(StartUploadOutput {
+    job_id "jobId" required,
+    expires_at "expiresAt" required,
+    part_count "partCount" required,
+    part_size_bytes "partSizeBytes" required,
+});
 impl StartUploadOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -91,12 +96,16 @@ pub enum StartUploadError {
     /// `ServiceOverloaded`
     ServiceOverloaded(Option<String>),
 }
-atproto_core::error_set!(
-    StartUploadError { UnsupportedContentType "UnsupportedContentType", VideoTooLarge
-    "VideoTooLarge", VideoTooLong "VideoTooLong", BadAspectRatio "BadAspectRatio",
-    DailyLimitExceeded "DailyLimitExceeded", TooManyOpenUploads "TooManyOpenUploads",
-    UploadForbidden "UploadForbidden", ServiceOverloaded "ServiceOverloaded" }
-);
+atproto_core::error_set!(StartUploadError {
+    UnsupportedContentType "UnsupportedContentType",
+    VideoTooLarge "VideoTooLarge",
+    VideoTooLong "VideoTooLong",
+    BadAspectRatio "BadAspectRatio",
+    DailyLimitExceeded "DailyLimitExceeded",
+    TooManyOpenUploads "TooManyOpenUploads",
+    UploadForbidden "UploadForbidden",
+    ServiceOverloaded "ServiceOverloaded",
+});
 
 impl atproto_core::endpoint::Procedure for StartUpload {
     const NSID: &'static str = "app.bsky.video.startUpload";
@@ -105,11 +114,7 @@ impl atproto_core::endpoint::Procedure for StartUpload {
     type Output = StartUploadOutput;
     type Error = StartUploadError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,9 +10,10 @@ pub struct UploadPartParams {
     /// At least 1.
     pub part_number: i64,
 }
-atproto_core::params!(
-    UploadPartParams { job_id "jobId" required, part_number "partNumber" required }
-);
+atproto_core::params!(UploadPartParams {
+    job_id "jobId" required,
+    part_number "partNumber" required,
+});
 impl UploadPartParams {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_id: impl Into<String>, part_number: i64) -> Self {
@@ -32,10 +33,10 @@ pub struct UploadPartOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UploadPartOutput { size_bytes "sizeBytes" required, part_number "partNumber" required
-    }
-);
+atproto_core::object!(UploadPartOutput {
+    size_bytes "sizeBytes" required,
+    part_number "partNumber" required,
+});
 impl UploadPartOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(part_number: i64, size_bytes: i64) -> Self {
@@ -69,13 +70,17 @@ pub enum UploadPartError {
     /// `ServiceOverloaded`
     ServiceOverloaded(Option<String>),
 }
-atproto_core::error_set!(
-    UploadPartError { UploadNotFound "UploadNotFound", UploadExpired "UploadExpired",
-    InvalidPartNumber "InvalidPartNumber", PartSizeMismatch "PartSizeMismatch",
-    UploadNotReady "UploadNotReady", UploadFailed "UploadFailed", UploadAborted
-    "UploadAborted", UploadAlreadyCompleted "UploadAlreadyCompleted", ServiceOverloaded
-    "ServiceOverloaded" }
-);
+atproto_core::error_set!(UploadPartError {
+    UploadNotFound "UploadNotFound",
+    UploadExpired "UploadExpired",
+    InvalidPartNumber "InvalidPartNumber",
+    PartSizeMismatch "PartSizeMismatch",
+    UploadNotReady "UploadNotReady",
+    UploadFailed "UploadFailed",
+    UploadAborted "UploadAborted",
+    UploadAlreadyCompleted "UploadAlreadyCompleted",
+    ServiceOverloaded "ServiceOverloaded",
+});
 
 /// The procedure `app.bsky.video.uploadPart`.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,9 @@ pub struct UploadVideoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UploadVideoOutput { job_status "jobStatus" required });
+atproto_core::object!(UploadVideoOutput {
+    job_status "jobStatus" required,
+});
 impl UploadVideoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(job_status: lexicons::app::bsky::video::defs::JobStatus) -> Self {
@@ -34,11 +36,7 @@ impl atproto_core::endpoint::Procedure for UploadVideo {
     type Output = UploadVideoOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self.input,
-        )
+        (Default::default(), self.input)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         Self { input }

@@ -12,10 +12,10 @@ pub struct Declaration {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Declaration = "chat.bsky.actor.declaration" { allow_incoming "allowIncoming"
-    required, allow_group_invites "allowGroupInvites" optional }
-);
+atproto_core::object!(Declaration = "chat.bsky.actor.declaration" {
+    allow_incoming "allowIncoming" required,
+    allow_group_invites "allowGroupInvites" optional,
+});
 impl Declaration {
     /// With what the lexicon requires, and nothing else.
     pub fn new(allow_incoming: impl Into<String>) -> Self {

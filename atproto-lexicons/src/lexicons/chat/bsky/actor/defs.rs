@@ -8,25 +8,6 @@ use super::super::super::super as lexicons;
 /// Known values: `owner`, `standard`.
 pub type MemberRole = String;
 
-/// Part of `chat.bsky.actor.defs#profileViewBasic`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ProfileViewBasicKind {
-    /// `chat.bsky.actor.defs#directConvoMember`
-    DirectConvoMember(Box<DirectConvoMember>),
-    /// `chat.bsky.actor.defs#groupConvoMember`
-    GroupConvoMember(Box<GroupConvoMember>),
-    /// `chat.bsky.actor.defs#pastGroupConvoMember`
-    PastGroupConvoMember(Box<PastGroupConvoMember>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ProfileViewBasicKind { DirectConvoMember(DirectConvoMember)
-    "chat.bsky.actor.defs#directConvoMember", GroupConvoMember(GroupConvoMember)
-    "chat.bsky.actor.defs#groupConvoMember", PastGroupConvoMember(PastGroupConvoMember)
-    "chat.bsky.actor.defs#pastGroupConvoMember" }
-);
-
 /// The object `chat.bsky.actor.defs#profileViewBasic`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileViewBasic {
@@ -46,13 +27,19 @@ pub struct ProfileViewBasic {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ProfileViewBasic { did "did" required, kind "kind" optional, avatar "avatar"
-    optional, handle "handle" required, labels "labels" optional, viewer "viewer"
-    optional, created_at "createdAt" optional, associated "associated" optional,
-    display_name "displayName" optional, chat_disabled "chatDisabled" optional,
-    verification "verification" optional }
-);
+atproto_core::object!(ProfileViewBasic {
+    did "did" required,
+    kind "kind" optional,
+    avatar "avatar" optional,
+    handle "handle" required,
+    labels "labels" optional,
+    viewer "viewer" optional,
+    created_at "createdAt" optional,
+    associated "associated" optional,
+    display_name "displayName" optional,
+    chat_disabled "chatDisabled" optional,
+    verification "verification" optional,
+});
 impl ProfileViewBasic {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, handle: Handle) -> Self {
@@ -73,6 +60,24 @@ impl ProfileViewBasic {
     }
 }
 
+/// Part of `chat.bsky.actor.defs#profileViewBasic`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProfileViewBasicKind {
+    /// `chat.bsky.actor.defs#directConvoMember`
+    DirectConvoMember(Box<DirectConvoMember>),
+    /// `chat.bsky.actor.defs#groupConvoMember`
+    GroupConvoMember(Box<GroupConvoMember>),
+    /// `chat.bsky.actor.defs#pastGroupConvoMember`
+    PastGroupConvoMember(Box<PastGroupConvoMember>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ProfileViewBasicKind {
+    DirectConvoMember(DirectConvoMember) "chat.bsky.actor.defs#directConvoMember",
+    GroupConvoMember(GroupConvoMember) "chat.bsky.actor.defs#groupConvoMember",
+    PastGroupConvoMember(PastGroupConvoMember) "chat.bsky.actor.defs#pastGroupConvoMember",
+});
+
 /// The object `chat.bsky.actor.defs#directConvoMember`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DirectConvoMember {
@@ -89,9 +94,10 @@ pub struct GroupConvoMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GroupConvoMember { role "role" required, added_by "addedBy" optional }
-);
+atproto_core::object!(GroupConvoMember {
+    role "role" required,
+    added_by "addedBy" optional,
+});
 impl GroupConvoMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(role: MemberRole) -> Self {

@@ -16,10 +16,11 @@ pub struct GetStatusOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetStatusOutput { chat_disabled "chatDisabled" required, can_create_groups
-    "canCreateGroups" required, group_member_limit "groupMemberLimit" required }
-);
+atproto_core::object!(GetStatusOutput {
+    chat_disabled "chatDisabled" required,
+    can_create_groups "canCreateGroups" required,
+    group_member_limit "groupMemberLimit" required,
+});
 impl GetStatusOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -9,7 +9,9 @@ pub struct AcceptConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AcceptConvo { convo_id "convoId" required });
+atproto_core::object!(AcceptConvo {
+    convo_id "convoId" required,
+});
 impl AcceptConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -27,7 +29,9 @@ pub struct AcceptConvoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AcceptConvoOutput { rev "rev" optional });
+atproto_core::object!(AcceptConvoOutput {
+    rev "rev" optional,
+});
 
 /// The errors that `chat.bsky.convo.acceptConvo` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +39,9 @@ pub enum AcceptConvoError {
     /// `InvalidConvo`
     InvalidConvo(Option<String>),
 }
-atproto_core::error_set!(AcceptConvoError { InvalidConvo "InvalidConvo" });
+atproto_core::error_set!(AcceptConvoError {
+    InvalidConvo "InvalidConvo",
+});
 
 impl atproto_core::endpoint::Procedure for AcceptConvo {
     const NSID: &'static str = "chat.bsky.convo.acceptConvo";
@@ -44,11 +50,7 @@ impl atproto_core::endpoint::Procedure for AcceptConvo {
     type Output = AcceptConvoOutput;
     type Error = AcceptConvoError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

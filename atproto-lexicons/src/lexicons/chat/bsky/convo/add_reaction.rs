@@ -13,10 +13,11 @@ pub struct AddReaction {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AddReaction { value "value" required, convo_id "convoId" required, message_id
-    "messageId" required }
-);
+atproto_core::object!(AddReaction {
+    value "value" required,
+    convo_id "convoId" required,
+    message_id "messageId" required,
+});
 impl AddReaction {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -40,7 +41,9 @@ pub struct AddReactionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AddReactionOutput { message "message" required });
+atproto_core::object!(AddReactionOutput {
+    message "message" required,
+});
 impl AddReactionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(message: lexicons::chat::bsky::convo::defs::MessageView) -> Self {
@@ -65,12 +68,13 @@ pub enum AddReactionError {
     /// `ReactionInvalidValue`
     ReactionInvalidValue(Option<String>),
 }
-atproto_core::error_set!(
-    AddReactionError { InvalidConvo "InvalidConvo", ReactionNotAllowed
-    "ReactionNotAllowed", ReactionMessageDeleted "ReactionMessageDeleted",
-    ReactionLimitReached "ReactionLimitReached", ReactionInvalidValue
-    "ReactionInvalidValue" }
-);
+atproto_core::error_set!(AddReactionError {
+    InvalidConvo "InvalidConvo",
+    ReactionNotAllowed "ReactionNotAllowed",
+    ReactionMessageDeleted "ReactionMessageDeleted",
+    ReactionLimitReached "ReactionLimitReached",
+    ReactionInvalidValue "ReactionInvalidValue",
+});
 
 impl atproto_core::endpoint::Procedure for AddReaction {
     const NSID: &'static str = "chat.bsky.convo.addReaction";
@@ -79,11 +83,7 @@ impl atproto_core::endpoint::Procedure for AddReaction {
     type Output = AddReactionOutput;
     type Error = AddReactionError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

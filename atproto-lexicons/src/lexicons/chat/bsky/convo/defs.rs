@@ -24,7 +24,10 @@ pub struct ConvoRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ConvoRef { did "did" required, convo_id "convoId" required });
+atproto_core::object!(ConvoRef {
+    did "did" required,
+    convo_id "convoId" required,
+});
 impl ConvoRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, convo_id: impl Into<String>) -> Self {
@@ -45,10 +48,11 @@ pub struct MessageRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MessageRef { did "did" required, convo_id "convoId" required, message_id "messageId"
-    required }
-);
+atproto_core::object!(MessageRef {
+    did "did" required,
+    convo_id "convoId" required,
+    message_id "messageId" required,
+});
 impl MessageRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -65,22 +69,6 @@ impl MessageRef {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#messageInput`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MessageInputEmbed {
-    /// `app.bsky.embed.record`
-    Record(Box<lexicons::app::bsky::embed::Record>),
-    /// `chat.bsky.embed.joinLink`
-    JoinLink(Box<lexicons::chat::bsky::embed::JoinLink>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    MessageInputEmbed { Record(lexicons::app::bsky::embed::Record)
-    "app.bsky.embed.record", JoinLink(lexicons::chat::bsky::embed::JoinLink)
-    "chat.bsky.embed.joinLink" }
-);
-
 /// The object `chat.bsky.convo.defs#messageInput`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessageInput {
@@ -92,10 +80,12 @@ pub struct MessageInput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MessageInput { text "text" required, embed "embed" optional, facets "facets"
-    optional, reply_to "replyTo" optional }
-);
+atproto_core::object!(MessageInput {
+    text "text" required,
+    embed "embed" optional,
+    facets "facets" optional,
+    reply_to "replyTo" optional,
+});
 impl MessageInput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(text: impl Into<String>) -> Self {
@@ -109,6 +99,21 @@ impl MessageInput {
     }
 }
 
+/// Part of `chat.bsky.convo.defs#messageInput`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MessageInputEmbed {
+    /// `app.bsky.embed.record`
+    Record(Box<lexicons::app::bsky::embed::Record>),
+    /// `chat.bsky.embed.joinLink`
+    JoinLink(Box<lexicons::chat::bsky::embed::JoinLink>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(MessageInputEmbed {
+    Record(lexicons::app::bsky::embed::Record) "app.bsky.embed.record",
+    JoinLink(lexicons::chat::bsky::embed::JoinLink) "chat.bsky.embed.joinLink",
+});
+
 /// The object `chat.bsky.convo.defs#replyRef`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplyRef {
@@ -116,7 +121,9 @@ pub struct ReplyRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ReplyRef { message_id "messageId" required });
+atproto_core::object!(ReplyRef {
+    message_id "messageId" required,
+});
 impl ReplyRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(message_id: impl Into<String>) -> Self {
@@ -126,42 +133,6 @@ impl ReplyRef {
         }
     }
 }
-
-/// Part of `chat.bsky.convo.defs#messageView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MessageViewEmbed {
-    /// `app.bsky.embed.record#view`
-    RecordView(Box<lexicons::app::bsky::embed::record::View>),
-    /// `chat.bsky.embed.joinLink#view`
-    JoinLinkView(Box<lexicons::chat::bsky::embed::join_link::View>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    MessageViewEmbed { RecordView(lexicons::app::bsky::embed::record::View)
-    "app.bsky.embed.record#view",
-    JoinLinkView(lexicons::chat::bsky::embed::join_link::View)
-    "chat.bsky.embed.joinLink#view" }
-);
-
-/// Part of `chat.bsky.convo.defs#messageView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum MessageViewReplyTo {
-    /// `chat.bsky.convo.defs#messageView`
-    MessageView(Box<MessageView>),
-    /// `chat.bsky.convo.defs#deletedMessageView`
-    DeletedMessageView(Box<DeletedMessageView>),
-    /// `chat.bsky.convo.defs#messageBeforeUserJoinedGroupView`
-    MessageBeforeUserJoinedGroupView(Box<MessageBeforeUserJoinedGroupView>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    MessageViewReplyTo { MessageView(MessageView) "chat.bsky.convo.defs#messageView",
-    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
-    MessageBeforeUserJoinedGroupView(MessageBeforeUserJoinedGroupView)
-    "chat.bsky.convo.defs#messageBeforeUserJoinedGroupView" }
-);
 
 /// The object `chat.bsky.convo.defs#messageView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,11 +150,17 @@ pub struct MessageView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MessageView { id "id" required, rev "rev" required, text "text" required, embed
-    "embed" optional, facets "facets" optional, sender "sender" required, sent_at
-    "sentAt" required, reply_to "replyTo" optional, reactions "reactions" optional }
-);
+atproto_core::object!(MessageView {
+    id "id" required,
+    rev "rev" required,
+    text "text" required,
+    embed "embed" optional,
+    facets "facets" optional,
+    sender "sender" required,
+    sent_at "sentAt" required,
+    reply_to "replyTo" optional,
+    reactions "reactions" optional,
+});
 impl MessageView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -208,6 +185,39 @@ impl MessageView {
     }
 }
 
+/// Part of `chat.bsky.convo.defs#messageView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MessageViewEmbed {
+    /// `app.bsky.embed.record#view`
+    RecordView(Box<lexicons::app::bsky::embed::record::View>),
+    /// `chat.bsky.embed.joinLink#view`
+    JoinLinkView(Box<lexicons::chat::bsky::embed::join_link::View>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(MessageViewEmbed {
+    RecordView(lexicons::app::bsky::embed::record::View) "app.bsky.embed.record#view",
+    JoinLinkView(lexicons::chat::bsky::embed::join_link::View) "chat.bsky.embed.joinLink#view",
+});
+
+/// Part of `chat.bsky.convo.defs#messageView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MessageViewReplyTo {
+    /// `chat.bsky.convo.defs#messageView`
+    MessageView(Box<MessageView>),
+    /// `chat.bsky.convo.defs#deletedMessageView`
+    DeletedMessageView(Box<DeletedMessageView>),
+    /// `chat.bsky.convo.defs#messageBeforeUserJoinedGroupView`
+    MessageBeforeUserJoinedGroupView(Box<MessageBeforeUserJoinedGroupView>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(MessageViewReplyTo {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
+    MessageBeforeUserJoinedGroupView(MessageBeforeUserJoinedGroupView) "chat.bsky.convo.defs#messageBeforeUserJoinedGroupView",
+});
+
 /// The object `chat.bsky.convo.defs#systemMessageReferredUser`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SystemMessageReferredUser {
@@ -215,12 +225,48 @@ pub struct SystemMessageReferredUser {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SystemMessageReferredUser { did "did" required });
+atproto_core::object!(SystemMessageReferredUser {
+    did "did" required,
+});
 impl SystemMessageReferredUser {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
         Self {
             did,
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// The object `chat.bsky.convo.defs#systemMessageView`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SystemMessageView {
+    pub id: String,
+    pub rev: String,
+    pub sent_at: Datetime,
+    pub data: SystemMessageViewData,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(SystemMessageView {
+    id "id" required,
+    rev "rev" required,
+    data "data" required,
+    sent_at "sentAt" required,
+});
+impl SystemMessageView {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        id: impl Into<String>,
+        rev: impl Into<String>,
+        sent_at: Datetime,
+        data: SystemMessageViewData,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            rev: rev.into(),
+            sent_at,
+            data,
             extra: Extra::default(),
         }
     }
@@ -256,64 +302,20 @@ pub enum SystemMessageViewData {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    SystemMessageViewData { SystemMessageDataAddMember(SystemMessageDataAddMember)
-    "chat.bsky.convo.defs#systemMessageDataAddMember",
-    SystemMessageDataRemoveMember(SystemMessageDataRemoveMember)
-    "chat.bsky.convo.defs#systemMessageDataRemoveMember",
-    SystemMessageDataMemberJoin(SystemMessageDataMemberJoin)
-    "chat.bsky.convo.defs#systemMessageDataMemberJoin",
-    SystemMessageDataMemberLeave(SystemMessageDataMemberLeave)
-    "chat.bsky.convo.defs#systemMessageDataMemberLeave",
-    SystemMessageDataLockConvo(SystemMessageDataLockConvo)
-    "chat.bsky.convo.defs#systemMessageDataLockConvo",
-    SystemMessageDataUnlockConvo(SystemMessageDataUnlockConvo)
-    "chat.bsky.convo.defs#systemMessageDataUnlockConvo",
-    SystemMessageDataLockConvoPermanently(SystemMessageDataLockConvoPermanently)
-    "chat.bsky.convo.defs#systemMessageDataLockConvoPermanently",
-    SystemMessageDataEditGroup(SystemMessageDataEditGroup)
-    "chat.bsky.convo.defs#systemMessageDataEditGroup",
-    SystemMessageDataCreateJoinLink(SystemMessageDataCreateJoinLink)
-    "chat.bsky.convo.defs#systemMessageDataCreateJoinLink",
-    SystemMessageDataEditJoinLink(SystemMessageDataEditJoinLink)
-    "chat.bsky.convo.defs#systemMessageDataEditJoinLink",
-    SystemMessageDataEnableJoinLink(SystemMessageDataEnableJoinLink)
-    "chat.bsky.convo.defs#systemMessageDataEnableJoinLink",
-    SystemMessageDataDisableJoinLink(SystemMessageDataDisableJoinLink)
-    "chat.bsky.convo.defs#systemMessageDataDisableJoinLink" }
-);
-
-/// The object `chat.bsky.convo.defs#systemMessageView`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SystemMessageView {
-    pub id: String,
-    pub rev: String,
-    pub sent_at: Datetime,
-    pub data: SystemMessageViewData,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    SystemMessageView { id "id" required, rev "rev" required, data "data" required,
-    sent_at "sentAt" required }
-);
-impl SystemMessageView {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        id: impl Into<String>,
-        rev: impl Into<String>,
-        sent_at: Datetime,
-        data: SystemMessageViewData,
-    ) -> Self {
-        Self {
-            id: id.into(),
-            rev: rev.into(),
-            sent_at,
-            data,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(SystemMessageViewData {
+    SystemMessageDataAddMember(SystemMessageDataAddMember) "chat.bsky.convo.defs#systemMessageDataAddMember",
+    SystemMessageDataRemoveMember(SystemMessageDataRemoveMember) "chat.bsky.convo.defs#systemMessageDataRemoveMember",
+    SystemMessageDataMemberJoin(SystemMessageDataMemberJoin) "chat.bsky.convo.defs#systemMessageDataMemberJoin",
+    SystemMessageDataMemberLeave(SystemMessageDataMemberLeave) "chat.bsky.convo.defs#systemMessageDataMemberLeave",
+    SystemMessageDataLockConvo(SystemMessageDataLockConvo) "chat.bsky.convo.defs#systemMessageDataLockConvo",
+    SystemMessageDataUnlockConvo(SystemMessageDataUnlockConvo) "chat.bsky.convo.defs#systemMessageDataUnlockConvo",
+    SystemMessageDataLockConvoPermanently(SystemMessageDataLockConvoPermanently) "chat.bsky.convo.defs#systemMessageDataLockConvoPermanently",
+    SystemMessageDataEditGroup(SystemMessageDataEditGroup) "chat.bsky.convo.defs#systemMessageDataEditGroup",
+    SystemMessageDataCreateJoinLink(SystemMessageDataCreateJoinLink) "chat.bsky.convo.defs#systemMessageDataCreateJoinLink",
+    SystemMessageDataEditJoinLink(SystemMessageDataEditJoinLink) "chat.bsky.convo.defs#systemMessageDataEditJoinLink",
+    SystemMessageDataEnableJoinLink(SystemMessageDataEnableJoinLink) "chat.bsky.convo.defs#systemMessageDataEnableJoinLink",
+    SystemMessageDataDisableJoinLink(SystemMessageDataDisableJoinLink) "chat.bsky.convo.defs#systemMessageDataDisableJoinLink",
+});
 
 /// The object `chat.bsky.convo.defs#systemMessageDataAddMember`.
 #[derive(Debug, Clone, PartialEq)]
@@ -324,10 +326,11 @@ pub struct SystemMessageDataAddMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SystemMessageDataAddMember { role "role" required, member "member" required, added_by
-    "addedBy" required }
-);
+atproto_core::object!(SystemMessageDataAddMember {
+    role "role" required,
+    member "member" required,
+    added_by "addedBy" required,
+});
 impl SystemMessageDataAddMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -352,10 +355,10 @@ pub struct SystemMessageDataRemoveMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SystemMessageDataRemoveMember { member "member" required, removed_by "removedBy"
-    required }
-);
+atproto_core::object!(SystemMessageDataRemoveMember {
+    member "member" required,
+    removed_by "removedBy" required,
+});
 impl SystemMessageDataRemoveMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -379,10 +382,11 @@ pub struct SystemMessageDataMemberJoin {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SystemMessageDataMemberJoin { role "role" required, member "member" required,
-    approved_by "approvedBy" optional }
-);
+atproto_core::object!(SystemMessageDataMemberJoin {
+    role "role" required,
+    member "member" required,
+    approved_by "approvedBy" optional,
+});
 impl SystemMessageDataMemberJoin {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -405,7 +409,9 @@ pub struct SystemMessageDataMemberLeave {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SystemMessageDataMemberLeave { member "member" required });
+atproto_core::object!(SystemMessageDataMemberLeave {
+    member "member" required,
+});
 impl SystemMessageDataMemberLeave {
     /// With what the lexicon requires, and nothing else.
     pub fn new(member: SystemMessageReferredUser) -> Self {
@@ -423,7 +429,9 @@ pub struct SystemMessageDataLockConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SystemMessageDataLockConvo { locked_by "lockedBy" required });
+atproto_core::object!(SystemMessageDataLockConvo {
+    locked_by "lockedBy" required,
+});
 impl SystemMessageDataLockConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(locked_by: SystemMessageReferredUser) -> Self {
@@ -441,9 +449,9 @@ pub struct SystemMessageDataUnlockConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SystemMessageDataUnlockConvo { unlocked_by "unlockedBy" required }
-);
+atproto_core::object!(SystemMessageDataUnlockConvo {
+    unlocked_by "unlockedBy" required,
+});
 impl SystemMessageDataUnlockConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(unlocked_by: SystemMessageReferredUser) -> Self {
@@ -461,9 +469,9 @@ pub struct SystemMessageDataLockConvoPermanently {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SystemMessageDataLockConvoPermanently { locked_by "lockedBy" required }
-);
+atproto_core::object!(SystemMessageDataLockConvoPermanently {
+    locked_by "lockedBy" required,
+});
 impl SystemMessageDataLockConvoPermanently {
     /// With what the lexicon requires, and nothing else.
     pub fn new(locked_by: SystemMessageReferredUser) -> Self {
@@ -482,10 +490,10 @@ pub struct SystemMessageDataEditGroup {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SystemMessageDataEditGroup { new_name "newName" optional, old_name "oldName" optional
-    }
-);
+atproto_core::object!(SystemMessageDataEditGroup {
+    new_name "newName" optional,
+    old_name "oldName" optional,
+});
 
 /// The object `chat.bsky.convo.defs#systemMessageDataCreateJoinLink`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -529,10 +537,12 @@ pub struct DeletedMessageView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DeletedMessageView { id "id" required, rev "rev" required, sender "sender" required,
-    sent_at "sentAt" required }
-);
+atproto_core::object!(DeletedMessageView {
+    id "id" required,
+    rev "rev" required,
+    sender "sender" required,
+    sent_at "sentAt" required,
+});
 impl DeletedMessageView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -566,7 +576,9 @@ pub struct MessageViewSender {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(MessageViewSender { did "did" required });
+atproto_core::object!(MessageViewSender {
+    did "did" required,
+});
 impl MessageViewSender {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -586,10 +598,11 @@ pub struct ReactionView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReactionView { value "value" required, sender "sender" required, created_at
-    "createdAt" required }
-);
+atproto_core::object!(ReactionView {
+    value "value" required,
+    sender "sender" required,
+    created_at "createdAt" required,
+});
 impl ReactionView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -613,7 +626,9 @@ pub struct ReactionViewSender {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ReactionViewSender { did "did" required });
+atproto_core::object!(ReactionViewSender {
+    did "did" required,
+});
 impl ReactionViewSender {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -632,9 +647,10 @@ pub struct MessageAndReactionView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    MessageAndReactionView { message "message" required, reaction "reaction" required }
-);
+atproto_core::object!(MessageAndReactionView {
+    message "message" required,
+    reaction "reaction" required,
+});
 impl MessageAndReactionView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(message: MessageView, reaction: ReactionView) -> Self {
@@ -645,52 +661,6 @@ impl MessageAndReactionView {
         }
     }
 }
-
-/// Part of `chat.bsky.convo.defs#convoView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ConvoViewLastMessage {
-    /// `chat.bsky.convo.defs#messageView`
-    MessageView(Box<MessageView>),
-    /// `chat.bsky.convo.defs#deletedMessageView`
-    DeletedMessageView(Box<DeletedMessageView>),
-    /// `chat.bsky.convo.defs#systemMessageView`
-    SystemMessageView(Box<SystemMessageView>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ConvoViewLastMessage { MessageView(MessageView) "chat.bsky.convo.defs#messageView",
-    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
-    SystemMessageView(SystemMessageView) "chat.bsky.convo.defs#systemMessageView" }
-);
-
-/// Part of `chat.bsky.convo.defs#convoView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ConvoViewLastReaction {
-    /// `chat.bsky.convo.defs#messageAndReactionView`
-    MessageAndReactionView(Box<MessageAndReactionView>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ConvoViewLastReaction { MessageAndReactionView(MessageAndReactionView)
-    "chat.bsky.convo.defs#messageAndReactionView" }
-);
-
-/// Part of `chat.bsky.convo.defs#convoView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ConvoViewKind {
-    /// `chat.bsky.convo.defs#directConvo`
-    DirectConvo(Box<DirectConvo>),
-    /// `chat.bsky.convo.defs#groupConvo`
-    GroupConvo(Box<GroupConvo>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ConvoViewKind { DirectConvo(DirectConvo) "chat.bsky.convo.defs#directConvo",
-    GroupConvo(GroupConvo) "chat.bsky.convo.defs#groupConvo" }
-);
 
 /// The object `chat.bsky.convo.defs#convoView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -707,12 +677,17 @@ pub struct ConvoView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConvoView { id "id" required, rev "rev" required, kind "kind" optional, muted "muted"
-    required, status "status" optional, members "members" required, last_message
-    "lastMessage" optional, unread_count "unreadCount" required, last_reaction
-    "lastReaction" optional }
-);
+atproto_core::object!(ConvoView {
+    id "id" required,
+    rev "rev" required,
+    kind "kind" optional,
+    muted "muted" required,
+    status "status" optional,
+    members "members" required,
+    last_message "lastMessage" optional,
+    unread_count "unreadCount" required,
+    last_reaction "lastReaction" optional,
+});
 impl ConvoView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -736,6 +711,51 @@ impl ConvoView {
         }
     }
 }
+
+/// Part of `chat.bsky.convo.defs#convoView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConvoViewLastMessage {
+    /// `chat.bsky.convo.defs#messageView`
+    MessageView(Box<MessageView>),
+    /// `chat.bsky.convo.defs#deletedMessageView`
+    DeletedMessageView(Box<DeletedMessageView>),
+    /// `chat.bsky.convo.defs#systemMessageView`
+    SystemMessageView(Box<SystemMessageView>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ConvoViewLastMessage {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
+    SystemMessageView(SystemMessageView) "chat.bsky.convo.defs#systemMessageView",
+});
+
+/// Part of `chat.bsky.convo.defs#convoView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConvoViewLastReaction {
+    /// `chat.bsky.convo.defs#messageAndReactionView`
+    MessageAndReactionView(Box<MessageAndReactionView>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ConvoViewLastReaction {
+    MessageAndReactionView(MessageAndReactionView) "chat.bsky.convo.defs#messageAndReactionView",
+});
+
+/// Part of `chat.bsky.convo.defs#convoView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConvoViewKind {
+    /// `chat.bsky.convo.defs#directConvo`
+    DirectConvo(Box<DirectConvo>),
+    /// `chat.bsky.convo.defs#groupConvo`
+    GroupConvo(Box<GroupConvo>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ConvoViewKind {
+    DirectConvo(DirectConvo) "chat.bsky.convo.defs#directConvo",
+    GroupConvo(GroupConvo) "chat.bsky.convo.defs#groupConvo",
+});
 
 /// The object `chat.bsky.convo.defs#directConvo`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -761,13 +781,17 @@ pub struct GroupConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GroupConvo { name "name" required, join_link "joinLink" optional, created_at
-    "createdAt" required, lock_status "lockStatus" required, member_count "memberCount"
-    required, member_limit "memberLimit" required, join_request_count "joinRequestCount"
-    optional, unread_join_request_count "unreadJoinRequestCount" optional,
-    lock_status_moderation_override "lockStatusModerationOverride" required }
-);
+atproto_core::object!(GroupConvo {
+    name "name" required,
+    join_link "joinLink" optional,
+    created_at "createdAt" required,
+    lock_status "lockStatus" required,
+    member_count "memberCount" required,
+    member_limit "memberLimit" required,
+    join_request_count "joinRequestCount" optional,
+    unread_join_request_count "unreadJoinRequestCount" optional,
+    lock_status_moderation_override "lockStatusModerationOverride" required,
+});
 impl GroupConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -801,7 +825,10 @@ pub struct LogBeginConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LogBeginConvo { rev "rev" required, convo_id "convoId" required });
+atproto_core::object!(LogBeginConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogBeginConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {
@@ -821,9 +848,10 @@ pub struct LogAcceptConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogAcceptConvo { rev "rev" required, convo_id "convoId" required }
-);
+atproto_core::object!(LogAcceptConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogAcceptConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {
@@ -843,7 +871,10 @@ pub struct LogLeaveConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LogLeaveConvo { rev "rev" required, convo_id "convoId" required });
+atproto_core::object!(LogLeaveConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogLeaveConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {
@@ -863,7 +894,10 @@ pub struct LogMuteConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LogMuteConvo { rev "rev" required, convo_id "convoId" required });
+atproto_core::object!(LogMuteConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogMuteConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {
@@ -883,9 +917,10 @@ pub struct LogUnmuteConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogUnmuteConvo { rev "rev" required, convo_id "convoId" required }
-);
+atproto_core::object!(LogUnmuteConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogUnmuteConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {
@@ -896,22 +931,6 @@ impl LogUnmuteConvo {
         }
     }
 }
-
-/// Part of `chat.bsky.convo.defs#logCreateMessage`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum LogCreateMessageMessage {
-    /// `chat.bsky.convo.defs#messageView`
-    MessageView(Box<MessageView>),
-    /// `chat.bsky.convo.defs#deletedMessageView`
-    DeletedMessageView(Box<DeletedMessageView>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    LogCreateMessageMessage { MessageView(MessageView)
-    "chat.bsky.convo.defs#messageView", DeletedMessageView(DeletedMessageView)
-    "chat.bsky.convo.defs#deletedMessageView" }
-);
 
 /// The object `chat.bsky.convo.defs#logCreateMessage`.
 #[derive(Debug, Clone, PartialEq)]
@@ -925,10 +944,12 @@ pub struct LogCreateMessage {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogCreateMessage { rev "rev" required, convo_id "convoId" required, message "message"
-    required, related_profiles "relatedProfiles" optional }
-);
+atproto_core::object!(LogCreateMessage {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" optional,
+});
 impl LogCreateMessage {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -946,9 +967,9 @@ impl LogCreateMessage {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#logDeleteMessage`.
+/// Part of `chat.bsky.convo.defs#logCreateMessage`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum LogDeleteMessageMessage {
+pub enum LogCreateMessageMessage {
     /// `chat.bsky.convo.defs#messageView`
     MessageView(Box<MessageView>),
     /// `chat.bsky.convo.defs#deletedMessageView`
@@ -956,11 +977,10 @@ pub enum LogDeleteMessageMessage {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    LogDeleteMessageMessage { MessageView(MessageView)
-    "chat.bsky.convo.defs#messageView", DeletedMessageView(DeletedMessageView)
-    "chat.bsky.convo.defs#deletedMessageView" }
-);
+atproto_core::open_union!(LogCreateMessageMessage {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
+});
 
 /// The object `chat.bsky.convo.defs#logDeleteMessage`.
 #[derive(Debug, Clone, PartialEq)]
@@ -971,16 +991,63 @@ pub struct LogDeleteMessage {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogDeleteMessage { rev "rev" required, convo_id "convoId" required, message "message"
-    required }
-);
+atproto_core::object!(LogDeleteMessage {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl LogDeleteMessage {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         rev: impl Into<String>,
         convo_id: impl Into<String>,
         message: LogDeleteMessageMessage,
+    ) -> Self {
+        Self {
+            rev: rev.into(),
+            convo_id: convo_id.into(),
+            message,
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// Part of `chat.bsky.convo.defs#logDeleteMessage`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LogDeleteMessageMessage {
+    /// `chat.bsky.convo.defs#messageView`
+    MessageView(Box<MessageView>),
+    /// `chat.bsky.convo.defs#deletedMessageView`
+    DeletedMessageView(Box<DeletedMessageView>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(LogDeleteMessageMessage {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
+});
+
+/// The object `chat.bsky.convo.defs#logReadMessage`.
+#[deprecated]
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogReadMessage {
+    pub rev: String,
+    pub convo_id: String,
+    pub message: LogReadMessageMessage,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(LogReadMessage {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
+impl LogReadMessage {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        rev: impl Into<String>,
+        convo_id: impl Into<String>,
+        message: LogReadMessageMessage,
     ) -> Self {
         Self {
             rev: rev.into(),
@@ -1003,37 +1070,46 @@ pub enum LogReadMessageMessage {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    LogReadMessageMessage { MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+atproto_core::open_union!(LogReadMessageMessage {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
     DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
-    SystemMessageView(SystemMessageView) "chat.bsky.convo.defs#systemMessageView" }
-);
+    SystemMessageView(SystemMessageView) "chat.bsky.convo.defs#systemMessageView",
+});
 
-/// The object `chat.bsky.convo.defs#logReadMessage`.
-#[deprecated]
+/// The object `chat.bsky.convo.defs#logAddReaction`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LogReadMessage {
+pub struct LogAddReaction {
     pub rev: String,
     pub convo_id: String,
-    pub message: LogReadMessageMessage,
+    pub message: LogAddReactionMessage,
+    pub reaction: ReactionView,
+    pub related_profiles: Option<
+        Vec<lexicons::chat::bsky::actor::defs::ProfileViewBasic>,
+    >,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogReadMessage { rev "rev" required, convo_id "convoId" required, message "message"
-    required }
-);
-impl LogReadMessage {
+atproto_core::object!(LogAddReaction {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    reaction "reaction" required,
+    related_profiles "relatedProfiles" optional,
+});
+impl LogAddReaction {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         rev: impl Into<String>,
         convo_id: impl Into<String>,
-        message: LogReadMessageMessage,
+        message: LogAddReactionMessage,
+        reaction: ReactionView,
     ) -> Self {
         Self {
             rev: rev.into(),
             convo_id: convo_id.into(),
             message,
+            reaction,
+            related_profiles: None,
             extra: Extra::default(),
         }
     }
@@ -1049,17 +1125,17 @@ pub enum LogAddReactionMessage {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    LogAddReactionMessage { MessageView(MessageView) "chat.bsky.convo.defs#messageView",
-    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView" }
-);
+atproto_core::open_union!(LogAddReactionMessage {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
+});
 
-/// The object `chat.bsky.convo.defs#logAddReaction`.
+/// The object `chat.bsky.convo.defs#logRemoveReaction`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LogAddReaction {
+pub struct LogRemoveReaction {
     pub rev: String,
     pub convo_id: String,
-    pub message: LogAddReactionMessage,
+    pub message: LogRemoveReactionMessage,
     pub reaction: ReactionView,
     pub related_profiles: Option<
         Vec<lexicons::chat::bsky::actor::defs::ProfileViewBasic>,
@@ -1067,16 +1143,19 @@ pub struct LogAddReaction {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogAddReaction { rev "rev" required, convo_id "convoId" required, message "message"
-    required, reaction "reaction" required, related_profiles "relatedProfiles" optional }
-);
-impl LogAddReaction {
+atproto_core::object!(LogRemoveReaction {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    reaction "reaction" required,
+    related_profiles "relatedProfiles" optional,
+});
+impl LogRemoveReaction {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         rev: impl Into<String>,
         convo_id: impl Into<String>,
-        message: LogAddReactionMessage,
+        message: LogRemoveReactionMessage,
         reaction: ReactionView,
     ) -> Self {
         Self {
@@ -1100,44 +1179,36 @@ pub enum LogRemoveReactionMessage {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    LogRemoveReactionMessage { MessageView(MessageView)
-    "chat.bsky.convo.defs#messageView", DeletedMessageView(DeletedMessageView)
-    "chat.bsky.convo.defs#deletedMessageView" }
-);
+atproto_core::open_union!(LogRemoveReactionMessage {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+    DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
+});
 
-/// The object `chat.bsky.convo.defs#logRemoveReaction`.
+/// The object `chat.bsky.convo.defs#logReadConvo`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LogRemoveReaction {
+pub struct LogReadConvo {
     pub rev: String,
     pub convo_id: String,
-    pub message: LogRemoveReactionMessage,
-    pub reaction: ReactionView,
-    pub related_profiles: Option<
-        Vec<lexicons::chat::bsky::actor::defs::ProfileViewBasic>,
-    >,
+    pub message: LogReadConvoMessage,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogRemoveReaction { rev "rev" required, convo_id "convoId" required, message
-    "message" required, reaction "reaction" required, related_profiles "relatedProfiles"
-    optional }
-);
-impl LogRemoveReaction {
+atproto_core::object!(LogReadConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
+impl LogReadConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         rev: impl Into<String>,
         convo_id: impl Into<String>,
-        message: LogRemoveReactionMessage,
-        reaction: ReactionView,
+        message: LogReadConvoMessage,
     ) -> Self {
         Self {
             rev: rev.into(),
             convo_id: convo_id.into(),
             message,
-            reaction,
-            related_profiles: None,
             extra: Extra::default(),
         }
     }
@@ -1155,40 +1226,11 @@ pub enum LogReadConvoMessage {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    LogReadConvoMessage { MessageView(MessageView) "chat.bsky.convo.defs#messageView",
+atproto_core::open_union!(LogReadConvoMessage {
+    MessageView(MessageView) "chat.bsky.convo.defs#messageView",
     DeletedMessageView(DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
-    SystemMessageView(SystemMessageView) "chat.bsky.convo.defs#systemMessageView" }
-);
-
-/// The object `chat.bsky.convo.defs#logReadConvo`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogReadConvo {
-    pub rev: String,
-    pub convo_id: String,
-    pub message: LogReadConvoMessage,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    LogReadConvo { rev "rev" required, convo_id "convoId" required, message "message"
-    required }
-);
-impl LogReadConvo {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        rev: impl Into<String>,
-        convo_id: impl Into<String>,
-        message: LogReadConvoMessage,
-    ) -> Self {
-        Self {
-            rev: rev.into(),
-            convo_id: convo_id.into(),
-            message,
-            extra: Extra::default(),
-        }
-    }
-}
+    SystemMessageView(SystemMessageView) "chat.bsky.convo.defs#systemMessageView",
+});
 
 /// The object `chat.bsky.convo.defs#logAddMember`.
 #[derive(Debug, Clone, PartialEq)]
@@ -1200,10 +1242,12 @@ pub struct LogAddMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogAddMember { rev "rev" required, convo_id "convoId" required, message "message"
-    required, related_profiles "relatedProfiles" required }
-);
+atproto_core::object!(LogAddMember {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" required,
+});
 impl LogAddMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1232,10 +1276,12 @@ pub struct LogRemoveMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogRemoveMember { rev "rev" required, convo_id "convoId" required, message "message"
-    required, related_profiles "relatedProfiles" required }
-);
+atproto_core::object!(LogRemoveMember {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" required,
+});
 impl LogRemoveMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1264,10 +1310,12 @@ pub struct LogMemberJoin {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogMemberJoin { rev "rev" required, convo_id "convoId" required, message "message"
-    required, related_profiles "relatedProfiles" required }
-);
+atproto_core::object!(LogMemberJoin {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" required,
+});
 impl LogMemberJoin {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1296,10 +1344,12 @@ pub struct LogMemberLeave {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogMemberLeave { rev "rev" required, convo_id "convoId" required, message "message"
-    required, related_profiles "relatedProfiles" required }
-);
+atproto_core::object!(LogMemberLeave {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" required,
+});
 impl LogMemberLeave {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1328,10 +1378,12 @@ pub struct LogLockConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogLockConvo { rev "rev" required, convo_id "convoId" required, message "message"
-    required, related_profiles "relatedProfiles" required }
-);
+atproto_core::object!(LogLockConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" required,
+});
 impl LogLockConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1360,10 +1412,12 @@ pub struct LogUnlockConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogUnlockConvo { rev "rev" required, convo_id "convoId" required, message "message"
-    required, related_profiles "relatedProfiles" required }
-);
+atproto_core::object!(LogUnlockConvo {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" required,
+});
 impl LogUnlockConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1392,10 +1446,12 @@ pub struct LogLockConvoPermanently {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogLockConvoPermanently { rev "rev" required, convo_id "convoId" required, message
-    "message" required, related_profiles "relatedProfiles" required }
-);
+atproto_core::object!(LogLockConvoPermanently {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+    related_profiles "relatedProfiles" required,
+});
 impl LogLockConvoPermanently {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1423,10 +1479,11 @@ pub struct LogEditGroup {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogEditGroup { rev "rev" required, convo_id "convoId" required, message "message"
-    required }
-);
+atproto_core::object!(LogEditGroup {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl LogEditGroup {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1452,10 +1509,11 @@ pub struct LogCreateJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogCreateJoinLink { rev "rev" required, convo_id "convoId" required, message
-    "message" required }
-);
+atproto_core::object!(LogCreateJoinLink {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl LogCreateJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1481,10 +1539,11 @@ pub struct LogEditJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogEditJoinLink { rev "rev" required, convo_id "convoId" required, message "message"
-    required }
-);
+atproto_core::object!(LogEditJoinLink {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl LogEditJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1510,10 +1569,11 @@ pub struct LogEnableJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogEnableJoinLink { rev "rev" required, convo_id "convoId" required, message
-    "message" required }
-);
+atproto_core::object!(LogEnableJoinLink {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl LogEnableJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1539,10 +1599,11 @@ pub struct LogDisableJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogDisableJoinLink { rev "rev" required, convo_id "convoId" required, message
-    "message" required }
-);
+atproto_core::object!(LogDisableJoinLink {
+    rev "rev" required,
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl LogDisableJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1568,10 +1629,11 @@ pub struct LogIncomingJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogIncomingJoinRequest { rev "rev" required, member "member" required, convo_id
-    "convoId" required }
-);
+atproto_core::object!(LogIncomingJoinRequest {
+    rev "rev" required,
+    member "member" required,
+    convo_id "convoId" required,
+});
 impl LogIncomingJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1597,10 +1659,11 @@ pub struct LogApproveJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogApproveJoinRequest { rev "rev" required, member "member" required, convo_id
-    "convoId" required }
-);
+atproto_core::object!(LogApproveJoinRequest {
+    rev "rev" required,
+    member "member" required,
+    convo_id "convoId" required,
+});
 impl LogApproveJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1626,10 +1689,11 @@ pub struct LogRejectJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogRejectJoinRequest { rev "rev" required, member "member" required, convo_id
-    "convoId" required }
-);
+atproto_core::object!(LogRejectJoinRequest {
+    rev "rev" required,
+    member "member" required,
+    convo_id "convoId" required,
+});
 impl LogRejectJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1654,9 +1718,10 @@ pub struct LogOutgoingJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogOutgoingJoinRequest { rev "rev" required, convo_id "convoId" required }
-);
+atproto_core::object!(LogOutgoingJoinRequest {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogOutgoingJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {
@@ -1677,10 +1742,11 @@ pub struct LogWithdrawIncomingJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogWithdrawIncomingJoinRequest { rev "rev" required, member "member" required,
-    convo_id "convoId" required }
-);
+atproto_core::object!(LogWithdrawIncomingJoinRequest {
+    rev "rev" required,
+    member "member" required,
+    convo_id "convoId" required,
+});
 impl LogWithdrawIncomingJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1705,9 +1771,10 @@ pub struct LogWithdrawOutgoingJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogWithdrawOutgoingJoinRequest { rev "rev" required, convo_id "convoId" required }
-);
+atproto_core::object!(LogWithdrawOutgoingJoinRequest {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogWithdrawOutgoingJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {
@@ -1727,9 +1794,10 @@ pub struct LogReadJoinRequests {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LogReadJoinRequests { rev "rev" required, convo_id "convoId" required }
-);
+atproto_core::object!(LogReadJoinRequests {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LogReadJoinRequests {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rev: impl Into<String>, convo_id: impl Into<String>) -> Self {

@@ -11,9 +11,10 @@ pub struct DeleteMessageForSelf {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DeleteMessageForSelf { convo_id "convoId" required, message_id "messageId" required }
-);
+atproto_core::object!(DeleteMessageForSelf {
+    convo_id "convoId" required,
+    message_id "messageId" required,
+});
 impl DeleteMessageForSelf {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>, message_id: impl Into<String>) -> Self {
@@ -36,10 +37,10 @@ pub enum DeleteMessageForSelfError {
     /// `MessageDeleteNotAllowed`
     MessageDeleteNotAllowed(Option<String>),
 }
-atproto_core::error_set!(
-    DeleteMessageForSelfError { InvalidConvo "InvalidConvo", MessageDeleteNotAllowed
-    "MessageDeleteNotAllowed" }
-);
+atproto_core::error_set!(DeleteMessageForSelfError {
+    InvalidConvo "InvalidConvo",
+    MessageDeleteNotAllowed "MessageDeleteNotAllowed",
+});
 
 impl atproto_core::endpoint::Procedure for DeleteMessageForSelf {
     const NSID: &'static str = "chat.bsky.convo.deleteMessageForSelf";
@@ -48,11 +49,7 @@ impl atproto_core::endpoint::Procedure for DeleteMessageForSelf {
     type Output = DeleteMessageForSelfOutput;
     type Error = DeleteMessageForSelfError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

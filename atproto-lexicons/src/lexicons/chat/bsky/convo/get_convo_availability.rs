@@ -10,7 +10,9 @@ pub struct GetConvoAvailability {
     /// 1 to 10 elements.
     pub members: Vec<Did>,
 }
-atproto_core::params!(GetConvoAvailability { members "members" required });
+atproto_core::params!(GetConvoAvailability {
+    members "members" required,
+});
 impl GetConvoAvailability {
     /// With what the lexicon requires, and nothing else.
     pub fn new(members: Vec<Did>) -> Self {
@@ -26,9 +28,10 @@ pub struct GetConvoAvailabilityOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetConvoAvailabilityOutput { convo "convo" optional, can_chat "canChat" required }
-);
+atproto_core::object!(GetConvoAvailabilityOutput {
+    convo "convo" optional,
+    can_chat "canChat" required,
+});
 impl GetConvoAvailabilityOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(can_chat: bool) -> Self {

@@ -10,7 +10,9 @@ pub struct GetConvoForMembers {
     /// 1 to 10 elements.
     pub members: Vec<Did>,
 }
-atproto_core::params!(GetConvoForMembers { members "members" required });
+atproto_core::params!(GetConvoForMembers {
+    members "members" required,
+});
 impl GetConvoForMembers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(members: Vec<Did>) -> Self {
@@ -25,7 +27,9 @@ pub struct GetConvoForMembersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetConvoForMembersOutput { convo "convo" required });
+atproto_core::object!(GetConvoForMembersOutput {
+    convo "convo" required,
+});
 impl GetConvoForMembersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -52,11 +56,14 @@ pub enum GetConvoForMembersError {
     /// `RecipientNotFound`
     RecipientNotFound(Option<String>),
 }
-atproto_core::error_set!(
-    GetConvoForMembersError { AccountSuspended "AccountSuspended", BlockedActor
-    "BlockedActor", BlockedSubject "BlockedSubject", MessagesDisabled "MessagesDisabled",
-    NotFollowedBySender "NotFollowedBySender", RecipientNotFound "RecipientNotFound" }
-);
+atproto_core::error_set!(GetConvoForMembersError {
+    AccountSuspended "AccountSuspended",
+    BlockedActor "BlockedActor",
+    BlockedSubject "BlockedSubject",
+    MessagesDisabled "MessagesDisabled",
+    NotFollowedBySender "NotFollowedBySender",
+    RecipientNotFound "RecipientNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetConvoForMembers {
     const NSID: &'static str = "chat.bsky.convo.getConvoForMembers";

@@ -8,11 +8,36 @@ use super::super::super::super as lexicons;
 pub struct GetLog {
     pub cursor: Option<String>,
 }
-atproto_core::params!(GetLog { cursor "cursor" optional });
+atproto_core::params!(GetLog {
+    cursor "cursor" optional,
+});
+
+/// The output of `chat.bsky.convo.getLog`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetLogOutput {
+    pub cursor: Option<String>,
+    pub logs: Vec<GetLogOutputLog>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetLogOutput {
+    logs "logs" required,
+    cursor "cursor" optional,
+});
+impl GetLogOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(logs: Vec<GetLogOutputLog>) -> Self {
+        Self {
+            cursor: None,
+            logs,
+            extra: Extra::default(),
+        }
+    }
+}
 
 /// Part of `chat.bsky.convo.getLog`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum GetLogOutputLogsItem {
+pub enum GetLogOutputLog {
     /// `chat.bsky.convo.defs#logBeginConvo`
     LogBeginConvo(Box<lexicons::chat::bsky::convo::defs::LogBeginConvo>),
     /// `chat.bsky.convo.defs#logAcceptConvo`
@@ -86,89 +111,38 @@ pub enum GetLogOutputLogsItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetLogOutputLogsItem {
-    LogBeginConvo(lexicons::chat::bsky::convo::defs::LogBeginConvo)
-    "chat.bsky.convo.defs#logBeginConvo",
-    LogAcceptConvo(lexicons::chat::bsky::convo::defs::LogAcceptConvo)
-    "chat.bsky.convo.defs#logAcceptConvo",
-    LogLeaveConvo(lexicons::chat::bsky::convo::defs::LogLeaveConvo)
-    "chat.bsky.convo.defs#logLeaveConvo",
-    LogMuteConvo(lexicons::chat::bsky::convo::defs::LogMuteConvo)
-    "chat.bsky.convo.defs#logMuteConvo",
-    LogUnmuteConvo(lexicons::chat::bsky::convo::defs::LogUnmuteConvo)
-    "chat.bsky.convo.defs#logUnmuteConvo",
-    LogCreateMessage(lexicons::chat::bsky::convo::defs::LogCreateMessage)
-    "chat.bsky.convo.defs#logCreateMessage",
-    LogDeleteMessage(lexicons::chat::bsky::convo::defs::LogDeleteMessage)
-    "chat.bsky.convo.defs#logDeleteMessage",
-    LogReadMessage(lexicons::chat::bsky::convo::defs::LogReadMessage)
-    "chat.bsky.convo.defs#logReadMessage",
-    LogAddReaction(lexicons::chat::bsky::convo::defs::LogAddReaction)
-    "chat.bsky.convo.defs#logAddReaction",
-    LogRemoveReaction(lexicons::chat::bsky::convo::defs::LogRemoveReaction)
-    "chat.bsky.convo.defs#logRemoveReaction",
-    LogReadConvo(lexicons::chat::bsky::convo::defs::LogReadConvo)
-    "chat.bsky.convo.defs#logReadConvo",
-    LogAddMember(lexicons::chat::bsky::convo::defs::LogAddMember)
-    "chat.bsky.convo.defs#logAddMember",
-    LogRemoveMember(lexicons::chat::bsky::convo::defs::LogRemoveMember)
-    "chat.bsky.convo.defs#logRemoveMember",
-    LogMemberJoin(lexicons::chat::bsky::convo::defs::LogMemberJoin)
-    "chat.bsky.convo.defs#logMemberJoin",
-    LogMemberLeave(lexicons::chat::bsky::convo::defs::LogMemberLeave)
-    "chat.bsky.convo.defs#logMemberLeave",
-    LogLockConvo(lexicons::chat::bsky::convo::defs::LogLockConvo)
-    "chat.bsky.convo.defs#logLockConvo",
-    LogUnlockConvo(lexicons::chat::bsky::convo::defs::LogUnlockConvo)
-    "chat.bsky.convo.defs#logUnlockConvo",
-    LogLockConvoPermanently(lexicons::chat::bsky::convo::defs::LogLockConvoPermanently)
-    "chat.bsky.convo.defs#logLockConvoPermanently",
-    LogEditGroup(lexicons::chat::bsky::convo::defs::LogEditGroup)
-    "chat.bsky.convo.defs#logEditGroup",
-    LogCreateJoinLink(lexicons::chat::bsky::convo::defs::LogCreateJoinLink)
-    "chat.bsky.convo.defs#logCreateJoinLink",
-    LogEditJoinLink(lexicons::chat::bsky::convo::defs::LogEditJoinLink)
-    "chat.bsky.convo.defs#logEditJoinLink",
-    LogEnableJoinLink(lexicons::chat::bsky::convo::defs::LogEnableJoinLink)
-    "chat.bsky.convo.defs#logEnableJoinLink",
-    LogDisableJoinLink(lexicons::chat::bsky::convo::defs::LogDisableJoinLink)
-    "chat.bsky.convo.defs#logDisableJoinLink",
-    LogIncomingJoinRequest(lexicons::chat::bsky::convo::defs::LogIncomingJoinRequest)
-    "chat.bsky.convo.defs#logIncomingJoinRequest",
-    LogApproveJoinRequest(lexicons::chat::bsky::convo::defs::LogApproveJoinRequest)
-    "chat.bsky.convo.defs#logApproveJoinRequest",
-    LogRejectJoinRequest(lexicons::chat::bsky::convo::defs::LogRejectJoinRequest)
-    "chat.bsky.convo.defs#logRejectJoinRequest",
-    LogOutgoingJoinRequest(lexicons::chat::bsky::convo::defs::LogOutgoingJoinRequest)
-    "chat.bsky.convo.defs#logOutgoingJoinRequest",
-    LogWithdrawIncomingJoinRequest(lexicons::chat::bsky::convo::defs::LogWithdrawIncomingJoinRequest)
-    "chat.bsky.convo.defs#logWithdrawIncomingJoinRequest",
-    LogWithdrawOutgoingJoinRequest(lexicons::chat::bsky::convo::defs::LogWithdrawOutgoingJoinRequest)
-    "chat.bsky.convo.defs#logWithdrawOutgoingJoinRequest",
-    LogReadJoinRequests(lexicons::chat::bsky::convo::defs::LogReadJoinRequests)
-    "chat.bsky.convo.defs#logReadJoinRequests" }
-);
-
-/// The output of `chat.bsky.convo.getLog`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetLogOutput {
-    pub cursor: Option<String>,
-    pub logs: Vec<GetLogOutputLogsItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(GetLogOutput { logs "logs" required, cursor "cursor" optional });
-impl GetLogOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(logs: Vec<GetLogOutputLogsItem>) -> Self {
-        Self {
-            cursor: None,
-            logs,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetLogOutputLog {
+    LogBeginConvo(lexicons::chat::bsky::convo::defs::LogBeginConvo) "chat.bsky.convo.defs#logBeginConvo",
+    LogAcceptConvo(lexicons::chat::bsky::convo::defs::LogAcceptConvo) "chat.bsky.convo.defs#logAcceptConvo",
+    LogLeaveConvo(lexicons::chat::bsky::convo::defs::LogLeaveConvo) "chat.bsky.convo.defs#logLeaveConvo",
+    LogMuteConvo(lexicons::chat::bsky::convo::defs::LogMuteConvo) "chat.bsky.convo.defs#logMuteConvo",
+    LogUnmuteConvo(lexicons::chat::bsky::convo::defs::LogUnmuteConvo) "chat.bsky.convo.defs#logUnmuteConvo",
+    LogCreateMessage(lexicons::chat::bsky::convo::defs::LogCreateMessage) "chat.bsky.convo.defs#logCreateMessage",
+    LogDeleteMessage(lexicons::chat::bsky::convo::defs::LogDeleteMessage) "chat.bsky.convo.defs#logDeleteMessage",
+    LogReadMessage(lexicons::chat::bsky::convo::defs::LogReadMessage) "chat.bsky.convo.defs#logReadMessage",
+    LogAddReaction(lexicons::chat::bsky::convo::defs::LogAddReaction) "chat.bsky.convo.defs#logAddReaction",
+    LogRemoveReaction(lexicons::chat::bsky::convo::defs::LogRemoveReaction) "chat.bsky.convo.defs#logRemoveReaction",
+    LogReadConvo(lexicons::chat::bsky::convo::defs::LogReadConvo) "chat.bsky.convo.defs#logReadConvo",
+    LogAddMember(lexicons::chat::bsky::convo::defs::LogAddMember) "chat.bsky.convo.defs#logAddMember",
+    LogRemoveMember(lexicons::chat::bsky::convo::defs::LogRemoveMember) "chat.bsky.convo.defs#logRemoveMember",
+    LogMemberJoin(lexicons::chat::bsky::convo::defs::LogMemberJoin) "chat.bsky.convo.defs#logMemberJoin",
+    LogMemberLeave(lexicons::chat::bsky::convo::defs::LogMemberLeave) "chat.bsky.convo.defs#logMemberLeave",
+    LogLockConvo(lexicons::chat::bsky::convo::defs::LogLockConvo) "chat.bsky.convo.defs#logLockConvo",
+    LogUnlockConvo(lexicons::chat::bsky::convo::defs::LogUnlockConvo) "chat.bsky.convo.defs#logUnlockConvo",
+    LogLockConvoPermanently(lexicons::chat::bsky::convo::defs::LogLockConvoPermanently) "chat.bsky.convo.defs#logLockConvoPermanently",
+    LogEditGroup(lexicons::chat::bsky::convo::defs::LogEditGroup) "chat.bsky.convo.defs#logEditGroup",
+    LogCreateJoinLink(lexicons::chat::bsky::convo::defs::LogCreateJoinLink) "chat.bsky.convo.defs#logCreateJoinLink",
+    LogEditJoinLink(lexicons::chat::bsky::convo::defs::LogEditJoinLink) "chat.bsky.convo.defs#logEditJoinLink",
+    LogEnableJoinLink(lexicons::chat::bsky::convo::defs::LogEnableJoinLink) "chat.bsky.convo.defs#logEnableJoinLink",
+    LogDisableJoinLink(lexicons::chat::bsky::convo::defs::LogDisableJoinLink) "chat.bsky.convo.defs#logDisableJoinLink",
+    LogIncomingJoinRequest(lexicons::chat::bsky::convo::defs::LogIncomingJoinRequest) "chat.bsky.convo.defs#logIncomingJoinRequest",
+    LogApproveJoinRequest(lexicons::chat::bsky::convo::defs::LogApproveJoinRequest) "chat.bsky.convo.defs#logApproveJoinRequest",
+    LogRejectJoinRequest(lexicons::chat::bsky::convo::defs::LogRejectJoinRequest) "chat.bsky.convo.defs#logRejectJoinRequest",
+    LogOutgoingJoinRequest(lexicons::chat::bsky::convo::defs::LogOutgoingJoinRequest) "chat.bsky.convo.defs#logOutgoingJoinRequest",
+    LogWithdrawIncomingJoinRequest(lexicons::chat::bsky::convo::defs::LogWithdrawIncomingJoinRequest) "chat.bsky.convo.defs#logWithdrawIncomingJoinRequest",
+    LogWithdrawOutgoingJoinRequest(lexicons::chat::bsky::convo::defs::LogWithdrawOutgoingJoinRequest) "chat.bsky.convo.defs#logWithdrawOutgoingJoinRequest",
+    LogReadJoinRequests(lexicons::chat::bsky::convo::defs::LogReadJoinRequests) "chat.bsky.convo.defs#logReadJoinRequests",
+});
 
 impl atproto_core::endpoint::Query for GetLog {
     const NSID: &'static str = "chat.bsky.convo.getLog";

@@ -11,10 +11,11 @@ pub struct GetMessages {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetMessages { limit "limit" optional, cursor "cursor" optional, convo_id "convoId"
-    required }
-);
+atproto_core::params!(GetMessages {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    convo_id "convoId" required,
+});
 impl GetMessages {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -26,46 +27,25 @@ impl GetMessages {
     }
 }
 
-/// Part of `chat.bsky.convo.getMessages`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum GetMessagesOutputMessagesItem {
-    /// `chat.bsky.convo.defs#messageView`
-    MessageView(Box<lexicons::chat::bsky::convo::defs::MessageView>),
-    /// `chat.bsky.convo.defs#deletedMessageView`
-    DeletedMessageView(Box<lexicons::chat::bsky::convo::defs::DeletedMessageView>),
-    /// `chat.bsky.convo.defs#systemMessageView`
-    SystemMessageView(Box<lexicons::chat::bsky::convo::defs::SystemMessageView>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    GetMessagesOutputMessagesItem {
-    MessageView(lexicons::chat::bsky::convo::defs::MessageView)
-    "chat.bsky.convo.defs#messageView",
-    DeletedMessageView(lexicons::chat::bsky::convo::defs::DeletedMessageView)
-    "chat.bsky.convo.defs#deletedMessageView",
-    SystemMessageView(lexicons::chat::bsky::convo::defs::SystemMessageView)
-    "chat.bsky.convo.defs#systemMessageView" }
-);
-
 /// The output of `chat.bsky.convo.getMessages`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GetMessagesOutput {
     pub cursor: Option<String>,
-    pub messages: Vec<GetMessagesOutputMessagesItem>,
+    pub messages: Vec<GetMessagesOutputMessage>,
     pub related_profiles: Option<
         Vec<lexicons::chat::bsky::actor::defs::ProfileViewBasic>,
     >,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetMessagesOutput { cursor "cursor" optional, messages "messages" required,
-    related_profiles "relatedProfiles" optional }
-);
+atproto_core::object!(GetMessagesOutput {
+    cursor "cursor" optional,
+    messages "messages" required,
+    related_profiles "relatedProfiles" optional,
+});
 impl GetMessagesOutput {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(messages: Vec<GetMessagesOutputMessagesItem>) -> Self {
+    pub fn new(messages: Vec<GetMessagesOutputMessage>) -> Self {
         Self {
             cursor: None,
             messages,
@@ -75,13 +55,33 @@ impl GetMessagesOutput {
     }
 }
 
+/// Part of `chat.bsky.convo.getMessages`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum GetMessagesOutputMessage {
+    /// `chat.bsky.convo.defs#messageView`
+    MessageView(Box<lexicons::chat::bsky::convo::defs::MessageView>),
+    /// `chat.bsky.convo.defs#deletedMessageView`
+    DeletedMessageView(Box<lexicons::chat::bsky::convo::defs::DeletedMessageView>),
+    /// `chat.bsky.convo.defs#systemMessageView`
+    SystemMessageView(Box<lexicons::chat::bsky::convo::defs::SystemMessageView>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(GetMessagesOutputMessage {
+    MessageView(lexicons::chat::bsky::convo::defs::MessageView) "chat.bsky.convo.defs#messageView",
+    DeletedMessageView(lexicons::chat::bsky::convo::defs::DeletedMessageView) "chat.bsky.convo.defs#deletedMessageView",
+    SystemMessageView(lexicons::chat::bsky::convo::defs::SystemMessageView) "chat.bsky.convo.defs#systemMessageView",
+});
+
 /// The errors that `chat.bsky.convo.getMessages` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GetMessagesError {
     /// `InvalidConvo`
     InvalidConvo(Option<String>),
 }
-atproto_core::error_set!(GetMessagesError { InvalidConvo "InvalidConvo" });
+atproto_core::error_set!(GetMessagesError {
+    InvalidConvo "InvalidConvo",
+});
 
 impl atproto_core::endpoint::Query for GetMessages {
     const NSID: &'static str = "chat.bsky.convo.getMessages";

@@ -8,9 +8,9 @@ pub struct GetUnreadCounts {
     /// Absent means `true`.
     pub include_group_chats: Option<bool>,
 }
-atproto_core::params!(
-    GetUnreadCounts { include_group_chats "includeGroupChats" optional }
-);
+atproto_core::params!(GetUnreadCounts {
+    include_group_chats "includeGroupChats" optional,
+});
 
 /// The output of `chat.bsky.convo.getUnreadCounts`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,10 +20,10 @@ pub struct GetUnreadCountsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetUnreadCountsOutput { unread_request_convos "unreadRequestConvos" required,
-    unread_accepted_convos "unreadAcceptedConvos" required }
-);
+atproto_core::object!(GetUnreadCountsOutput {
+    unread_request_convos "unreadRequestConvos" required,
+    unread_accepted_convos "unreadAcceptedConvos" required,
+});
 impl GetUnreadCountsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(unread_accepted_convos: i64, unread_request_convos: i64) -> Self {

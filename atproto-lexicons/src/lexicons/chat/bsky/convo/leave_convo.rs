@@ -9,7 +9,9 @@ pub struct LeaveConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LeaveConvo { convo_id "convoId" required });
+atproto_core::object!(LeaveConvo {
+    convo_id "convoId" required,
+});
 impl LeaveConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -28,9 +30,10 @@ pub struct LeaveConvoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LeaveConvoOutput { rev "rev" required, convo_id "convoId" required }
-);
+atproto_core::object!(LeaveConvoOutput {
+    rev "rev" required,
+    convo_id "convoId" required,
+});
 impl LeaveConvoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>, rev: impl Into<String>) -> Self {
@@ -50,9 +53,10 @@ pub enum LeaveConvoError {
     /// `OwnerCannotLeave`
     OwnerCannotLeave(Option<String>),
 }
-atproto_core::error_set!(
-    LeaveConvoError { InvalidConvo "InvalidConvo", OwnerCannotLeave "OwnerCannotLeave" }
-);
+atproto_core::error_set!(LeaveConvoError {
+    InvalidConvo "InvalidConvo",
+    OwnerCannotLeave "OwnerCannotLeave",
+});
 
 impl atproto_core::endpoint::Procedure for LeaveConvo {
     const NSID: &'static str = "chat.bsky.convo.leaveConvo";
@@ -61,11 +65,7 @@ impl atproto_core::endpoint::Procedure for LeaveConvo {
     type Output = LeaveConvoOutput;
     type Error = LeaveConvoError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

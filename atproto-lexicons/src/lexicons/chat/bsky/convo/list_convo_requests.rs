@@ -10,42 +10,26 @@ pub struct ListConvoRequests {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListConvoRequests { limit "limit" optional, cursor "cursor" optional }
-);
-
-/// Part of `chat.bsky.convo.listConvoRequests`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ListConvoRequestsOutputRequestsItem {
-    /// `chat.bsky.convo.defs#convoView`
-    ConvoView(Box<lexicons::chat::bsky::convo::defs::ConvoView>),
-    /// `chat.bsky.group.defs#joinRequestConvoView`
-    JoinRequestConvoView(Box<lexicons::chat::bsky::group::defs::JoinRequestConvoView>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ListConvoRequestsOutputRequestsItem {
-    ConvoView(lexicons::chat::bsky::convo::defs::ConvoView)
-    "chat.bsky.convo.defs#convoView",
-    JoinRequestConvoView(lexicons::chat::bsky::group::defs::JoinRequestConvoView)
-    "chat.bsky.group.defs#joinRequestConvoView" }
-);
+atproto_core::params!(ListConvoRequests {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `chat.bsky.convo.listConvoRequests`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListConvoRequestsOutput {
     pub cursor: Option<String>,
-    pub requests: Vec<ListConvoRequestsOutputRequestsItem>,
+    pub requests: Vec<ListConvoRequestsOutputRequest>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListConvoRequestsOutput { cursor "cursor" optional, requests "requests" required }
-);
+atproto_core::object!(ListConvoRequestsOutput {
+    cursor "cursor" optional,
+    requests "requests" required,
+});
 impl ListConvoRequestsOutput {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(requests: Vec<ListConvoRequestsOutputRequestsItem>) -> Self {
+    pub fn new(requests: Vec<ListConvoRequestsOutputRequest>) -> Self {
         Self {
             cursor: None,
             requests,
@@ -53,6 +37,21 @@ impl ListConvoRequestsOutput {
         }
     }
 }
+
+/// Part of `chat.bsky.convo.listConvoRequests`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListConvoRequestsOutputRequest {
+    /// `chat.bsky.convo.defs#convoView`
+    ConvoView(Box<lexicons::chat::bsky::convo::defs::ConvoView>),
+    /// `chat.bsky.group.defs#joinRequestConvoView`
+    JoinRequestConvoView(Box<lexicons::chat::bsky::group::defs::JoinRequestConvoView>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ListConvoRequestsOutputRequest {
+    ConvoView(lexicons::chat::bsky::convo::defs::ConvoView) "chat.bsky.convo.defs#convoView",
+    JoinRequestConvoView(lexicons::chat::bsky::group::defs::JoinRequestConvoView) "chat.bsky.group.defs#joinRequestConvoView",
+});
 
 impl atproto_core::endpoint::Query for ListConvoRequests {
     const NSID: &'static str = "chat.bsky.convo.listConvoRequests";

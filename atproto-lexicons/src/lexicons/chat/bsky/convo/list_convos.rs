@@ -18,11 +18,14 @@ pub struct ListConvos {
     /// Known values: `unlocked`, `locked`, `locked-permanently`.
     pub lock_status: Option<String>,
 }
-atproto_core::params!(
-    ListConvos { kind "kind" optional, limit "limit" optional, cursor "cursor" optional,
-    status "status" optional, read_state "readState" optional, lock_status "lockStatus"
-    optional }
-);
+atproto_core::params!(ListConvos {
+    kind "kind" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    status "status" optional,
+    read_state "readState" optional,
+    lock_status "lockStatus" optional,
+});
 
 /// The output of `chat.bsky.convo.listConvos`.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,9 +35,10 @@ pub struct ListConvosOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListConvosOutput { convos "convos" required, cursor "cursor" optional }
-);
+atproto_core::object!(ListConvosOutput {
+    convos "convos" required,
+    cursor "cursor" optional,
+});
 impl ListConvosOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convos: Vec<lexicons::chat::bsky::convo::defs::ConvoView>) -> Self {

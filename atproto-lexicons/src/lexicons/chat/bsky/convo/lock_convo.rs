@@ -10,7 +10,9 @@ pub struct LockConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LockConvo { convo_id "convoId" required });
+atproto_core::object!(LockConvo {
+    convo_id "convoId" required,
+});
 impl LockConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -28,7 +30,9 @@ pub struct LockConvoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(LockConvoOutput { convo "convo" required });
+atproto_core::object!(LockConvoOutput {
+    convo "convo" required,
+});
 impl LockConvoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -49,10 +53,11 @@ pub enum LockConvoError {
     /// `InsufficientRole`
     InsufficientRole(Option<String>),
 }
-atproto_core::error_set!(
-    LockConvoError { ConvoLocked "ConvoLocked", InvalidConvo "InvalidConvo",
-    InsufficientRole "InsufficientRole" }
-);
+atproto_core::error_set!(LockConvoError {
+    ConvoLocked "ConvoLocked",
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+});
 
 impl atproto_core::endpoint::Procedure for LockConvo {
     const NSID: &'static str = "chat.bsky.convo.lockConvo";
@@ -61,11 +66,7 @@ impl atproto_core::endpoint::Procedure for LockConvo {
     type Output = LockConvoOutput;
     type Error = LockConvoError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

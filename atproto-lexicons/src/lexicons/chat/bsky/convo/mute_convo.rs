@@ -10,7 +10,9 @@ pub struct MuteConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(MuteConvo { convo_id "convoId" required });
+atproto_core::object!(MuteConvo {
+    convo_id "convoId" required,
+});
 impl MuteConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -28,7 +30,9 @@ pub struct MuteConvoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(MuteConvoOutput { convo "convo" required });
+atproto_core::object!(MuteConvoOutput {
+    convo "convo" required,
+});
 impl MuteConvoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -45,7 +49,9 @@ pub enum MuteConvoError {
     /// `InvalidConvo`
     InvalidConvo(Option<String>),
 }
-atproto_core::error_set!(MuteConvoError { InvalidConvo "InvalidConvo" });
+atproto_core::error_set!(MuteConvoError {
+    InvalidConvo "InvalidConvo",
+});
 
 impl atproto_core::endpoint::Procedure for MuteConvo {
     const NSID: &'static str = "chat.bsky.convo.muteConvo";
@@ -54,11 +60,7 @@ impl atproto_core::endpoint::Procedure for MuteConvo {
     type Output = MuteConvoOutput;
     type Error = MuteConvoError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

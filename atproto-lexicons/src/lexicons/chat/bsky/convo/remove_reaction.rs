@@ -13,10 +13,11 @@ pub struct RemoveReaction {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RemoveReaction { value "value" required, convo_id "convoId" required, message_id
-    "messageId" required }
-);
+atproto_core::object!(RemoveReaction {
+    value "value" required,
+    convo_id "convoId" required,
+    message_id "messageId" required,
+});
 impl RemoveReaction {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -40,7 +41,9 @@ pub struct RemoveReactionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RemoveReactionOutput { message "message" required });
+atproto_core::object!(RemoveReactionOutput {
+    message "message" required,
+});
 impl RemoveReactionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(message: lexicons::chat::bsky::convo::defs::MessageView) -> Self {
@@ -63,11 +66,12 @@ pub enum RemoveReactionError {
     /// `ReactionInvalidValue`
     ReactionInvalidValue(Option<String>),
 }
-atproto_core::error_set!(
-    RemoveReactionError { InvalidConvo "InvalidConvo", ReactionNotAllowed
-    "ReactionNotAllowed", ReactionMessageDeleted "ReactionMessageDeleted",
-    ReactionInvalidValue "ReactionInvalidValue" }
-);
+atproto_core::error_set!(RemoveReactionError {
+    InvalidConvo "InvalidConvo",
+    ReactionNotAllowed "ReactionNotAllowed",
+    ReactionMessageDeleted "ReactionMessageDeleted",
+    ReactionInvalidValue "ReactionInvalidValue",
+});
 
 impl atproto_core::endpoint::Procedure for RemoveReaction {
     const NSID: &'static str = "chat.bsky.convo.removeReaction";
@@ -76,11 +80,7 @@ impl atproto_core::endpoint::Procedure for RemoveReaction {
     type Output = RemoveReactionOutput;
     type Error = RemoveReactionError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

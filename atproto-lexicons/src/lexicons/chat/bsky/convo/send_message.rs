@@ -11,9 +11,10 @@ pub struct SendMessage {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SendMessage { convo_id "convoId" required, message "message" required }
-);
+atproto_core::object!(SendMessage {
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl SendMessage {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -41,10 +42,11 @@ pub enum SendMessageError {
     /// `ReplyTargetNotFound`
     ReplyTargetNotFound(Option<String>),
 }
-atproto_core::error_set!(
-    SendMessageError { ConvoLocked "ConvoLocked", InvalidConvo "InvalidConvo",
-    ReplyTargetNotFound "ReplyTargetNotFound" }
-);
+atproto_core::error_set!(SendMessageError {
+    ConvoLocked "ConvoLocked",
+    InvalidConvo "InvalidConvo",
+    ReplyTargetNotFound "ReplyTargetNotFound",
+});
 
 impl atproto_core::endpoint::Procedure for SendMessage {
     const NSID: &'static str = "chat.bsky.convo.sendMessage";
@@ -53,11 +55,7 @@ impl atproto_core::endpoint::Procedure for SendMessage {
     type Output = SendMessageOutput;
     type Error = SendMessageError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,7 +11,9 @@ pub struct SendMessageBatch {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SendMessageBatch { items "items" required });
+atproto_core::object!(SendMessageBatch {
+    items "items" required,
+});
 impl SendMessageBatch {
     /// With what the lexicon requires, and nothing else.
     pub fn new(items: Vec<BatchItem>) -> Self {
@@ -29,7 +31,9 @@ pub struct SendMessageBatchOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SendMessageBatchOutput { items "items" required });
+atproto_core::object!(SendMessageBatchOutput {
+    items "items" required,
+});
 impl SendMessageBatchOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(items: Vec<lexicons::chat::bsky::convo::defs::MessageView>) -> Self {
@@ -50,10 +54,11 @@ pub enum SendMessageBatchError {
     /// `ReplyTargetNotFound`
     ReplyTargetNotFound(Option<String>),
 }
-atproto_core::error_set!(
-    SendMessageBatchError { ConvoLocked "ConvoLocked", InvalidConvo "InvalidConvo",
-    ReplyTargetNotFound "ReplyTargetNotFound" }
-);
+atproto_core::error_set!(SendMessageBatchError {
+    ConvoLocked "ConvoLocked",
+    InvalidConvo "InvalidConvo",
+    ReplyTargetNotFound "ReplyTargetNotFound",
+});
 
 impl atproto_core::endpoint::Procedure for SendMessageBatch {
     const NSID: &'static str = "chat.bsky.convo.sendMessageBatch";
@@ -62,11 +67,7 @@ impl atproto_core::endpoint::Procedure for SendMessageBatch {
     type Output = SendMessageBatchOutput;
     type Error = SendMessageBatchError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -81,9 +82,10 @@ pub struct BatchItem {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    BatchItem { convo_id "convoId" required, message "message" required }
-);
+atproto_core::object!(BatchItem {
+    convo_id "convoId" required,
+    message "message" required,
+});
 impl BatchItem {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -10,7 +10,9 @@ pub struct UnlockConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UnlockConvo { convo_id "convoId" required });
+atproto_core::object!(UnlockConvo {
+    convo_id "convoId" required,
+});
 impl UnlockConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -28,7 +30,9 @@ pub struct UnlockConvoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UnlockConvoOutput { convo "convo" required });
+atproto_core::object!(UnlockConvoOutput {
+    convo "convo" required,
+});
 impl UnlockConvoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -49,10 +53,11 @@ pub enum UnlockConvoError {
     /// `ConvoLockedByModeration`
     ConvoLockedByModeration(Option<String>),
 }
-atproto_core::error_set!(
-    UnlockConvoError { InvalidConvo "InvalidConvo", InsufficientRole "InsufficientRole",
-    ConvoLockedByModeration "ConvoLockedByModeration" }
-);
+atproto_core::error_set!(UnlockConvoError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+    ConvoLockedByModeration "ConvoLockedByModeration",
+});
 
 impl atproto_core::endpoint::Procedure for UnlockConvo {
     const NSID: &'static str = "chat.bsky.convo.unlockConvo";
@@ -61,11 +66,7 @@ impl atproto_core::endpoint::Procedure for UnlockConvo {
     type Output = UnlockConvoOutput;
     type Error = UnlockConvoError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

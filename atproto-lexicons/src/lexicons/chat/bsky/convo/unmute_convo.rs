@@ -10,7 +10,9 @@ pub struct UnmuteConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UnmuteConvo { convo_id "convoId" required });
+atproto_core::object!(UnmuteConvo {
+    convo_id "convoId" required,
+});
 impl UnmuteConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -28,7 +30,9 @@ pub struct UnmuteConvoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UnmuteConvoOutput { convo "convo" required });
+atproto_core::object!(UnmuteConvoOutput {
+    convo "convo" required,
+});
 impl UnmuteConvoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -45,7 +49,9 @@ pub enum UnmuteConvoError {
     /// `InvalidConvo`
     InvalidConvo(Option<String>),
 }
-atproto_core::error_set!(UnmuteConvoError { InvalidConvo "InvalidConvo" });
+atproto_core::error_set!(UnmuteConvoError {
+    InvalidConvo "InvalidConvo",
+});
 
 impl atproto_core::endpoint::Procedure for UnmuteConvo {
     const NSID: &'static str = "chat.bsky.convo.unmuteConvo";
@@ -54,11 +60,7 @@ impl atproto_core::endpoint::Procedure for UnmuteConvo {
     type Output = UnmuteConvoOutput;
     type Error = UnmuteConvoError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

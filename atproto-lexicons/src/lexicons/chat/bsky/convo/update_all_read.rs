@@ -10,7 +10,9 @@ pub struct UpdateAllRead {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UpdateAllRead { status "status" optional });
+atproto_core::object!(UpdateAllRead {
+    status "status" optional,
+});
 
 /// The output of `chat.bsky.convo.updateAllRead`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +21,9 @@ pub struct UpdateAllReadOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UpdateAllReadOutput { updated_count "updatedCount" required });
+atproto_core::object!(UpdateAllReadOutput {
+    updated_count "updatedCount" required,
+});
 impl UpdateAllReadOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(updated_count: i64) -> Self {
@@ -37,11 +41,7 @@ impl atproto_core::endpoint::Procedure for UpdateAllRead {
     type Output = UpdateAllReadOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

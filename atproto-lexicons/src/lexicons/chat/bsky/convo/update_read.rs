@@ -11,9 +11,10 @@ pub struct UpdateRead {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateRead { convo_id "convoId" required, message_id "messageId" optional }
-);
+atproto_core::object!(UpdateRead {
+    convo_id "convoId" required,
+    message_id "messageId" optional,
+});
 impl UpdateRead {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -32,7 +33,9 @@ pub struct UpdateReadOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UpdateReadOutput { convo "convo" required });
+atproto_core::object!(UpdateReadOutput {
+    convo "convo" required,
+});
 impl UpdateReadOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -49,7 +52,9 @@ pub enum UpdateReadError {
     /// `InvalidConvo`
     InvalidConvo(Option<String>),
 }
-atproto_core::error_set!(UpdateReadError { InvalidConvo "InvalidConvo" });
+atproto_core::error_set!(UpdateReadError {
+    InvalidConvo "InvalidConvo",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateRead {
     const NSID: &'static str = "chat.bsky.convo.updateRead";
@@ -58,11 +63,7 @@ impl atproto_core::endpoint::Procedure for UpdateRead {
     type Output = UpdateReadOutput;
     type Error = UpdateReadError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

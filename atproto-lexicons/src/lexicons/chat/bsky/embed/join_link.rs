@@ -10,12 +10,34 @@ pub struct JoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(JoinLink { code "code" required });
+atproto_core::object!(JoinLink {
+    code "code" required,
+});
 impl JoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(code: impl Into<String>) -> Self {
         Self {
             code: code.into(),
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// The object `chat.bsky.embed.joinLink#view`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    pub join_link_preview: ViewJoinLinkPreview,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(View {
+    join_link_preview "joinLinkPreview" required,
+});
+impl View {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(join_link_preview: ViewJoinLinkPreview) -> Self {
+        Self {
+            join_link_preview,
             extra: Extra::default(),
         }
     }
@@ -37,30 +59,8 @@ pub enum ViewJoinLinkPreview {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ViewJoinLinkPreview {
-    JoinLinkPreviewView(lexicons::chat::bsky::group::defs::JoinLinkPreviewView)
-    "chat.bsky.group.defs#joinLinkPreviewView",
-    DisabledJoinLinkPreviewView(lexicons::chat::bsky::group::defs::DisabledJoinLinkPreviewView)
-    "chat.bsky.group.defs#disabledJoinLinkPreviewView",
-    InvalidJoinLinkPreviewView(lexicons::chat::bsky::group::defs::InvalidJoinLinkPreviewView)
-    "chat.bsky.group.defs#invalidJoinLinkPreviewView" }
-);
-
-/// The object `chat.bsky.embed.joinLink#view`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct View {
-    pub join_link_preview: ViewJoinLinkPreview,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(View { join_link_preview "joinLinkPreview" required });
-impl View {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(join_link_preview: ViewJoinLinkPreview) -> Self {
-        Self {
-            join_link_preview,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(ViewJoinLinkPreview {
+    JoinLinkPreviewView(lexicons::chat::bsky::group::defs::JoinLinkPreviewView) "chat.bsky.group.defs#joinLinkPreviewView",
+    DisabledJoinLinkPreviewView(lexicons::chat::bsky::group::defs::DisabledJoinLinkPreviewView) "chat.bsky.group.defs#disabledJoinLinkPreviewView",
+    InvalidJoinLinkPreviewView(lexicons::chat::bsky::group::defs::InvalidJoinLinkPreviewView) "chat.bsky.group.defs#invalidJoinLinkPreviewView",
+});

@@ -13,9 +13,10 @@ pub struct AddMembers {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AddMembers { convo_id "convoId" required, members "members" required }
-);
+atproto_core::object!(AddMembers {
+    convo_id "convoId" required,
+    members "members" required,
+});
 impl AddMembers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>, members: Vec<Did>) -> Self {
@@ -35,9 +36,10 @@ pub struct AddMembersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AddMembersOutput { convo "convo" required, added_members "addedMembers" optional }
-);
+atproto_core::object!(AddMembersOutput {
+    convo "convo" required,
+    added_members "addedMembers" optional,
+});
 impl AddMembersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -73,13 +75,18 @@ pub enum AddMembersError {
     /// `UserForbidsGroups`
     UserForbidsGroups(Option<String>),
 }
-atproto_core::error_set!(
-    AddMembersError { AccountSuspended "AccountSuspended", BlockedActor "BlockedActor",
-    BlockedSubject "BlockedSubject", ConvoLocked "ConvoLocked", InsufficientRole
-    "InsufficientRole", InvalidConvo "InvalidConvo", MemberLimitReached
-    "MemberLimitReached", NotFollowedBySender "NotFollowedBySender", RecipientNotFound
-    "RecipientNotFound", UserForbidsGroups "UserForbidsGroups" }
-);
+atproto_core::error_set!(AddMembersError {
+    AccountSuspended "AccountSuspended",
+    BlockedActor "BlockedActor",
+    BlockedSubject "BlockedSubject",
+    ConvoLocked "ConvoLocked",
+    InsufficientRole "InsufficientRole",
+    InvalidConvo "InvalidConvo",
+    MemberLimitReached "MemberLimitReached",
+    NotFollowedBySender "NotFollowedBySender",
+    RecipientNotFound "RecipientNotFound",
+    UserForbidsGroups "UserForbidsGroups",
+});
 
 impl atproto_core::endpoint::Procedure for AddMembers {
     const NSID: &'static str = "chat.bsky.group.addMembers";
@@ -88,11 +95,7 @@ impl atproto_core::endpoint::Procedure for AddMembers {
     type Output = AddMembersOutput;
     type Error = AddMembersError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

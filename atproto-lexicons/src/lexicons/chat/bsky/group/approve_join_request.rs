@@ -12,9 +12,10 @@ pub struct ApproveJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ApproveJoinRequest { member "member" required, convo_id "convoId" required }
-);
+atproto_core::object!(ApproveJoinRequest {
+    member "member" required,
+    convo_id "convoId" required,
+});
 impl ApproveJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>, member: Did) -> Self {
@@ -33,7 +34,9 @@ pub struct ApproveJoinRequestOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ApproveJoinRequestOutput { convo "convo" required });
+atproto_core::object!(ApproveJoinRequestOutput {
+    convo "convo" required,
+});
 impl ApproveJoinRequestOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -54,10 +57,11 @@ pub enum ApproveJoinRequestError {
     /// `MemberLimitReached`
     MemberLimitReached(Option<String>),
 }
-atproto_core::error_set!(
-    ApproveJoinRequestError { InvalidConvo "InvalidConvo", InsufficientRole
-    "InsufficientRole", MemberLimitReached "MemberLimitReached" }
-);
+atproto_core::error_set!(ApproveJoinRequestError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+    MemberLimitReached "MemberLimitReached",
+});
 
 impl atproto_core::endpoint::Procedure for ApproveJoinRequest {
     const NSID: &'static str = "chat.bsky.group.approveJoinRequest";
@@ -66,11 +70,7 @@ impl atproto_core::endpoint::Procedure for ApproveJoinRequest {
     type Output = ApproveJoinRequestOutput;
     type Error = ApproveJoinRequestError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

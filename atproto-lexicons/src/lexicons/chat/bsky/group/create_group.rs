@@ -14,7 +14,10 @@ pub struct CreateGroup {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateGroup { name "name" required, members "members" required });
+atproto_core::object!(CreateGroup {
+    name "name" required,
+    members "members" required,
+});
 impl CreateGroup {
     /// With what the lexicon requires, and nothing else.
     pub fn new(members: Vec<Did>, name: impl Into<String>) -> Self {
@@ -33,7 +36,9 @@ pub struct CreateGroupOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateGroupOutput { convo "convo" required });
+atproto_core::object!(CreateGroupOutput {
+    convo "convo" required,
+});
 impl CreateGroupOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -62,12 +67,15 @@ pub enum CreateGroupError {
     /// `UserForbidsGroups`
     UserForbidsGroups(Option<String>),
 }
-atproto_core::error_set!(
-    CreateGroupError { AccountSuspended "AccountSuspended", BlockedActor "BlockedActor",
-    BlockedSubject "BlockedSubject", NewAccountCannotCreateGroup
-    "NewAccountCannotCreateGroup", NotFollowedBySender "NotFollowedBySender",
-    RecipientNotFound "RecipientNotFound", UserForbidsGroups "UserForbidsGroups" }
-);
+atproto_core::error_set!(CreateGroupError {
+    AccountSuspended "AccountSuspended",
+    BlockedActor "BlockedActor",
+    BlockedSubject "BlockedSubject",
+    NewAccountCannotCreateGroup "NewAccountCannotCreateGroup",
+    NotFollowedBySender "NotFollowedBySender",
+    RecipientNotFound "RecipientNotFound",
+    UserForbidsGroups "UserForbidsGroups",
+});
 
 impl atproto_core::endpoint::Procedure for CreateGroup {
     const NSID: &'static str = "chat.bsky.group.createGroup";
@@ -76,11 +84,7 @@ impl atproto_core::endpoint::Procedure for CreateGroup {
     type Output = CreateGroupOutput;
     type Error = CreateGroupError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

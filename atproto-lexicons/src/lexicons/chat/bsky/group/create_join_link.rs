@@ -13,10 +13,11 @@ pub struct CreateJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateJoinLink { convo_id "convoId" required, join_rule "joinRule" required,
-    require_approval "requireApproval" optional }
-);
+atproto_core::object!(CreateJoinLink {
+    convo_id "convoId" required,
+    join_rule "joinRule" required,
+    require_approval "requireApproval" optional,
+});
 impl CreateJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -39,7 +40,9 @@ pub struct CreateJoinLinkOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateJoinLinkOutput { join_link "joinLink" required });
+atproto_core::object!(CreateJoinLinkOutput {
+    join_link "joinLink" required,
+});
 impl CreateJoinLinkOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(join_link: lexicons::chat::bsky::group::defs::JoinLinkView) -> Self {
@@ -60,10 +63,11 @@ pub enum CreateJoinLinkError {
     /// `InsufficientRole`
     InsufficientRole(Option<String>),
 }
-atproto_core::error_set!(
-    CreateJoinLinkError { EnabledJoinLinkAlreadyExists "EnabledJoinLinkAlreadyExists",
-    InvalidConvo "InvalidConvo", InsufficientRole "InsufficientRole" }
-);
+atproto_core::error_set!(CreateJoinLinkError {
+    EnabledJoinLinkAlreadyExists "EnabledJoinLinkAlreadyExists",
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+});
 
 impl atproto_core::endpoint::Procedure for CreateJoinLink {
     const NSID: &'static str = "chat.bsky.group.createJoinLink";
@@ -72,11 +76,7 @@ impl atproto_core::endpoint::Procedure for CreateJoinLink {
     type Output = CreateJoinLinkOutput;
     type Error = CreateJoinLinkError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -23,11 +23,13 @@ pub struct JoinLinkView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    JoinLinkView { code "code" required, join_rule "joinRule" required, created_at
-    "createdAt" required, enabled_status "enabledStatus" required, require_approval
-    "requireApproval" required }
-);
+atproto_core::object!(JoinLinkView {
+    code "code" required,
+    join_rule "joinRule" required,
+    created_at "createdAt" required,
+    enabled_status "enabledStatus" required,
+    require_approval "requireApproval" required,
+});
 impl JoinLinkView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -64,12 +66,18 @@ pub struct JoinLinkPreviewView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    JoinLinkPreviewView { code "code" required, name "name" required, convo "convo"
-    optional, owner "owner" required, viewer "viewer" optional, convo_id "convoId"
-    required, join_rule "joinRule" required, member_count "memberCount" required,
-    member_limit "memberLimit" required, require_approval "requireApproval" required }
-);
+atproto_core::object!(JoinLinkPreviewView {
+    code "code" required,
+    name "name" required,
+    convo "convo" optional,
+    owner "owner" required,
+    viewer "viewer" optional,
+    convo_id "convoId" required,
+    join_rule "joinRule" required,
+    member_count "memberCount" required,
+    member_limit "memberLimit" required,
+    require_approval "requireApproval" required,
+});
 impl JoinLinkPreviewView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -105,7 +113,9 @@ pub struct DisabledJoinLinkPreviewView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DisabledJoinLinkPreviewView { code "code" required });
+atproto_core::object!(DisabledJoinLinkPreviewView {
+    code "code" required,
+});
 impl DisabledJoinLinkPreviewView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(code: impl Into<String>) -> Self {
@@ -123,7 +133,9 @@ pub struct InvalidJoinLinkPreviewView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(InvalidJoinLinkPreviewView { code "code" required });
+atproto_core::object!(InvalidJoinLinkPreviewView {
+    code "code" required,
+});
 impl InvalidJoinLinkPreviewView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(code: impl Into<String>) -> Self {
@@ -141,7 +153,9 @@ pub struct JoinLinkViewerState {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(JoinLinkViewerState { requested_at "requestedAt" optional });
+atproto_core::object!(JoinLinkViewerState {
+    requested_at "requestedAt" optional,
+});
 
 /// The object `chat.bsky.group.defs#joinRequestView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,10 +166,11 @@ pub struct JoinRequestView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    JoinRequestView { convo_id "convoId" required, requested_at "requestedAt" required,
-    requested_by "requestedBy" required }
-);
+atproto_core::object!(JoinRequestView {
+    convo_id "convoId" required,
+    requested_at "requestedAt" required,
+    requested_by "requestedBy" required,
+});
 impl JoinRequestView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -184,11 +199,14 @@ pub struct JoinRequestConvoView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    JoinRequestConvoView { name "name" required, owner "owner" required, viewer "viewer"
-    required, convo_id "convoId" required, member_count "memberCount" required,
-    member_limit "memberLimit" required }
-);
+atproto_core::object!(JoinRequestConvoView {
+    name "name" required,
+    owner "owner" required,
+    viewer "viewer" required,
+    convo_id "convoId" required,
+    member_count "memberCount" required,
+    member_limit "memberLimit" required,
+});
 impl JoinRequestConvoView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -10,7 +10,9 @@ pub struct DisableJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DisableJoinLink { convo_id "convoId" required });
+atproto_core::object!(DisableJoinLink {
+    convo_id "convoId" required,
+});
 impl DisableJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -28,7 +30,9 @@ pub struct DisableJoinLinkOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DisableJoinLinkOutput { join_link "joinLink" required });
+atproto_core::object!(DisableJoinLinkOutput {
+    join_link "joinLink" required,
+});
 impl DisableJoinLinkOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(join_link: lexicons::chat::bsky::group::defs::JoinLinkView) -> Self {
@@ -49,10 +53,11 @@ pub enum DisableJoinLinkError {
     /// `NoJoinLink`
     NoJoinLink(Option<String>),
 }
-atproto_core::error_set!(
-    DisableJoinLinkError { InvalidConvo "InvalidConvo", InsufficientRole
-    "InsufficientRole", NoJoinLink "NoJoinLink" }
-);
+atproto_core::error_set!(DisableJoinLinkError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+    NoJoinLink "NoJoinLink",
+});
 
 impl atproto_core::endpoint::Procedure for DisableJoinLink {
     const NSID: &'static str = "chat.bsky.group.disableJoinLink";
@@ -61,11 +66,7 @@ impl atproto_core::endpoint::Procedure for DisableJoinLink {
     type Output = DisableJoinLinkOutput;
     type Error = DisableJoinLinkError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

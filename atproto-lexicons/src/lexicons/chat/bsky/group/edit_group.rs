@@ -12,7 +12,10 @@ pub struct EditGroup {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EditGroup { name "name" required, convo_id "convoId" required });
+atproto_core::object!(EditGroup {
+    name "name" required,
+    convo_id "convoId" required,
+});
 impl EditGroup {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>, name: impl Into<String>) -> Self {
@@ -31,7 +34,9 @@ pub struct EditGroupOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EditGroupOutput { convo "convo" required });
+atproto_core::object!(EditGroupOutput {
+    convo "convo" required,
+});
 impl EditGroupOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -52,10 +57,11 @@ pub enum EditGroupError {
     /// `InsufficientRole`
     InsufficientRole(Option<String>),
 }
-atproto_core::error_set!(
-    EditGroupError { ConvoLocked "ConvoLocked", InvalidConvo "InvalidConvo",
-    InsufficientRole "InsufficientRole" }
-);
+atproto_core::error_set!(EditGroupError {
+    ConvoLocked "ConvoLocked",
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+});
 
 impl atproto_core::endpoint::Procedure for EditGroup {
     const NSID: &'static str = "chat.bsky.group.editGroup";
@@ -64,11 +70,7 @@ impl atproto_core::endpoint::Procedure for EditGroup {
     type Output = EditGroupOutput;
     type Error = EditGroupError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

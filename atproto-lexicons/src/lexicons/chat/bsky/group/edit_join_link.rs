@@ -12,10 +12,11 @@ pub struct EditJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EditJoinLink { convo_id "convoId" required, join_rule "joinRule" optional,
-    require_approval "requireApproval" optional }
-);
+atproto_core::object!(EditJoinLink {
+    convo_id "convoId" required,
+    join_rule "joinRule" optional,
+    require_approval "requireApproval" optional,
+});
 impl EditJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -35,7 +36,9 @@ pub struct EditJoinLinkOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EditJoinLinkOutput { join_link "joinLink" required });
+atproto_core::object!(EditJoinLinkOutput {
+    join_link "joinLink" required,
+});
 impl EditJoinLinkOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(join_link: lexicons::chat::bsky::group::defs::JoinLinkView) -> Self {
@@ -56,10 +59,11 @@ pub enum EditJoinLinkError {
     /// `NoJoinLink`
     NoJoinLink(Option<String>),
 }
-atproto_core::error_set!(
-    EditJoinLinkError { InvalidConvo "InvalidConvo", InsufficientRole "InsufficientRole",
-    NoJoinLink "NoJoinLink" }
-);
+atproto_core::error_set!(EditJoinLinkError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+    NoJoinLink "NoJoinLink",
+});
 
 impl atproto_core::endpoint::Procedure for EditJoinLink {
     const NSID: &'static str = "chat.bsky.group.editJoinLink";
@@ -68,11 +72,7 @@ impl atproto_core::endpoint::Procedure for EditJoinLink {
     type Output = EditJoinLinkOutput;
     type Error = EditJoinLinkError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,7 +10,9 @@ pub struct EnableJoinLink {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EnableJoinLink { convo_id "convoId" required });
+atproto_core::object!(EnableJoinLink {
+    convo_id "convoId" required,
+});
 impl EnableJoinLink {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -28,7 +30,9 @@ pub struct EnableJoinLinkOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EnableJoinLinkOutput { join_link "joinLink" required });
+atproto_core::object!(EnableJoinLinkOutput {
+    join_link "joinLink" required,
+});
 impl EnableJoinLinkOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(join_link: lexicons::chat::bsky::group::defs::JoinLinkView) -> Self {
@@ -51,11 +55,12 @@ pub enum EnableJoinLinkError {
     /// `LinkAlreadyEnabled`
     LinkAlreadyEnabled(Option<String>),
 }
-atproto_core::error_set!(
-    EnableJoinLinkError { InvalidConvo "InvalidConvo", InsufficientRole
-    "InsufficientRole", NoJoinLink "NoJoinLink", LinkAlreadyEnabled "LinkAlreadyEnabled"
-    }
-);
+atproto_core::error_set!(EnableJoinLinkError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+    NoJoinLink "NoJoinLink",
+    LinkAlreadyEnabled "LinkAlreadyEnabled",
+});
 
 impl atproto_core::endpoint::Procedure for EnableJoinLink {
     const NSID: &'static str = "chat.bsky.group.enableJoinLink";
@@ -64,11 +69,7 @@ impl atproto_core::endpoint::Procedure for EnableJoinLink {
     type Output = EnableJoinLinkOutput;
     type Error = EnableJoinLinkError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

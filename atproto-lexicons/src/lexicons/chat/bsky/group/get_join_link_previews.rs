@@ -9,7 +9,9 @@ pub struct GetJoinLinkPreviews {
     /// 1 to 50 elements.
     pub codes: Vec<String>,
 }
-atproto_core::params!(GetJoinLinkPreviews { codes "codes" required });
+atproto_core::params!(GetJoinLinkPreviews {
+    codes "codes" required,
+});
 impl GetJoinLinkPreviews {
     /// With what the lexicon requires, and nothing else.
     pub fn new(codes: Vec<String>) -> Self {
@@ -17,9 +19,31 @@ impl GetJoinLinkPreviews {
     }
 }
 
+/// The output of `chat.bsky.group.getJoinLinkPreviews`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetJoinLinkPreviewsOutput {
+    pub join_link_previews: Vec<GetJoinLinkPreviewsOutputJoinLinkPreview>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetJoinLinkPreviewsOutput {
+    join_link_previews "joinLinkPreviews" required,
+});
+impl GetJoinLinkPreviewsOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        join_link_previews: Vec<GetJoinLinkPreviewsOutputJoinLinkPreview>,
+    ) -> Self {
+        Self {
+            join_link_previews,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `chat.bsky.group.getJoinLinkPreviews`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum GetJoinLinkPreviewsOutputJoinLinkPreviewsItem {
+pub enum GetJoinLinkPreviewsOutputJoinLinkPreview {
     /// `chat.bsky.group.defs#joinLinkPreviewView`
     JoinLinkPreviewView(Box<lexicons::chat::bsky::group::defs::JoinLinkPreviewView>),
     /// `chat.bsky.group.defs#disabledJoinLinkPreviewView`
@@ -33,37 +57,11 @@ pub enum GetJoinLinkPreviewsOutputJoinLinkPreviewsItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetJoinLinkPreviewsOutputJoinLinkPreviewsItem {
-    JoinLinkPreviewView(lexicons::chat::bsky::group::defs::JoinLinkPreviewView)
-    "chat.bsky.group.defs#joinLinkPreviewView",
-    DisabledJoinLinkPreviewView(lexicons::chat::bsky::group::defs::DisabledJoinLinkPreviewView)
-    "chat.bsky.group.defs#disabledJoinLinkPreviewView",
-    InvalidJoinLinkPreviewView(lexicons::chat::bsky::group::defs::InvalidJoinLinkPreviewView)
-    "chat.bsky.group.defs#invalidJoinLinkPreviewView" }
-);
-
-/// The output of `chat.bsky.group.getJoinLinkPreviews`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetJoinLinkPreviewsOutput {
-    pub join_link_previews: Vec<GetJoinLinkPreviewsOutputJoinLinkPreviewsItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    GetJoinLinkPreviewsOutput { join_link_previews "joinLinkPreviews" required }
-);
-impl GetJoinLinkPreviewsOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        join_link_previews: Vec<GetJoinLinkPreviewsOutputJoinLinkPreviewsItem>,
-    ) -> Self {
-        Self {
-            join_link_previews,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetJoinLinkPreviewsOutputJoinLinkPreview {
+    JoinLinkPreviewView(lexicons::chat::bsky::group::defs::JoinLinkPreviewView) "chat.bsky.group.defs#joinLinkPreviewView",
+    DisabledJoinLinkPreviewView(lexicons::chat::bsky::group::defs::DisabledJoinLinkPreviewView) "chat.bsky.group.defs#disabledJoinLinkPreviewView",
+    InvalidJoinLinkPreviewView(lexicons::chat::bsky::group::defs::InvalidJoinLinkPreviewView) "chat.bsky.group.defs#invalidJoinLinkPreviewView",
+});
 
 impl atproto_core::endpoint::Query for GetJoinLinkPreviews {
     const NSID: &'static str = "chat.bsky.group.getJoinLinkPreviews";

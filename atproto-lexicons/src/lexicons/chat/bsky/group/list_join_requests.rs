@@ -11,10 +11,11 @@ pub struct ListJoinRequests {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListJoinRequests { limit "limit" optional, cursor "cursor" optional, convo_id
-    "convoId" required }
-);
+atproto_core::params!(ListJoinRequests {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    convo_id "convoId" required,
+});
 impl ListJoinRequests {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -34,9 +35,10 @@ pub struct ListJoinRequestsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListJoinRequestsOutput { cursor "cursor" optional, requests "requests" required }
-);
+atproto_core::object!(ListJoinRequestsOutput {
+    cursor "cursor" optional,
+    requests "requests" required,
+});
 impl ListJoinRequestsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -58,10 +60,10 @@ pub enum ListJoinRequestsError {
     /// `InsufficientRole`
     InsufficientRole(Option<String>),
 }
-atproto_core::error_set!(
-    ListJoinRequestsError { InvalidConvo "InvalidConvo", InsufficientRole
-    "InsufficientRole" }
-);
+atproto_core::error_set!(ListJoinRequestsError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+});
 
 impl atproto_core::endpoint::Query for ListJoinRequests {
     const NSID: &'static str = "chat.bsky.group.listJoinRequests";

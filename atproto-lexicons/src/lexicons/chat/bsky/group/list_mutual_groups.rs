@@ -12,10 +12,11 @@ pub struct ListMutualGroups {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListMutualGroups { limit "limit" optional, cursor "cursor" optional, subject
-    "subject" required }
-);
+atproto_core::params!(ListMutualGroups {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    subject "subject" required,
+});
 impl ListMutualGroups {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did) -> Self {
@@ -35,9 +36,10 @@ pub struct ListMutualGroupsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListMutualGroupsOutput { convos "convos" required, cursor "cursor" optional }
-);
+atproto_core::object!(ListMutualGroupsOutput {
+    convos "convos" required,
+    cursor "cursor" optional,
+});
 impl ListMutualGroupsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convos: Vec<lexicons::chat::bsky::convo::defs::ConvoView>) -> Self {

@@ -11,9 +11,10 @@ pub struct RejectJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RejectJoinRequest { member "member" required, convo_id "convoId" required }
-);
+atproto_core::object!(RejectJoinRequest {
+    member "member" required,
+    convo_id "convoId" required,
+});
 impl RejectJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>, member: Did) -> Self {
@@ -41,10 +42,10 @@ pub enum RejectJoinRequestError {
     /// `InsufficientRole`
     InsufficientRole(Option<String>),
 }
-atproto_core::error_set!(
-    RejectJoinRequestError { InvalidConvo "InvalidConvo", InsufficientRole
-    "InsufficientRole" }
-);
+atproto_core::error_set!(RejectJoinRequestError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+});
 
 impl atproto_core::endpoint::Procedure for RejectJoinRequest {
     const NSID: &'static str = "chat.bsky.group.rejectJoinRequest";
@@ -53,11 +54,7 @@ impl atproto_core::endpoint::Procedure for RejectJoinRequest {
     type Output = RejectJoinRequestOutput;
     type Error = RejectJoinRequestError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -13,9 +13,10 @@ pub struct RemoveMembers {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RemoveMembers { convo_id "convoId" required, members "members" required }
-);
+atproto_core::object!(RemoveMembers {
+    convo_id "convoId" required,
+    members "members" required,
+});
 impl RemoveMembers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>, members: Vec<Did>) -> Self {
@@ -34,7 +35,9 @@ pub struct RemoveMembersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RemoveMembersOutput { convo "convo" required });
+atproto_core::object!(RemoveMembersOutput {
+    convo "convo" required,
+});
 impl RemoveMembersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::convo::defs::ConvoView) -> Self {
@@ -53,10 +56,10 @@ pub enum RemoveMembersError {
     /// `InsufficientRole`
     InsufficientRole(Option<String>),
 }
-atproto_core::error_set!(
-    RemoveMembersError { InvalidConvo "InvalidConvo", InsufficientRole "InsufficientRole"
-    }
-);
+atproto_core::error_set!(RemoveMembersError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+});
 
 impl atproto_core::endpoint::Procedure for RemoveMembers {
     const NSID: &'static str = "chat.bsky.group.removeMembers";
@@ -65,11 +68,7 @@ impl atproto_core::endpoint::Procedure for RemoveMembers {
     type Output = RemoveMembersOutput;
     type Error = RemoveMembersError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,7 +10,9 @@ pub struct RequestJoin {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RequestJoin { code "code" required });
+atproto_core::object!(RequestJoin {
+    code "code" required,
+});
 impl RequestJoin {
     /// With what the lexicon requires, and nothing else.
     pub fn new(code: impl Into<String>) -> Self {
@@ -30,9 +32,10 @@ pub struct RequestJoinOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RequestJoinOutput { convo "convo" optional, status "status" required }
-);
+atproto_core::object!(RequestJoinOutput {
+    convo "convo" optional,
+    status "status" required,
+});
 impl RequestJoinOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: impl Into<String>) -> Self {
@@ -60,11 +63,14 @@ pub enum RequestJoinError {
     /// `UserKicked`
     UserKicked(Option<String>),
 }
-atproto_core::error_set!(
-    RequestJoinError { ConvoLocked "ConvoLocked", FollowRequired "FollowRequired",
-    InvalidCode "InvalidCode", LinkDisabled "LinkDisabled", MemberLimitReached
-    "MemberLimitReached", UserKicked "UserKicked" }
-);
+atproto_core::error_set!(RequestJoinError {
+    ConvoLocked "ConvoLocked",
+    FollowRequired "FollowRequired",
+    InvalidCode "InvalidCode",
+    LinkDisabled "LinkDisabled",
+    MemberLimitReached "MemberLimitReached",
+    UserKicked "UserKicked",
+});
 
 impl atproto_core::endpoint::Procedure for RequestJoin {
     const NSID: &'static str = "chat.bsky.group.requestJoin";
@@ -73,11 +79,7 @@ impl atproto_core::endpoint::Procedure for RequestJoin {
     type Output = RequestJoinOutput;
     type Error = RequestJoinError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -9,7 +9,9 @@ pub struct UpdateJoinRequestsRead {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UpdateJoinRequestsRead { convo_id "convoId" required });
+atproto_core::object!(UpdateJoinRequestsRead {
+    convo_id "convoId" required,
+});
 impl UpdateJoinRequestsRead {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -36,10 +38,10 @@ pub enum UpdateJoinRequestsReadError {
     /// `InsufficientRole`
     InsufficientRole(Option<String>),
 }
-atproto_core::error_set!(
-    UpdateJoinRequestsReadError { InvalidConvo "InvalidConvo", InsufficientRole
-    "InsufficientRole" }
-);
+atproto_core::error_set!(UpdateJoinRequestsReadError {
+    InvalidConvo "InvalidConvo",
+    InsufficientRole "InsufficientRole",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateJoinRequestsRead {
     const NSID: &'static str = "chat.bsky.group.updateJoinRequestsRead";
@@ -48,11 +50,7 @@ impl atproto_core::endpoint::Procedure for UpdateJoinRequestsRead {
     type Output = UpdateJoinRequestsReadOutput;
     type Error = UpdateJoinRequestsReadError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

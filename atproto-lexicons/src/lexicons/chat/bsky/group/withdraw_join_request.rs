@@ -9,7 +9,9 @@ pub struct WithdrawJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(WithdrawJoinRequest { convo_id "convoId" required });
+atproto_core::object!(WithdrawJoinRequest {
+    convo_id "convoId" required,
+});
 impl WithdrawJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -34,9 +36,9 @@ pub enum WithdrawJoinRequestError {
     /// `InvalidJoinRequest`
     InvalidJoinRequest(Option<String>),
 }
-atproto_core::error_set!(
-    WithdrawJoinRequestError { InvalidJoinRequest "InvalidJoinRequest" }
-);
+atproto_core::error_set!(WithdrawJoinRequestError {
+    InvalidJoinRequest "InvalidJoinRequest",
+});
 
 impl atproto_core::endpoint::Procedure for WithdrawJoinRequest {
     const NSID: &'static str = "chat.bsky.group.withdrawJoinRequest";
@@ -45,11 +47,7 @@ impl atproto_core::endpoint::Procedure for WithdrawJoinRequest {
     type Output = WithdrawJoinRequestOutput;
     type Error = WithdrawJoinRequestError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -4,21 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::Datetime;
 use super::super::super::super as lexicons;
 
-/// Part of `chat.bsky.moderation.defs#convoView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ConvoViewKind {
-    /// `chat.bsky.moderation.defs#directConvo`
-    DirectConvo(Box<DirectConvo>),
-    /// `chat.bsky.moderation.defs#groupConvo`
-    GroupConvo(Box<GroupConvo>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ConvoViewKind { DirectConvo(DirectConvo) "chat.bsky.moderation.defs#directConvo",
-    GroupConvo(GroupConvo) "chat.bsky.moderation.defs#groupConvo" }
-);
-
 /// The object `chat.bsky.moderation.defs#convoView`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConvoView {
@@ -28,9 +13,11 @@ pub struct ConvoView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ConvoView { id "id" required, rev "rev" required, kind "kind" optional }
-);
+atproto_core::object!(ConvoView {
+    id "id" required,
+    rev "rev" required,
+    kind "kind" optional,
+});
 impl ConvoView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: impl Into<String>, rev: impl Into<String>) -> Self {
@@ -42,6 +29,21 @@ impl ConvoView {
         }
     }
 }
+
+/// Part of `chat.bsky.moderation.defs#convoView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConvoViewKind {
+    /// `chat.bsky.moderation.defs#directConvo`
+    DirectConvo(Box<DirectConvo>),
+    /// `chat.bsky.moderation.defs#groupConvo`
+    GroupConvo(Box<GroupConvo>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ConvoViewKind {
+    DirectConvo(DirectConvo) "chat.bsky.moderation.defs#directConvo",
+    GroupConvo(GroupConvo) "chat.bsky.moderation.defs#groupConvo",
+});
 
 /// The object `chat.bsky.moderation.defs#directConvo`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,12 +67,15 @@ pub struct GroupConvo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GroupConvo { name "name" required, join_link "joinLink" optional, created_at
-    "createdAt" required, lock_status "lockStatus" required, member_count "memberCount"
-    required, member_limit "memberLimit" required, join_request_count "joinRequestCount"
-    required }
-);
+atproto_core::object!(GroupConvo {
+    name "name" required,
+    join_link "joinLink" optional,
+    created_at "createdAt" required,
+    lock_status "lockStatus" required,
+    member_count "memberCount" required,
+    member_limit "memberLimit" required,
+    join_request_count "joinRequestCount" required,
+});
 impl GroupConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

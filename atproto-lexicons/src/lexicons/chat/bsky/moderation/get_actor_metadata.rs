@@ -8,7 +8,9 @@ use atproto_core::syntax::Did;
 pub struct GetActorMetadata {
     pub actor: Did,
 }
-atproto_core::params!(GetActorMetadata { actor "actor" required });
+atproto_core::params!(GetActorMetadata {
+    actor "actor" required,
+});
 impl GetActorMetadata {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: Did) -> Self {
@@ -25,10 +27,11 @@ pub struct GetActorMetadataOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetActorMetadataOutput { all "all" required, day "day" required, month "month"
-    required }
-);
+atproto_core::object!(GetActorMetadataOutput {
+    all "all" required,
+    day "day" required,
+    month "month" required,
+});
 impl GetActorMetadataOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(day: Metadata, month: Metadata, all: Metadata) -> Self {
@@ -57,11 +60,12 @@ pub struct Metadata {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Metadata { convos "convos" required, messages_sent "messagesSent" required,
-    convos_started "convosStarted" required, messages_received "messagesReceived"
-    required }
-);
+atproto_core::object!(Metadata {
+    convos "convos" required,
+    messages_sent "messagesSent" required,
+    convos_started "convosStarted" required,
+    messages_received "messagesReceived" required,
+});
 impl Metadata {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

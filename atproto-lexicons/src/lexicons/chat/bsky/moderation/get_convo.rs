@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct GetConvo {
     pub convo_id: String,
 }
-atproto_core::params!(GetConvo { convo_id "convoId" required });
+atproto_core::params!(GetConvo {
+    convo_id "convoId" required,
+});
 impl GetConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -23,7 +25,9 @@ pub struct GetConvoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetConvoOutput { convo "convo" required });
+atproto_core::object!(GetConvoOutput {
+    convo "convo" required,
+});
 impl GetConvoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo: lexicons::chat::bsky::moderation::defs::ConvoView) -> Self {
@@ -40,7 +44,9 @@ pub enum GetConvoError {
     /// `InvalidConvo`
     InvalidConvo(Option<String>),
 }
-atproto_core::error_set!(GetConvoError { InvalidConvo "InvalidConvo" });
+atproto_core::error_set!(GetConvoError {
+    InvalidConvo "InvalidConvo",
+});
 
 impl atproto_core::endpoint::Query for GetConvo {
     const NSID: &'static str = "chat.bsky.moderation.getConvo";

@@ -11,10 +11,11 @@ pub struct GetConvoMembers {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetConvoMembers { limit "limit" optional, cursor "cursor" optional, convo_id
-    "convoId" required }
-);
+atproto_core::params!(GetConvoMembers {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    convo_id "convoId" required,
+});
 impl GetConvoMembers {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_id: impl Into<String>) -> Self {
@@ -34,9 +35,10 @@ pub struct GetConvoMembersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetConvoMembersOutput { cursor "cursor" optional, members "members" required }
-);
+atproto_core::object!(GetConvoMembersOutput {
+    cursor "cursor" optional,
+    members "members" required,
+});
 impl GetConvoMembersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -56,7 +58,9 @@ pub enum GetConvoMembersError {
     /// `InvalidConvo`
     InvalidConvo(Option<String>),
 }
-atproto_core::error_set!(GetConvoMembersError { InvalidConvo "InvalidConvo" });
+atproto_core::error_set!(GetConvoMembersError {
+    InvalidConvo "InvalidConvo",
+});
 
 impl atproto_core::endpoint::Query for GetConvoMembers {
     const NSID: &'static str = "chat.bsky.moderation.getConvoMembers";

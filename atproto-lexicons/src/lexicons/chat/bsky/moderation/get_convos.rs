@@ -9,7 +9,9 @@ pub struct GetConvos {
     /// 1 to 100 elements.
     pub convo_ids: Vec<String>,
 }
-atproto_core::params!(GetConvos { convo_ids "convoIds" required });
+atproto_core::params!(GetConvos {
+    convo_ids "convoIds" required,
+});
 impl GetConvos {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convo_ids: Vec<String>) -> Self {
@@ -24,7 +26,9 @@ pub struct GetConvosOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetConvosOutput { convos "convos" required });
+atproto_core::object!(GetConvosOutput {
+    convos "convos" required,
+});
 impl GetConvosOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(convos: Vec<lexicons::chat::bsky::moderation::defs::ConvoView>) -> Self {

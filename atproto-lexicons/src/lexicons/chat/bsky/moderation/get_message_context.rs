@@ -15,11 +15,13 @@ pub struct GetMessageContext {
     /// 0 to 1000. Absent means `10`.
     pub max_interleaved_system_messages: Option<i64>,
 }
-atproto_core::params!(
-    GetMessageContext { after "after" optional, before "before" optional, convo_id
-    "convoId" optional, message_id "messageId" required, max_interleaved_system_messages
-    "maxInterleavedSystemMessages" optional }
-);
+atproto_core::params!(GetMessageContext {
+    after "after" optional,
+    before "before" optional,
+    convo_id "convoId" optional,
+    message_id "messageId" required,
+    max_interleaved_system_messages "maxInterleavedSystemMessages" optional,
+});
 impl GetMessageContext {
     /// With what the lexicon requires, and nothing else.
     pub fn new(message_id: impl Into<String>) -> Self {
@@ -33,9 +35,29 @@ impl GetMessageContext {
     }
 }
 
+/// The output of `chat.bsky.moderation.getMessageContext`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetMessageContextOutput {
+    pub messages: Vec<GetMessageContextOutputMessage>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetMessageContextOutput {
+    messages "messages" required,
+});
+impl GetMessageContextOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(messages: Vec<GetMessageContextOutputMessage>) -> Self {
+        Self {
+            messages,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `chat.bsky.moderation.getMessageContext`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum GetMessageContextOutputMessagesItem {
+pub enum GetMessageContextOutputMessage {
     /// `chat.bsky.convo.defs#messageView`
     MessageView(Box<lexicons::chat::bsky::convo::defs::MessageView>),
     /// `chat.bsky.convo.defs#systemMessageView`
@@ -43,31 +65,10 @@ pub enum GetMessageContextOutputMessagesItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetMessageContextOutputMessagesItem {
-    MessageView(lexicons::chat::bsky::convo::defs::MessageView)
-    "chat.bsky.convo.defs#messageView",
-    SystemMessageView(lexicons::chat::bsky::convo::defs::SystemMessageView)
-    "chat.bsky.convo.defs#systemMessageView" }
-);
-
-/// The output of `chat.bsky.moderation.getMessageContext`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetMessageContextOutput {
-    pub messages: Vec<GetMessageContextOutputMessagesItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(GetMessageContextOutput { messages "messages" required });
-impl GetMessageContextOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(messages: Vec<GetMessageContextOutputMessagesItem>) -> Self {
-        Self {
-            messages,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetMessageContextOutputMessage {
+    MessageView(lexicons::chat::bsky::convo::defs::MessageView) "chat.bsky.convo.defs#messageView",
+    SystemMessageView(lexicons::chat::bsky::convo::defs::SystemMessageView) "chat.bsky.convo.defs#systemMessageView",
+});
 
 impl atproto_core::endpoint::Query for GetMessageContext {
     const NSID: &'static str = "chat.bsky.moderation.getMessageContext";

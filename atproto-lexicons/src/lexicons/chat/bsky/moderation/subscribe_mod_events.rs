@@ -8,7 +8,9 @@ use atproto_core::syntax::{Datetime, Did};
 pub struct SubscribeModEvents {
     pub cursor: Option<String>,
 }
-atproto_core::params!(SubscribeModEvents { cursor "cursor" optional });
+atproto_core::params!(SubscribeModEvents {
+    cursor "cursor" optional,
+});
 
 /// A message of `chat.bsky.moderation.subscribeModEvents`.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,22 +45,19 @@ pub enum SubscribeModEventsMessage {
         body: Value,
     },
 }
-atproto_core::messages!(
-    SubscribeModEventsMessage { EventConvoFirstMessage(EventConvoFirstMessage)
-    "#eventConvoFirstMessage", EventGroupChatCreated(EventGroupChatCreated)
-    "#eventGroupChatCreated", EventGroupChatMemberAdded(EventGroupChatMemberAdded)
-    "#eventGroupChatMemberAdded", EventGroupChatMemberJoined(EventGroupChatMemberJoined)
-    "#eventGroupChatMemberJoined", EventGroupChatJoinRequest(EventGroupChatJoinRequest)
-    "#eventGroupChatJoinRequest",
-    EventGroupChatJoinRequestApproved(EventGroupChatJoinRequestApproved)
-    "#eventGroupChatJoinRequestApproved",
-    EventGroupChatJoinRequestRejected(EventGroupChatJoinRequestRejected)
-    "#eventGroupChatJoinRequestRejected", EventChatAccepted(EventChatAccepted)
-    "#eventChatAccepted", EventGroupChatMemberLeft(EventGroupChatMemberLeft)
-    "#eventGroupChatMemberLeft", EventGroupChatUpdated(EventGroupChatUpdated)
-    "#eventGroupChatUpdated", EventRateLimitExceeded(EventRateLimitExceeded)
-    "#eventRateLimitExceeded" }
-);
+atproto_core::messages!(SubscribeModEventsMessage {
+    EventConvoFirstMessage(EventConvoFirstMessage) "#eventConvoFirstMessage",
+    EventGroupChatCreated(EventGroupChatCreated) "#eventGroupChatCreated",
+    EventGroupChatMemberAdded(EventGroupChatMemberAdded) "#eventGroupChatMemberAdded",
+    EventGroupChatMemberJoined(EventGroupChatMemberJoined) "#eventGroupChatMemberJoined",
+    EventGroupChatJoinRequest(EventGroupChatJoinRequest) "#eventGroupChatJoinRequest",
+    EventGroupChatJoinRequestApproved(EventGroupChatJoinRequestApproved) "#eventGroupChatJoinRequestApproved",
+    EventGroupChatJoinRequestRejected(EventGroupChatJoinRequestRejected) "#eventGroupChatJoinRequestRejected",
+    EventChatAccepted(EventChatAccepted) "#eventChatAccepted",
+    EventGroupChatMemberLeft(EventGroupChatMemberLeft) "#eventGroupChatMemberLeft",
+    EventGroupChatUpdated(EventGroupChatUpdated) "#eventGroupChatUpdated",
+    EventRateLimitExceeded(EventRateLimitExceeded) "#eventRateLimitExceeded",
+});
 
 /// The errors that `chat.bsky.moderation.subscribeModEvents` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,10 +67,10 @@ pub enum SubscribeModEventsError {
     /// `ConsumerTooSlow`
     ConsumerTooSlow(Option<String>),
 }
-atproto_core::error_set!(
-    SubscribeModEventsError { FutureCursor "FutureCursor", ConsumerTooSlow
-    "ConsumerTooSlow" }
-);
+atproto_core::error_set!(SubscribeModEventsError {
+    FutureCursor "FutureCursor",
+    ConsumerTooSlow "ConsumerTooSlow",
+});
 
 impl atproto_core::endpoint::Subscription for SubscribeModEvents {
     const NSID: &'static str = "chat.bsky.moderation.subscribeModEvents";
@@ -91,11 +90,14 @@ pub struct EventConvoFirstMessage {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventConvoFirstMessage { rev "rev" required, user "user" required, convo_id "convoId"
-    required, created_at "createdAt" required, message_id "messageId" optional,
-    recipients "recipients" required }
-);
+atproto_core::object!(EventConvoFirstMessage {
+    rev "rev" required,
+    user "user" required,
+    convo_id "convoId" required,
+    created_at "createdAt" required,
+    message_id "messageId" optional,
+    recipients "recipients" required,
+});
 impl EventConvoFirstMessage {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -132,13 +134,17 @@ pub struct EventGroupChatCreated {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatCreated { rev "rev" required, convo_id "convoId" required, actor_did
-    "actorDid" required, owner_did "ownerDid" required, created_at "createdAt" required,
-    group_name "groupName" required, convo_created_at "convoCreatedAt" required,
-    group_member_count "groupMemberCount" required, initial_member_dids
-    "initialMemberDids" required }
-);
+atproto_core::object!(EventGroupChatCreated {
+    rev "rev" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+    initial_member_dids "initialMemberDids" required,
+});
 impl EventGroupChatCreated {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -184,14 +190,19 @@ pub struct EventGroupChatMemberAdded {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatMemberAdded { rev "rev" required, convo_id "convoId" required,
-    actor_did "actorDid" required, owner_did "ownerDid" required, created_at "createdAt"
-    required, group_name "groupName" required, subject_did "subjectDid" required,
-    convo_created_at "convoCreatedAt" required, group_member_count "groupMemberCount"
-    required, request_members_count "requestMembersCount" required, subject_follows_owner
-    "subjectFollowsOwner" required }
-);
+atproto_core::object!(EventGroupChatMemberAdded {
+    rev "rev" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    subject_did "subjectDid" required,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+    request_members_count "requestMembersCount" required,
+    subject_follows_owner "subjectFollowsOwner" required,
+});
 impl EventGroupChatMemberAdded {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -240,13 +251,18 @@ pub struct EventGroupChatMemberJoined {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatMemberJoined { rev "rev" required, convo_id "convoId" required,
-    actor_did "actorDid" required, owner_did "ownerDid" required, created_at "createdAt"
-    required, group_name "groupName" required, join_link_code "joinLinkCode" required,
-    convo_created_at "convoCreatedAt" required, group_member_count "groupMemberCount"
-    required, subject_follows_owner "subjectFollowsOwner" required }
-);
+atproto_core::object!(EventGroupChatMemberJoined {
+    rev "rev" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    join_link_code "joinLinkCode" required,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+    subject_follows_owner "subjectFollowsOwner" required,
+});
 impl EventGroupChatMemberJoined {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -293,13 +309,18 @@ pub struct EventGroupChatJoinRequest {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatJoinRequest { rev "rev" required, convo_id "convoId" required,
-    actor_did "actorDid" required, owner_did "ownerDid" required, created_at "createdAt"
-    required, group_name "groupName" required, join_link_code "joinLinkCode" required,
-    convo_created_at "convoCreatedAt" required, group_member_count "groupMemberCount"
-    required, subject_follows_owner "subjectFollowsOwner" required }
-);
+atproto_core::object!(EventGroupChatJoinRequest {
+    rev "rev" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    join_link_code "joinLinkCode" required,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+    subject_follows_owner "subjectFollowsOwner" required,
+});
 impl EventGroupChatJoinRequest {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -345,13 +366,17 @@ pub struct EventGroupChatJoinRequestApproved {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatJoinRequestApproved { rev "rev" required, convo_id "convoId" required,
-    actor_did "actorDid" required, owner_did "ownerDid" required, created_at "createdAt"
-    required, group_name "groupName" required, subject_did "subjectDid" required,
-    convo_created_at "convoCreatedAt" required, group_member_count "groupMemberCount"
-    required }
-);
+atproto_core::object!(EventGroupChatJoinRequestApproved {
+    rev "rev" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    subject_did "subjectDid" required,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+});
 impl EventGroupChatJoinRequestApproved {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -395,13 +420,17 @@ pub struct EventGroupChatJoinRequestRejected {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatJoinRequestRejected { rev "rev" required, convo_id "convoId" required,
-    actor_did "actorDid" required, owner_did "ownerDid" required, created_at "createdAt"
-    required, group_name "groupName" required, subject_did "subjectDid" required,
-    convo_created_at "convoCreatedAt" required, group_member_count "groupMemberCount"
-    required }
-);
+atproto_core::object!(EventGroupChatJoinRequestRejected {
+    rev "rev" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    subject_did "subjectDid" required,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+});
 impl EventGroupChatJoinRequestRejected {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -446,12 +475,17 @@ pub struct EventChatAccepted {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventChatAccepted { rev "rev" required, method "method" required, convo_id "convoId"
-    required, actor_did "actorDid" required, owner_did "ownerDid" optional, created_at
-    "createdAt" required, group_name "groupName" optional, convo_created_at
-    "convoCreatedAt" required, group_member_count "groupMemberCount" optional }
-);
+atproto_core::object!(EventChatAccepted {
+    rev "rev" required,
+    method "method" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" optional,
+    created_at "createdAt" required,
+    group_name "groupName" optional,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" optional,
+});
 impl EventChatAccepted {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -494,13 +528,18 @@ pub struct EventGroupChatMemberLeft {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatMemberLeft { rev "rev" required, convo_id "convoId" required, actor_did
-    "actorDid" required, owner_did "ownerDid" required, created_at "createdAt" required,
-    group_name "groupName" required, subject_did "subjectDid" required, leave_method
-    "leaveMethod" required, convo_created_at "convoCreatedAt" required,
-    group_member_count "groupMemberCount" required }
-);
+atproto_core::object!(EventGroupChatMemberLeft {
+    rev "rev" required,
+    convo_id "convoId" required,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    subject_did "subjectDid" required,
+    leave_method "leaveMethod" required,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+});
 impl EventGroupChatMemberLeft {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -554,16 +593,23 @@ pub struct EventGroupChatUpdated {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventGroupChatUpdated { rev "rev" required, convo_id "convoId" required, new_name
-    "newName" optional, old_name "oldName" optional, actor_did "actorDid" required,
-    owner_did "ownerDid" required, created_at "createdAt" required, group_name
-    "groupName" required, lock_reason "lockReason" optional, update_type "updateType"
-    required, join_link_code "joinLinkCode" optional, convo_created_at "convoCreatedAt"
-    required, group_member_count "groupMemberCount" required, join_link_followers_only
-    "joinLinkFollowersOnly" optional, join_link_requires_approval
-    "joinLinkRequiresApproval" optional }
-);
+atproto_core::object!(EventGroupChatUpdated {
+    rev "rev" required,
+    convo_id "convoId" required,
+    new_name "newName" optional,
+    old_name "oldName" optional,
+    actor_did "actorDid" required,
+    owner_did "ownerDid" required,
+    created_at "createdAt" required,
+    group_name "groupName" required,
+    lock_reason "lockReason" optional,
+    update_type "updateType" required,
+    join_link_code "joinLinkCode" optional,
+    convo_created_at "convoCreatedAt" required,
+    group_member_count "groupMemberCount" required,
+    join_link_followers_only "joinLinkFollowersOnly" optional,
+    join_link_requires_approval "joinLinkRequiresApproval" optional,
+});
 impl EventGroupChatUpdated {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -608,10 +654,12 @@ pub struct EventRateLimitExceeded {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EventRateLimitExceeded { rev "rev" required, actor_did "actorDid" required, endpoint
-    "endpoint" required, created_at "createdAt" required }
-);
+atproto_core::object!(EventRateLimitExceeded {
+    rev "rev" required,
+    actor_did "actorDid" required,
+    endpoint "endpoint" required,
+    created_at "createdAt" required,
+});
 impl EventRateLimitExceeded {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

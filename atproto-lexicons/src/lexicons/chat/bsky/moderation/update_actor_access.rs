@@ -12,10 +12,11 @@ pub struct UpdateActorAccess {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateActorAccess { r#ref "ref" optional, actor "actor" required, allow_access
-    "allowAccess" required }
-);
+atproto_core::object!(UpdateActorAccess {
+    r#ref "ref" optional,
+    actor "actor" required,
+    allow_access "allowAccess" required,
+});
 impl UpdateActorAccess {
     /// With what the lexicon requires, and nothing else.
     pub fn new(actor: Did, allow_access: bool) -> Self {
@@ -35,11 +36,7 @@ impl atproto_core::endpoint::Procedure for UpdateActorAccess {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

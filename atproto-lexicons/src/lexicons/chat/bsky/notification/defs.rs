@@ -10,9 +10,10 @@ pub struct Preferences {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Preferences { chat "chat" required, chat_request "chatRequest" required }
-);
+atproto_core::object!(Preferences {
+    chat "chat" required,
+    chat_request "chatRequest" required,
+});
 impl Preferences {
     /// With what the lexicon requires, and nothing else.
     pub fn new(chat: ChatPreference, chat_request: ChatPreference) -> Self {
@@ -33,9 +34,10 @@ pub struct ChatPreference {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ChatPreference { push "push" required, include "include" required }
-);
+atproto_core::object!(ChatPreference {
+    push "push" required,
+    include "include" required,
+});
 impl ChatPreference {
     /// With what the lexicon requires, and nothing else.
     pub fn new(include: impl Into<String>, push: bool) -> Self {

@@ -11,9 +11,10 @@ pub struct PutPreferences {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    PutPreferences { chat "chat" optional, chat_request "chatRequest" optional }
-);
+atproto_core::object!(PutPreferences {
+    chat "chat" optional,
+    chat_request "chatRequest" optional,
+});
 
 /// The output of `chat.bsky.notification.putPreferences`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +23,9 @@ pub struct PutPreferencesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(PutPreferencesOutput { preferences "preferences" required });
+atproto_core::object!(PutPreferencesOutput {
+    preferences "preferences" required,
+});
 impl PutPreferencesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -42,11 +45,7 @@ impl atproto_core::endpoint::Procedure for PutPreferences {
     type Output = PutPreferencesOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -12,7 +12,10 @@ pub struct StatusAttr {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(StatusAttr { r#ref "ref" optional, applied "applied" required });
+atproto_core::object!(StatusAttr {
+    r#ref "ref" optional,
+    applied "applied" required,
+});
 impl StatusAttr {
     /// With what the lexicon requires, and nothing else.
     pub fn new(applied: bool) -> Self {
@@ -42,14 +45,20 @@ pub struct AccountView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AccountView { did "did" required, email "email" optional, handle "handle" required,
-    invites "invites" optional, indexed_at "indexedAt" required, invited_by "invitedBy"
-    optional, invite_note "inviteNote" optional, deactivated_at "deactivatedAt" optional,
-    related_records "relatedRecords" optional, invites_disabled "invitesDisabled"
-    optional, email_confirmed_at "emailConfirmedAt" optional, threat_signatures
-    "threatSignatures" optional }
-);
+atproto_core::object!(AccountView {
+    did "did" required,
+    email "email" optional,
+    handle "handle" required,
+    invites "invites" optional,
+    indexed_at "indexedAt" required,
+    invited_by "invitedBy" optional,
+    invite_note "inviteNote" optional,
+    deactivated_at "deactivatedAt" optional,
+    related_records "relatedRecords" optional,
+    invites_disabled "invitesDisabled" optional,
+    email_confirmed_at "emailConfirmedAt" optional,
+    threat_signatures "threatSignatures" optional,
+});
 impl AccountView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, handle: Handle, indexed_at: Datetime) -> Self {
@@ -78,7 +87,9 @@ pub struct RepoRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RepoRef { did "did" required });
+atproto_core::object!(RepoRef {
+    did "did" required,
+});
 impl RepoRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -98,10 +109,11 @@ pub struct RepoBlobRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RepoBlobRef { cid "cid" required, did "did" required, record_uri "recordUri" optional
-    }
-);
+atproto_core::object!(RepoBlobRef {
+    cid "cid" required,
+    did "did" required,
+    record_uri "recordUri" optional,
+});
 impl RepoBlobRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, cid: Cid) -> Self {
@@ -122,9 +134,10 @@ pub struct ThreatSignature {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ThreatSignature { value "value" required, property "property" required }
-);
+atproto_core::object!(ThreatSignature {
+    value "value" required,
+    property "property" required,
+});
 impl ThreatSignature {
     /// With what the lexicon requires, and nothing else.
     pub fn new(property: impl Into<String>, value: impl Into<String>) -> Self {

@@ -10,9 +10,10 @@ pub struct DisableInviteCodes {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DisableInviteCodes { codes "codes" optional, accounts "accounts" optional }
-);
+atproto_core::object!(DisableInviteCodes {
+    codes "codes" optional,
+    accounts "accounts" optional,
+});
 
 impl atproto_core::endpoint::Procedure for DisableInviteCodes {
     const NSID: &'static str = "com.atproto.admin.disableInviteCodes";
@@ -21,11 +22,7 @@ impl atproto_core::endpoint::Procedure for DisableInviteCodes {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

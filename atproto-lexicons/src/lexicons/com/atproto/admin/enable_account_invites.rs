@@ -11,9 +11,10 @@ pub struct EnableAccountInvites {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    EnableAccountInvites { note "note" optional, account "account" required }
-);
+atproto_core::object!(EnableAccountInvites {
+    note "note" optional,
+    account "account" required,
+});
 impl EnableAccountInvites {
     /// With what the lexicon requires, and nothing else.
     pub fn new(account: Did) -> Self {
@@ -32,11 +33,7 @@ impl atproto_core::endpoint::Procedure for EnableAccountInvites {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct GetAccountInfo {
     pub did: Did,
 }
-atproto_core::params!(GetAccountInfo { did "did" required });
+atproto_core::params!(GetAccountInfo {
+    did "did" required,
+});
 impl GetAccountInfo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {

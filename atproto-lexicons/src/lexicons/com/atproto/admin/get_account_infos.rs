@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct GetAccountInfos {
     pub dids: Vec<Did>,
 }
-atproto_core::params!(GetAccountInfos { dids "dids" required });
+atproto_core::params!(GetAccountInfos {
+    dids "dids" required,
+});
 impl GetAccountInfos {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {
@@ -24,7 +26,9 @@ pub struct GetAccountInfosOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetAccountInfosOutput { infos "infos" required });
+atproto_core::object!(GetAccountInfosOutput {
+    infos "infos" required,
+});
 impl GetAccountInfosOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(infos: Vec<lexicons::com::atproto::admin::defs::AccountView>) -> Self {

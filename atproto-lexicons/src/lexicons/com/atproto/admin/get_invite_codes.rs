@@ -12,10 +12,11 @@ pub struct GetInviteCodes {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetInviteCodes { sort "sort" optional, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(GetInviteCodes {
+    sort "sort" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `com.atproto.admin.getInviteCodes`.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +26,10 @@ pub struct GetInviteCodesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetInviteCodesOutput { codes "codes" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetInviteCodesOutput {
+    codes "codes" required,
+    cursor "cursor" optional,
+});
 impl GetInviteCodesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(codes: Vec<lexicons::com::atproto::server::defs::InviteCode>) -> Self {

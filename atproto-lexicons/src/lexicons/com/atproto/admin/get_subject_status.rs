@@ -11,9 +11,37 @@ pub struct GetSubjectStatus {
     pub uri: Option<AtUri>,
     pub blob: Option<Cid>,
 }
-atproto_core::params!(
-    GetSubjectStatus { did "did" optional, uri "uri" optional, blob "blob" optional }
-);
+atproto_core::params!(GetSubjectStatus {
+    did "did" optional,
+    uri "uri" optional,
+    blob "blob" optional,
+});
+
+/// The output of `com.atproto.admin.getSubjectStatus`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetSubjectStatusOutput {
+    pub subject: GetSubjectStatusOutputSubject,
+    pub takedown: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
+    pub deactivated: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetSubjectStatusOutput {
+    subject "subject" required,
+    takedown "takedown" optional,
+    deactivated "deactivated" optional,
+});
+impl GetSubjectStatusOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(subject: GetSubjectStatusOutputSubject) -> Self {
+        Self {
+            subject,
+            takedown: None,
+            deactivated: None,
+            extra: Extra::default(),
+        }
+    }
+}
 
 /// Part of `com.atproto.admin.getSubjectStatus`.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,38 +55,11 @@ pub enum GetSubjectStatusOutputSubject {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetSubjectStatusOutputSubject { RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef",
-    RepoBlobRef(lexicons::com::atproto::admin::defs::RepoBlobRef)
-    "com.atproto.admin.defs#repoBlobRef" }
-);
-
-/// The output of `com.atproto.admin.getSubjectStatus`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetSubjectStatusOutput {
-    pub subject: GetSubjectStatusOutputSubject,
-    pub takedown: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
-    pub deactivated: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    GetSubjectStatusOutput { subject "subject" required, takedown "takedown" optional,
-    deactivated "deactivated" optional }
-);
-impl GetSubjectStatusOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(subject: GetSubjectStatusOutputSubject) -> Self {
-        Self {
-            subject,
-            takedown: None,
-            deactivated: None,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetSubjectStatusOutputSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+    RepoBlobRef(lexicons::com::atproto::admin::defs::RepoBlobRef) "com.atproto.admin.defs#repoBlobRef",
+});
 
 impl atproto_core::endpoint::Query for GetSubjectStatus {
     const NSID: &'static str = "com.atproto.admin.getSubjectStatus";

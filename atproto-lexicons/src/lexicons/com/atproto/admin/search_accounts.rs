@@ -11,10 +11,11 @@ pub struct SearchAccounts {
     /// 1 to 100. Absent means `50`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    SearchAccounts { email "email" optional, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(SearchAccounts {
+    email "email" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `com.atproto.admin.searchAccounts`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,9 +25,10 @@ pub struct SearchAccountsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchAccountsOutput { cursor "cursor" optional, accounts "accounts" required }
-);
+atproto_core::object!(SearchAccountsOutput {
+    cursor "cursor" optional,
+    accounts "accounts" required,
+});
 impl SearchAccountsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(accounts: Vec<lexicons::com::atproto::admin::defs::AccountView>) -> Self {

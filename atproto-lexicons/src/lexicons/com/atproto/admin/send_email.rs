@@ -14,10 +14,13 @@ pub struct SendEmail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SendEmail { comment "comment" optional, content "content" required, subject "subject"
-    optional, sender_did "senderDid" required, recipient_did "recipientDid" required }
-);
+atproto_core::object!(SendEmail {
+    comment "comment" optional,
+    content "content" required,
+    subject "subject" optional,
+    sender_did "senderDid" required,
+    recipient_did "recipientDid" required,
+});
 impl SendEmail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(recipient_did: Did, content: impl Into<String>, sender_did: Did) -> Self {
@@ -39,7 +42,9 @@ pub struct SendEmailOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SendEmailOutput { sent "sent" required });
+atproto_core::object!(SendEmailOutput {
+    sent "sent" required,
+});
 impl SendEmailOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(sent: bool) -> Self {
@@ -57,11 +62,7 @@ impl atproto_core::endpoint::Procedure for SendEmail {
     type Output = SendEmailOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,9 +11,10 @@ pub struct UpdateAccountEmail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateAccountEmail { email "email" required, account "account" required }
-);
+atproto_core::object!(UpdateAccountEmail {
+    email "email" required,
+    account "account" required,
+});
 impl UpdateAccountEmail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(account: impl Into<AtIdentifier>, email: impl Into<String>) -> Self {
@@ -32,11 +33,7 @@ impl atproto_core::endpoint::Procedure for UpdateAccountEmail {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,9 +11,10 @@ pub struct UpdateAccountHandle {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateAccountHandle { did "did" required, handle "handle" required }
-);
+atproto_core::object!(UpdateAccountHandle {
+    did "did" required,
+    handle "handle" required,
+});
 impl UpdateAccountHandle {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, handle: Handle) -> Self {
@@ -32,11 +33,7 @@ impl atproto_core::endpoint::Procedure for UpdateAccountHandle {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

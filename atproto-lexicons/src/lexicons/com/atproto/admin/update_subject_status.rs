@@ -3,6 +3,32 @@
 use atproto_core::data::{Extra, Value};
 use super::super::super::super as lexicons;
 
+/// The procedure `com.atproto.admin.updateSubjectStatus`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpdateSubjectStatus {
+    pub subject: UpdateSubjectStatusSubject,
+    pub takedown: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
+    pub deactivated: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(UpdateSubjectStatus {
+    subject "subject" required,
+    takedown "takedown" optional,
+    deactivated "deactivated" optional,
+});
+impl UpdateSubjectStatus {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(subject: UpdateSubjectStatusSubject) -> Self {
+        Self {
+            subject,
+            takedown: None,
+            deactivated: None,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `com.atproto.admin.updateSubjectStatus`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum UpdateSubjectStatusSubject {
@@ -15,34 +41,30 @@ pub enum UpdateSubjectStatusSubject {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    UpdateSubjectStatusSubject { RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef",
-    RepoBlobRef(lexicons::com::atproto::admin::defs::RepoBlobRef)
-    "com.atproto.admin.defs#repoBlobRef" }
-);
+atproto_core::open_union!(UpdateSubjectStatusSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+    RepoBlobRef(lexicons::com::atproto::admin::defs::RepoBlobRef) "com.atproto.admin.defs#repoBlobRef",
+});
 
-/// The procedure `com.atproto.admin.updateSubjectStatus`.
+/// The output of `com.atproto.admin.updateSubjectStatus`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct UpdateSubjectStatus {
-    pub subject: UpdateSubjectStatusSubject,
+pub struct UpdateSubjectStatusOutput {
+    pub subject: UpdateSubjectStatusOutputSubject,
     pub takedown: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
-    pub deactivated: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateSubjectStatus { subject "subject" required, takedown "takedown" optional,
-    deactivated "deactivated" optional }
-);
-impl UpdateSubjectStatus {
+atproto_core::object!(UpdateSubjectStatusOutput {
+    subject "subject" required,
+    takedown "takedown" optional,
+});
+impl UpdateSubjectStatusOutput {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(subject: UpdateSubjectStatusSubject) -> Self {
+    pub fn new(subject: UpdateSubjectStatusOutputSubject) -> Self {
         Self {
             subject,
             takedown: None,
-            deactivated: None,
             extra: Extra::default(),
         }
     }
@@ -60,37 +82,11 @@ pub enum UpdateSubjectStatusOutputSubject {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    UpdateSubjectStatusOutputSubject {
-    RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef",
-    RepoBlobRef(lexicons::com::atproto::admin::defs::RepoBlobRef)
-    "com.atproto.admin.defs#repoBlobRef" }
-);
-
-/// The output of `com.atproto.admin.updateSubjectStatus`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpdateSubjectStatusOutput {
-    pub subject: UpdateSubjectStatusOutputSubject,
-    pub takedown: Option<lexicons::com::atproto::admin::defs::StatusAttr>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    UpdateSubjectStatusOutput { subject "subject" required, takedown "takedown" optional
-    }
-);
-impl UpdateSubjectStatusOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(subject: UpdateSubjectStatusOutputSubject) -> Self {
-        Self {
-            subject,
-            takedown: None,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(UpdateSubjectStatusOutputSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+    RepoBlobRef(lexicons::com::atproto::admin::defs::RepoBlobRef) "com.atproto.admin.defs#repoBlobRef",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateSubjectStatus {
     const NSID: &'static str = "com.atproto.admin.updateSubjectStatus";
@@ -99,11 +95,7 @@ impl atproto_core::endpoint::Procedure for UpdateSubjectStatus {
     type Output = UpdateSubjectStatusOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -12,10 +12,11 @@ pub struct IdentityInfo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    IdentityInfo { did "did" required, did_doc "didDoc" required, handle "handle"
-    required }
-);
+atproto_core::object!(IdentityInfo {
+    did "did" required,
+    did_doc "didDoc" required,
+    handle "handle" required,
+});
 impl IdentityInfo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, handle: Handle, did_doc: impl Into<Value>) -> Self {

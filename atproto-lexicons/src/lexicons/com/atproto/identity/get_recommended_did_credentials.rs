@@ -17,11 +17,12 @@ pub struct GetRecommendedDidCredentialsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetRecommendedDidCredentialsOutput { services "services" optional, also_known_as
-    "alsoKnownAs" optional, rotation_keys "rotationKeys" optional, verification_methods
-    "verificationMethods" optional }
-);
+atproto_core::object!(GetRecommendedDidCredentialsOutput {
+    services "services" optional,
+    also_known_as "alsoKnownAs" optional,
+    rotation_keys "rotationKeys" optional,
+    verification_methods "verificationMethods" optional,
+});
 
 impl atproto_core::endpoint::Query for GetRecommendedDidCredentials {
     const NSID: &'static str = "com.atproto.identity.getRecommendedDidCredentials";

@@ -11,7 +11,9 @@ pub struct RefreshIdentity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RefreshIdentity { identifier "identifier" required });
+atproto_core::object!(RefreshIdentity {
+    identifier "identifier" required,
+});
 impl RefreshIdentity {
     /// With what the lexicon requires, and nothing else.
     pub fn new(identifier: impl Into<AtIdentifier>) -> Self {
@@ -35,10 +37,11 @@ pub enum RefreshIdentityError {
     /// `DidDeactivated`
     DidDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    RefreshIdentityError { HandleNotFound "HandleNotFound", DidNotFound "DidNotFound",
-    DidDeactivated "DidDeactivated" }
-);
+atproto_core::error_set!(RefreshIdentityError {
+    HandleNotFound "HandleNotFound",
+    DidNotFound "DidNotFound",
+    DidDeactivated "DidDeactivated",
+});
 
 impl atproto_core::endpoint::Procedure for RefreshIdentity {
     const NSID: &'static str = "com.atproto.identity.refreshIdentity";
@@ -47,11 +50,7 @@ impl atproto_core::endpoint::Procedure for RefreshIdentity {
     type Output = RefreshIdentityOutput;
     type Error = RefreshIdentityError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -8,7 +8,9 @@ use atproto_core::syntax::Did;
 pub struct ResolveDid {
     pub did: Did,
 }
-atproto_core::params!(ResolveDid { did "did" required });
+atproto_core::params!(ResolveDid {
+    did "did" required,
+});
 impl ResolveDid {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -23,7 +25,9 @@ pub struct ResolveDidOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ResolveDidOutput { did_doc "didDoc" required });
+atproto_core::object!(ResolveDidOutput {
+    did_doc "didDoc" required,
+});
 impl ResolveDidOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did_doc: impl Into<Value>) -> Self {
@@ -42,9 +46,10 @@ pub enum ResolveDidError {
     /// `DidDeactivated`
     DidDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    ResolveDidError { DidNotFound "DidNotFound", DidDeactivated "DidDeactivated" }
-);
+atproto_core::error_set!(ResolveDidError {
+    DidNotFound "DidNotFound",
+    DidDeactivated "DidDeactivated",
+});
 
 impl atproto_core::endpoint::Query for ResolveDid {
     const NSID: &'static str = "com.atproto.identity.resolveDid";

@@ -8,7 +8,9 @@ use atproto_core::syntax::{Did, Handle};
 pub struct ResolveHandle {
     pub handle: Handle,
 }
-atproto_core::params!(ResolveHandle { handle "handle" required });
+atproto_core::params!(ResolveHandle {
+    handle "handle" required,
+});
 impl ResolveHandle {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: Handle) -> Self {
@@ -23,7 +25,9 @@ pub struct ResolveHandleOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ResolveHandleOutput { did "did" required });
+atproto_core::object!(ResolveHandleOutput {
+    did "did" required,
+});
 impl ResolveHandleOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -40,7 +44,9 @@ pub enum ResolveHandleError {
     /// `HandleNotFound`
     HandleNotFound(Option<String>),
 }
-atproto_core::error_set!(ResolveHandleError { HandleNotFound "HandleNotFound" });
+atproto_core::error_set!(ResolveHandleError {
+    HandleNotFound "HandleNotFound",
+});
 
 impl atproto_core::endpoint::Query for ResolveHandle {
     const NSID: &'static str = "com.atproto.identity.resolveHandle";

@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct ResolveIdentity {
     pub identifier: AtIdentifier,
 }
-atproto_core::params!(ResolveIdentity { identifier "identifier" required });
+atproto_core::params!(ResolveIdentity {
+    identifier "identifier" required,
+});
 impl ResolveIdentity {
     /// With what the lexicon requires, and nothing else.
     pub fn new(identifier: impl Into<AtIdentifier>) -> Self {
@@ -31,10 +33,11 @@ pub enum ResolveIdentityError {
     /// `DidDeactivated`
     DidDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    ResolveIdentityError { HandleNotFound "HandleNotFound", DidNotFound "DidNotFound",
-    DidDeactivated "DidDeactivated" }
-);
+atproto_core::error_set!(ResolveIdentityError {
+    HandleNotFound "HandleNotFound",
+    DidNotFound "DidNotFound",
+    DidDeactivated "DidDeactivated",
+});
 
 impl atproto_core::endpoint::Query for ResolveIdentity {
     const NSID: &'static str = "com.atproto.identity.resolveIdentity";

@@ -13,11 +13,13 @@ pub struct SignPlcOperation {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SignPlcOperation { token "token" optional, services "services" optional,
-    also_known_as "alsoKnownAs" optional, rotation_keys "rotationKeys" optional,
-    verification_methods "verificationMethods" optional }
-);
+atproto_core::object!(SignPlcOperation {
+    token "token" optional,
+    services "services" optional,
+    also_known_as "alsoKnownAs" optional,
+    rotation_keys "rotationKeys" optional,
+    verification_methods "verificationMethods" optional,
+});
 
 /// The output of `com.atproto.identity.signPlcOperation`.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +28,9 @@ pub struct SignPlcOperationOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SignPlcOperationOutput { operation "operation" required });
+atproto_core::object!(SignPlcOperationOutput {
+    operation "operation" required,
+});
 impl SignPlcOperationOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(operation: impl Into<Value>) -> Self {
@@ -44,11 +48,7 @@ impl atproto_core::endpoint::Procedure for SignPlcOperation {
     type Output = SignPlcOperationOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

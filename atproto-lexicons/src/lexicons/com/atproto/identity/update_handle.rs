@@ -10,7 +10,9 @@ pub struct UpdateHandle {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UpdateHandle { handle "handle" required });
+atproto_core::object!(UpdateHandle {
+    handle "handle" required,
+});
 impl UpdateHandle {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: Handle) -> Self {
@@ -28,11 +30,7 @@ impl atproto_core::endpoint::Procedure for UpdateHandle {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -20,11 +20,17 @@ pub struct Label {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Label { cid "cid" optional, cts "cts" required, exp "exp" optional, neg "neg"
-    optional, sig "sig" optional, src "src" required, uri "uri" required, val "val"
-    required, ver "ver" optional }
-);
+atproto_core::object!(Label {
+    cid "cid" optional,
+    cts "cts" required,
+    exp "exp" optional,
+    neg "neg" optional,
+    sig "sig" optional,
+    src "src" required,
+    uri "uri" required,
+    val "val" required,
+    ver "ver" optional,
+});
 impl Label {
     /// With what the lexicon requires, and nothing else.
     pub fn new(src: Did, uri: Uri, val: impl Into<String>, cts: Datetime) -> Self {
@@ -51,7 +57,9 @@ pub struct SelfLabels {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SelfLabels { values "values" required });
+atproto_core::object!(SelfLabels {
+    values "values" required,
+});
 impl SelfLabels {
     /// With what the lexicon requires, and nothing else.
     pub fn new(values: Vec<SelfLabel>) -> Self {
@@ -70,7 +78,9 @@ pub struct SelfLabel {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(SelfLabel { val "val" required });
+atproto_core::object!(SelfLabel {
+    val "val" required,
+});
 impl SelfLabel {
     /// With what the lexicon requires, and nothing else.
     pub fn new(val: impl Into<String>) -> Self {
@@ -97,11 +107,14 @@ pub struct LabelValueDefinition {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LabelValueDefinition { blurs "blurs" required, locales "locales" required, severity
-    "severity" required, adult_only "adultOnly" optional, identifier "identifier"
-    required, default_setting "defaultSetting" optional }
-);
+atproto_core::object!(LabelValueDefinition {
+    blurs "blurs" required,
+    locales "locales" required,
+    severity "severity" required,
+    adult_only "adultOnly" optional,
+    identifier "identifier" required,
+    default_setting "defaultSetting" optional,
+});
 impl LabelValueDefinition {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -133,10 +146,11 @@ pub struct LabelValueDefinitionStrings {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LabelValueDefinitionStrings { lang "lang" required, name "name" required, description
-    "description" required }
-);
+atproto_core::object!(LabelValueDefinitionStrings {
+    lang "lang" required,
+    name "name" required,
+    description "description" required,
+});
 impl LabelValueDefinitionStrings {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

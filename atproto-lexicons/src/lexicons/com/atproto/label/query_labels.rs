@@ -13,10 +13,12 @@ pub struct QueryLabels {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    QueryLabels { limit "limit" optional, cursor "cursor" optional, sources "sources"
-    optional, uri_patterns "uriPatterns" required }
-);
+atproto_core::params!(QueryLabels {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    sources "sources" optional,
+    uri_patterns "uriPatterns" required,
+});
 impl QueryLabels {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri_patterns: Vec<String>) -> Self {
@@ -37,9 +39,10 @@ pub struct QueryLabelsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryLabelsOutput { cursor "cursor" optional, labels "labels" required }
-);
+atproto_core::object!(QueryLabelsOutput {
+    cursor "cursor" optional,
+    labels "labels" required,
+});
 impl QueryLabelsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(labels: Vec<lexicons::com::atproto::label::defs::Label>) -> Self {

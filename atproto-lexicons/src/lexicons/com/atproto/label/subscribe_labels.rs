@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct SubscribeLabels {
     pub cursor: Option<i64>,
 }
-atproto_core::params!(SubscribeLabels { cursor "cursor" optional });
+atproto_core::params!(SubscribeLabels {
+    cursor "cursor" optional,
+});
 
 /// A message of `com.atproto.label.subscribeLabels`.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +27,10 @@ pub enum SubscribeLabelsMessage {
         body: Value,
     },
 }
-atproto_core::messages!(
-    SubscribeLabelsMessage { Labels(Labels) "#labels", Info(Info) "#info" }
-);
+atproto_core::messages!(SubscribeLabelsMessage {
+    Labels(Labels) "#labels",
+    Info(Info) "#info",
+});
 
 /// The errors that `com.atproto.label.subscribeLabels` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,9 @@ pub enum SubscribeLabelsError {
     /// `FutureCursor`
     FutureCursor(Option<String>),
 }
-atproto_core::error_set!(SubscribeLabelsError { FutureCursor "FutureCursor" });
+atproto_core::error_set!(SubscribeLabelsError {
+    FutureCursor "FutureCursor",
+});
 
 impl atproto_core::endpoint::Subscription for SubscribeLabels {
     const NSID: &'static str = "com.atproto.label.subscribeLabels";
@@ -51,7 +56,10 @@ pub struct Labels {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Labels { seq "seq" required, labels "labels" required });
+atproto_core::object!(Labels {
+    seq "seq" required,
+    labels "labels" required,
+});
 impl Labels {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -75,7 +83,10 @@ pub struct Info {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Info { name "name" required, message "message" optional });
+atproto_core::object!(Info {
+    name "name" required,
+    message "message" optional,
+});
 impl Info {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {

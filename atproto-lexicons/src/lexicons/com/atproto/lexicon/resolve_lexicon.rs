@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct ResolveLexicon {
     pub nsid: Nsid,
 }
-atproto_core::params!(ResolveLexicon { nsid "nsid" required });
+atproto_core::params!(ResolveLexicon {
+    nsid "nsid" required,
+});
 impl ResolveLexicon {
     /// With what the lexicon requires, and nothing else.
     pub fn new(nsid: Nsid) -> Self {
@@ -26,10 +28,11 @@ pub struct ResolveLexiconOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ResolveLexiconOutput { cid "cid" required, uri "uri" required, schema "schema"
-    required }
-);
+atproto_core::object!(ResolveLexiconOutput {
+    cid "cid" required,
+    uri "uri" required,
+    schema "schema" required,
+});
 impl ResolveLexiconOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -52,7 +55,9 @@ pub enum ResolveLexiconError {
     /// `LexiconNotFound`
     LexiconNotFound(Option<String>),
 }
-atproto_core::error_set!(ResolveLexiconError { LexiconNotFound "LexiconNotFound" });
+atproto_core::error_set!(ResolveLexiconError {
+    LexiconNotFound "LexiconNotFound",
+});
 
 impl atproto_core::endpoint::Query for ResolveLexicon {
     const NSID: &'static str = "com.atproto.lexicon.resolveLexicon";

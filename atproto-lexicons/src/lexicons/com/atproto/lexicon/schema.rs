@@ -9,9 +9,9 @@ pub struct Schema {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Schema = "com.atproto.lexicon.schema" { lexicon "lexicon" required }
-);
+atproto_core::object!(Schema = "com.atproto.lexicon.schema" {
+    lexicon "lexicon" required,
+});
 impl Schema {
     /// With what the lexicon requires, and nothing else.
     pub fn new(lexicon: i64) -> Self {

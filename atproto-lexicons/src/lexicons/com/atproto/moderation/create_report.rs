@@ -4,22 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Datetime, Did};
 use super::super::super::super as lexicons;
 
-/// Part of `com.atproto.moderation.createReport`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CreateReportSubject {
-    /// `com.atproto.admin.defs#repoRef`
-    RepoRef(Box<lexicons::com::atproto::admin::defs::RepoRef>),
-    /// `com.atproto.repo.strongRef`
-    StrongRef(Box<lexicons::com::atproto::repo::StrongRef>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    CreateReportSubject { RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef" }
-);
-
 /// The procedure `com.atproto.moderation.createReport`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateReport {
@@ -31,10 +15,12 @@ pub struct CreateReport {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateReport { reason "reason" optional, mod_tool "modTool" optional, subject
-    "subject" required, reason_type "reasonType" required }
-);
+atproto_core::object!(CreateReport {
+    reason "reason" optional,
+    mod_tool "modTool" optional,
+    subject "subject" required,
+    reason_type "reasonType" required,
+});
 impl CreateReport {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -53,7 +39,7 @@ impl CreateReport {
 
 /// Part of `com.atproto.moderation.createReport`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum CreateReportOutputSubject {
+pub enum CreateReportSubject {
     /// `com.atproto.admin.defs#repoRef`
     RepoRef(Box<lexicons::com::atproto::admin::defs::RepoRef>),
     /// `com.atproto.repo.strongRef`
@@ -61,11 +47,10 @@ pub enum CreateReportOutputSubject {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    CreateReportOutputSubject { RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef" }
-);
+atproto_core::open_union!(CreateReportSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+});
 
 /// The output of `com.atproto.moderation.createReport`.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,11 +65,14 @@ pub struct CreateReportOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateReportOutput { id "id" required, reason "reason" optional, subject "subject"
-    required, created_at "createdAt" required, reason_type "reasonType" required,
-    reported_by "reportedBy" required }
-);
+atproto_core::object!(CreateReportOutput {
+    id "id" required,
+    reason "reason" optional,
+    subject "subject" required,
+    created_at "createdAt" required,
+    reason_type "reasonType" required,
+    reported_by "reportedBy" required,
+});
 impl CreateReportOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -106,6 +94,21 @@ impl CreateReportOutput {
     }
 }
 
+/// Part of `com.atproto.moderation.createReport`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CreateReportOutputSubject {
+    /// `com.atproto.admin.defs#repoRef`
+    RepoRef(Box<lexicons::com::atproto::admin::defs::RepoRef>),
+    /// `com.atproto.repo.strongRef`
+    StrongRef(Box<lexicons::com::atproto::repo::StrongRef>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(CreateReportOutputSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+});
+
 impl atproto_core::endpoint::Procedure for CreateReport {
     const NSID: &'static str = "com.atproto.moderation.createReport";
     type Params = atproto_core::endpoint::NoParams;
@@ -113,11 +116,7 @@ impl atproto_core::endpoint::Procedure for CreateReport {
     type Output = CreateReportOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -132,7 +131,10 @@ pub struct ModTool {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModTool { meta "meta" optional, name "name" required });
+atproto_core::object!(ModTool {
+    meta "meta" optional,
+    name "name" required,
+});
 impl ModTool {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {

@@ -4,42 +4,25 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{AtIdentifier, AtUri, Cid, Nsid, RecordKey};
 use super::super::super::super as lexicons;
 
-/// Part of `com.atproto.repo.applyWrites`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ApplyWritesWritesItem {
-    /// `com.atproto.repo.applyWrites#create`
-    Create(Box<Create>),
-    /// `com.atproto.repo.applyWrites#update`
-    Update(Box<Update>),
-    /// `com.atproto.repo.applyWrites#delete`
-    Delete(Box<Delete>),
-}
-atproto_core::closed_union!(
-    ApplyWritesWritesItem { Create(Create) "com.atproto.repo.applyWrites#create",
-    Update(Update) "com.atproto.repo.applyWrites#update", Delete(Delete)
-    "com.atproto.repo.applyWrites#delete" }
-);
-
 /// The procedure `com.atproto.repo.applyWrites`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApplyWrites {
     pub repo: AtIdentifier,
     pub validate: Option<bool>,
-    pub writes: Vec<ApplyWritesWritesItem>,
+    pub writes: Vec<ApplyWritesWrite>,
     pub swap_commit: Option<Cid>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ApplyWrites { repo "repo" required, writes "writes" required, validate "validate"
-    optional, swap_commit "swapCommit" optional }
-);
+atproto_core::object!(ApplyWrites {
+    repo "repo" required,
+    writes "writes" required,
+    validate "validate" optional,
+    swap_commit "swapCommit" optional,
+});
 impl ApplyWrites {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        repo: impl Into<AtIdentifier>,
-        writes: Vec<ApplyWritesWritesItem>,
-    ) -> Self {
+    pub fn new(repo: impl Into<AtIdentifier>, writes: Vec<ApplyWritesWrite>) -> Self {
         Self {
             repo: repo.into(),
             validate: None,
@@ -52,7 +35,36 @@ impl ApplyWrites {
 
 /// Part of `com.atproto.repo.applyWrites`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ApplyWritesOutputResultsItem {
+pub enum ApplyWritesWrite {
+    /// `com.atproto.repo.applyWrites#create`
+    Create(Box<Create>),
+    /// `com.atproto.repo.applyWrites#update`
+    Update(Box<Update>),
+    /// `com.atproto.repo.applyWrites#delete`
+    Delete(Box<Delete>),
+}
+atproto_core::closed_union!(ApplyWritesWrite {
+    Create(Create) "com.atproto.repo.applyWrites#create",
+    Update(Update) "com.atproto.repo.applyWrites#update",
+    Delete(Delete) "com.atproto.repo.applyWrites#delete",
+});
+
+/// The output of `com.atproto.repo.applyWrites`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ApplyWritesOutput {
+    pub commit: Option<lexicons::com::atproto::repo::defs::CommitMeta>,
+    pub results: Option<Vec<ApplyWritesOutputResult>>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(ApplyWritesOutput {
+    commit "commit" optional,
+    results "results" optional,
+});
+
+/// Part of `com.atproto.repo.applyWrites`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ApplyWritesOutputResult {
     /// `com.atproto.repo.applyWrites#createResult`
     CreateResult(Box<CreateResult>),
     /// `com.atproto.repo.applyWrites#updateResult`
@@ -60,24 +72,11 @@ pub enum ApplyWritesOutputResultsItem {
     /// `com.atproto.repo.applyWrites#deleteResult`
     DeleteResult(Box<DeleteResult>),
 }
-atproto_core::closed_union!(
-    ApplyWritesOutputResultsItem { CreateResult(CreateResult)
-    "com.atproto.repo.applyWrites#createResult", UpdateResult(UpdateResult)
-    "com.atproto.repo.applyWrites#updateResult", DeleteResult(DeleteResult)
-    "com.atproto.repo.applyWrites#deleteResult" }
-);
-
-/// The output of `com.atproto.repo.applyWrites`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ApplyWritesOutput {
-    pub commit: Option<lexicons::com::atproto::repo::defs::CommitMeta>,
-    pub results: Option<Vec<ApplyWritesOutputResultsItem>>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    ApplyWritesOutput { commit "commit" optional, results "results" optional }
-);
+atproto_core::closed_union!(ApplyWritesOutputResult {
+    CreateResult(CreateResult) "com.atproto.repo.applyWrites#createResult",
+    UpdateResult(UpdateResult) "com.atproto.repo.applyWrites#updateResult",
+    DeleteResult(DeleteResult) "com.atproto.repo.applyWrites#deleteResult",
+});
 
 /// The errors that `com.atproto.repo.applyWrites` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +84,9 @@ pub enum ApplyWritesError {
     /// `InvalidSwap`
     InvalidSwap(Option<String>),
 }
-atproto_core::error_set!(ApplyWritesError { InvalidSwap "InvalidSwap" });
+atproto_core::error_set!(ApplyWritesError {
+    InvalidSwap "InvalidSwap",
+});
 
 impl atproto_core::endpoint::Procedure for ApplyWrites {
     const NSID: &'static str = "com.atproto.repo.applyWrites";
@@ -94,11 +95,7 @@ impl atproto_core::endpoint::Procedure for ApplyWrites {
     type Output = ApplyWritesOutput;
     type Error = ApplyWritesError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -115,10 +112,11 @@ pub struct Create {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Create { rkey "rkey" optional, value "value" required, collection "collection"
-    required }
-);
+atproto_core::object!(Create {
+    rkey "rkey" optional,
+    value "value" required,
+    collection "collection" required,
+});
 impl Create {
     /// With what the lexicon requires, and nothing else.
     pub fn new(collection: Nsid, value: impl Into<Value>) -> Self {
@@ -140,10 +138,11 @@ pub struct Update {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Update { rkey "rkey" required, value "value" required, collection "collection"
-    required }
-);
+atproto_core::object!(Update {
+    rkey "rkey" required,
+    value "value" required,
+    collection "collection" required,
+});
 impl Update {
     /// With what the lexicon requires, and nothing else.
     pub fn new(collection: Nsid, rkey: RecordKey, value: impl Into<Value>) -> Self {
@@ -164,7 +163,10 @@ pub struct Delete {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Delete { rkey "rkey" required, collection "collection" required });
+atproto_core::object!(Delete {
+    rkey "rkey" required,
+    collection "collection" required,
+});
 impl Delete {
     /// With what the lexicon requires, and nothing else.
     pub fn new(collection: Nsid, rkey: RecordKey) -> Self {
@@ -186,10 +188,11 @@ pub struct CreateResult {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateResult { cid "cid" required, uri "uri" required, validation_status
-    "validationStatus" optional }
-);
+atproto_core::object!(CreateResult {
+    cid "cid" required,
+    uri "uri" required,
+    validation_status "validationStatus" optional,
+});
 impl CreateResult {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, cid: Cid) -> Self {
@@ -212,10 +215,11 @@ pub struct UpdateResult {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateResult { cid "cid" required, uri "uri" required, validation_status
-    "validationStatus" optional }
-);
+atproto_core::object!(UpdateResult {
+    cid "cid" required,
+    uri "uri" required,
+    validation_status "validationStatus" optional,
+});
 impl UpdateResult {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, cid: Cid) -> Self {

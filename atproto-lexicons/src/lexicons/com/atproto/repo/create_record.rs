@@ -17,11 +17,14 @@ pub struct CreateRecord {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateRecord { repo "repo" required, rkey "rkey" optional, record "record" required,
-    validate "validate" optional, collection "collection" required, swap_commit
-    "swapCommit" optional }
-);
+atproto_core::object!(CreateRecord {
+    repo "repo" required,
+    rkey "rkey" optional,
+    record "record" required,
+    validate "validate" optional,
+    collection "collection" required,
+    swap_commit "swapCommit" optional,
+});
 impl CreateRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -52,10 +55,12 @@ pub struct CreateRecordOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateRecordOutput { cid "cid" required, uri "uri" required, commit "commit"
-    optional, validation_status "validationStatus" optional }
-);
+atproto_core::object!(CreateRecordOutput {
+    cid "cid" required,
+    uri "uri" required,
+    commit "commit" optional,
+    validation_status "validationStatus" optional,
+});
 impl CreateRecordOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, cid: Cid) -> Self {
@@ -75,7 +80,9 @@ pub enum CreateRecordError {
     /// `InvalidSwap`
     InvalidSwap(Option<String>),
 }
-atproto_core::error_set!(CreateRecordError { InvalidSwap "InvalidSwap" });
+atproto_core::error_set!(CreateRecordError {
+    InvalidSwap "InvalidSwap",
+});
 
 impl atproto_core::endpoint::Procedure for CreateRecord {
     const NSID: &'static str = "com.atproto.repo.createRecord";
@@ -84,11 +91,7 @@ impl atproto_core::endpoint::Procedure for CreateRecord {
     type Output = CreateRecordOutput;
     type Error = CreateRecordError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

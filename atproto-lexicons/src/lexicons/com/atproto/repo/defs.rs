@@ -11,7 +11,10 @@ pub struct CommitMeta {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CommitMeta { cid "cid" required, rev "rev" required });
+atproto_core::object!(CommitMeta {
+    cid "cid" required,
+    rev "rev" required,
+});
 impl CommitMeta {
     /// With what the lexicon requires, and nothing else.
     pub fn new(cid: Cid, rev: Tid) -> Self {

@@ -15,10 +15,13 @@ pub struct DeleteRecord {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DeleteRecord { repo "repo" required, rkey "rkey" required, collection "collection"
-    required, swap_commit "swapCommit" optional, swap_record "swapRecord" optional }
-);
+atproto_core::object!(DeleteRecord {
+    repo "repo" required,
+    rkey "rkey" required,
+    collection "collection" required,
+    swap_commit "swapCommit" optional,
+    swap_record "swapRecord" optional,
+});
 impl DeleteRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -44,7 +47,9 @@ pub struct DeleteRecordOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DeleteRecordOutput { commit "commit" optional });
+atproto_core::object!(DeleteRecordOutput {
+    commit "commit" optional,
+});
 
 /// The errors that `com.atproto.repo.deleteRecord` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +57,9 @@ pub enum DeleteRecordError {
     /// `InvalidSwap`
     InvalidSwap(Option<String>),
 }
-atproto_core::error_set!(DeleteRecordError { InvalidSwap "InvalidSwap" });
+atproto_core::error_set!(DeleteRecordError {
+    InvalidSwap "InvalidSwap",
+});
 
 impl atproto_core::endpoint::Procedure for DeleteRecord {
     const NSID: &'static str = "com.atproto.repo.deleteRecord";
@@ -61,11 +68,7 @@ impl atproto_core::endpoint::Procedure for DeleteRecord {
     type Output = DeleteRecordOutput;
     type Error = DeleteRecordError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

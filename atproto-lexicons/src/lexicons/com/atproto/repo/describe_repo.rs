@@ -8,7 +8,9 @@ use atproto_core::syntax::{AtIdentifier, Did, Handle, Nsid};
 pub struct DescribeRepo {
     pub repo: AtIdentifier,
 }
-atproto_core::params!(DescribeRepo { repo "repo" required });
+atproto_core::params!(DescribeRepo {
+    repo "repo" required,
+});
 impl DescribeRepo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(repo: impl Into<AtIdentifier>) -> Self {
@@ -27,11 +29,13 @@ pub struct DescribeRepoOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DescribeRepoOutput { did "did" required, did_doc "didDoc" required, handle "handle"
-    required, collections "collections" required, handle_is_correct "handleIsCorrect"
-    required }
-);
+atproto_core::object!(DescribeRepoOutput {
+    did "did" required,
+    did_doc "didDoc" required,
+    handle "handle" required,
+    collections "collections" required,
+    handle_is_correct "handleIsCorrect" required,
+});
 impl DescribeRepoOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

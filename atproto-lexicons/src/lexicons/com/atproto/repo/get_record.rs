@@ -11,10 +11,12 @@ pub struct GetRecord {
     pub rkey: RecordKey,
     pub cid: Option<Cid>,
 }
-atproto_core::params!(
-    GetRecord { cid "cid" optional, repo "repo" required, rkey "rkey" required,
-    collection "collection" required }
-);
+atproto_core::params!(GetRecord {
+    cid "cid" optional,
+    repo "repo" required,
+    rkey "rkey" required,
+    collection "collection" required,
+});
 impl GetRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -40,9 +42,11 @@ pub struct GetRecordOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetRecordOutput { cid "cid" optional, uri "uri" required, value "value" required }
-);
+atproto_core::object!(GetRecordOutput {
+    cid "cid" optional,
+    uri "uri" required,
+    value "value" required,
+});
 impl GetRecordOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, value: impl Into<Value>) -> Self {
@@ -61,7 +65,9 @@ pub enum GetRecordError {
     /// `RecordNotFound`
     RecordNotFound(Option<String>),
 }
-atproto_core::error_set!(GetRecordError { RecordNotFound "RecordNotFound" });
+atproto_core::error_set!(GetRecordError {
+    RecordNotFound "RecordNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetRecord {
     const NSID: &'static str = "com.atproto.repo.getRecord";

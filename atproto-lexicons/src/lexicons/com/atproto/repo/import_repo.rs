@@ -14,11 +14,7 @@ impl atproto_core::endpoint::Procedure for ImportRepo {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self.input,
-        )
+        (Default::default(), self.input)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         Self { input }

@@ -10,9 +10,10 @@ pub struct ListMissingBlobs {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListMissingBlobs { limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(ListMissingBlobs {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `com.atproto.repo.listMissingBlobs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,9 +23,10 @@ pub struct ListMissingBlobsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListMissingBlobsOutput { blobs "blobs" required, cursor "cursor" optional }
-);
+atproto_core::object!(ListMissingBlobsOutput {
+    blobs "blobs" required,
+    cursor "cursor" optional,
+});
 impl ListMissingBlobsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(blobs: Vec<RecordBlob>) -> Self {
@@ -50,9 +52,10 @@ pub struct RecordBlob {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RecordBlob { cid "cid" required, record_uri "recordUri" required }
-);
+atproto_core::object!(RecordBlob {
+    cid "cid" required,
+    record_uri "recordUri" required,
+});
 impl RecordBlob {
     /// With what the lexicon requires, and nothing else.
     pub fn new(cid: Cid, record_uri: AtUri) -> Self {

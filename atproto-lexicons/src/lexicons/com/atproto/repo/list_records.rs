@@ -13,10 +13,13 @@ pub struct ListRecords {
     pub cursor: Option<String>,
     pub reverse: Option<bool>,
 }
-atproto_core::params!(
-    ListRecords { repo "repo" required, limit "limit" optional, cursor "cursor" optional,
-    reverse "reverse" optional, collection "collection" required }
-);
+atproto_core::params!(ListRecords {
+    repo "repo" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    reverse "reverse" optional,
+    collection "collection" required,
+});
 impl ListRecords {
     /// With what the lexicon requires, and nothing else.
     pub fn new(repo: impl Into<AtIdentifier>, collection: Nsid) -> Self {
@@ -38,9 +41,10 @@ pub struct ListRecordsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListRecordsOutput { cursor "cursor" optional, records "records" required }
-);
+atproto_core::object!(ListRecordsOutput {
+    cursor "cursor" optional,
+    records "records" required,
+});
 impl ListRecordsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(records: Vec<Record>) -> Self {
@@ -67,9 +71,11 @@ pub struct Record {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Record { cid "cid" required, uri "uri" required, value "value" required }
-);
+atproto_core::object!(Record {
+    cid "cid" required,
+    uri "uri" required,
+    value "value" required,
+});
 impl Record {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, cid: Cid, value: impl Into<Value>) -> Self {

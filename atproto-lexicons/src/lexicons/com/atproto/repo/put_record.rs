@@ -18,11 +18,15 @@ pub struct PutRecord {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    PutRecord { repo "repo" required, rkey "rkey" required, record "record" required,
-    validate "validate" optional, collection "collection" required, swap_commit
-    "swapCommit" optional, swap_record "swapRecord" optional }
-);
+atproto_core::object!(PutRecord {
+    repo "repo" required,
+    rkey "rkey" required,
+    record "record" required,
+    validate "validate" optional,
+    collection "collection" required,
+    swap_commit "swapCommit" optional,
+    swap_record "swapRecord" optional,
+});
 impl PutRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -55,10 +59,12 @@ pub struct PutRecordOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    PutRecordOutput { cid "cid" required, uri "uri" required, commit "commit" optional,
-    validation_status "validationStatus" optional }
-);
+atproto_core::object!(PutRecordOutput {
+    cid "cid" required,
+    uri "uri" required,
+    commit "commit" optional,
+    validation_status "validationStatus" optional,
+});
 impl PutRecordOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, cid: Cid) -> Self {
@@ -78,7 +84,9 @@ pub enum PutRecordError {
     /// `InvalidSwap`
     InvalidSwap(Option<String>),
 }
-atproto_core::error_set!(PutRecordError { InvalidSwap "InvalidSwap" });
+atproto_core::error_set!(PutRecordError {
+    InvalidSwap "InvalidSwap",
+});
 
 impl atproto_core::endpoint::Procedure for PutRecord {
     const NSID: &'static str = "com.atproto.repo.putRecord";
@@ -87,11 +95,7 @@ impl atproto_core::endpoint::Procedure for PutRecord {
     type Output = PutRecordOutput;
     type Error = PutRecordError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,7 +11,10 @@ pub struct StrongRef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(StrongRef { cid "cid" required, uri "uri" required });
+atproto_core::object!(StrongRef {
+    cid "cid" required,
+    uri "uri" required,
+});
 impl StrongRef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, cid: Cid) -> Self {

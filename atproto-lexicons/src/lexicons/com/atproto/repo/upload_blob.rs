@@ -9,7 +9,9 @@ pub struct UploadBlobOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UploadBlobOutput { blob "blob" required });
+atproto_core::object!(UploadBlobOutput {
+    blob "blob" required,
+});
 impl UploadBlobOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(blob: BlobRef) -> Self {
@@ -33,11 +35,7 @@ impl atproto_core::endpoint::Procedure for UploadBlob {
     type Output = UploadBlobOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self.input,
-        )
+        (Default::default(), self.input)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         Self { input }

@@ -23,13 +23,17 @@ pub struct CheckAccountStatusOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CheckAccountStatusOutput { repo_rev "repoRev" required, valid_did "validDid"
-    required, activated "activated" required, repo_blocks "repoBlocks" required,
-    repo_commit "repoCommit" required, expected_blobs "expectedBlobs" required,
-    imported_blobs "importedBlobs" required, indexed_records "indexedRecords" required,
-    private_state_values "privateStateValues" required }
-);
+atproto_core::object!(CheckAccountStatusOutput {
+    repo_rev "repoRev" required,
+    valid_did "validDid" required,
+    activated "activated" required,
+    repo_blocks "repoBlocks" required,
+    repo_commit "repoCommit" required,
+    expected_blobs "expectedBlobs" required,
+    imported_blobs "importedBlobs" required,
+    indexed_records "indexedRecords" required,
+    private_state_values "privateStateValues" required,
+});
 impl CheckAccountStatusOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -10,7 +10,10 @@ pub struct ConfirmEmail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ConfirmEmail { email "email" required, token "token" required });
+atproto_core::object!(ConfirmEmail {
+    email "email" required,
+    token "token" required,
+});
 impl ConfirmEmail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(email: impl Into<String>, token: impl Into<String>) -> Self {
@@ -34,10 +37,12 @@ pub enum ConfirmEmailError {
     /// `InvalidEmail`
     InvalidEmail(Option<String>),
 }
-atproto_core::error_set!(
-    ConfirmEmailError { AccountNotFound "AccountNotFound", ExpiredToken "ExpiredToken",
-    InvalidToken "InvalidToken", InvalidEmail "InvalidEmail" }
-);
+atproto_core::error_set!(ConfirmEmailError {
+    AccountNotFound "AccountNotFound",
+    ExpiredToken "ExpiredToken",
+    InvalidToken "InvalidToken",
+    InvalidEmail "InvalidEmail",
+});
 
 impl atproto_core::endpoint::Procedure for ConfirmEmail {
     const NSID: &'static str = "com.atproto.server.confirmEmail";
@@ -46,11 +51,7 @@ impl atproto_core::endpoint::Procedure for ConfirmEmail {
     type Output = atproto_core::endpoint::NoBody;
     type Error = ConfirmEmailError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

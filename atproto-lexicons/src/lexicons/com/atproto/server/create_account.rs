@@ -18,12 +18,17 @@ pub struct CreateAccount {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateAccount { did "did" optional, email "email" optional, plc_op "plcOp" optional,
-    handle "handle" required, password "password" optional, invite_code "inviteCode"
-    optional, recovery_key "recoveryKey" optional, verification_code "verificationCode"
-    optional, verification_phone "verificationPhone" optional }
-);
+atproto_core::object!(CreateAccount {
+    did "did" optional,
+    email "email" optional,
+    plc_op "plcOp" optional,
+    handle "handle" required,
+    password "password" optional,
+    invite_code "inviteCode" optional,
+    recovery_key "recoveryKey" optional,
+    verification_code "verificationCode" optional,
+    verification_phone "verificationPhone" optional,
+});
 impl CreateAccount {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: Handle) -> Self {
@@ -53,10 +58,13 @@ pub struct CreateAccountOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateAccountOutput { did "did" required, did_doc "didDoc" optional, handle "handle"
-    required, access_jwt "accessJwt" required, refresh_jwt "refreshJwt" required }
-);
+atproto_core::object!(CreateAccountOutput {
+    did "did" required,
+    did_doc "didDoc" optional,
+    handle "handle" required,
+    access_jwt "accessJwt" required,
+    refresh_jwt "refreshJwt" required,
+});
 impl CreateAccountOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -94,12 +102,15 @@ pub enum CreateAccountError {
     /// `IncompatibleDidDoc`
     IncompatibleDidDoc(Option<String>),
 }
-atproto_core::error_set!(
-    CreateAccountError { InvalidHandle "InvalidHandle", InvalidPassword
-    "InvalidPassword", InvalidInviteCode "InvalidInviteCode", HandleNotAvailable
-    "HandleNotAvailable", UnsupportedDomain "UnsupportedDomain", UnresolvableDid
-    "UnresolvableDid", IncompatibleDidDoc "IncompatibleDidDoc" }
-);
+atproto_core::error_set!(CreateAccountError {
+    InvalidHandle "InvalidHandle",
+    InvalidPassword "InvalidPassword",
+    InvalidInviteCode "InvalidInviteCode",
+    HandleNotAvailable "HandleNotAvailable",
+    UnsupportedDomain "UnsupportedDomain",
+    UnresolvableDid "UnresolvableDid",
+    IncompatibleDidDoc "IncompatibleDidDoc",
+});
 
 impl atproto_core::endpoint::Procedure for CreateAccount {
     const NSID: &'static str = "com.atproto.server.createAccount";
@@ -108,11 +119,7 @@ impl atproto_core::endpoint::Procedure for CreateAccount {
     type Output = CreateAccountOutput;
     type Error = CreateAccountError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

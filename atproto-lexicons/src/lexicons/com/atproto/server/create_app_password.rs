@@ -11,9 +11,10 @@ pub struct CreateAppPassword {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateAppPassword { name "name" required, privileged "privileged" optional }
-);
+atproto_core::object!(CreateAppPassword {
+    name "name" required,
+    privileged "privileged" optional,
+});
 impl CreateAppPassword {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
@@ -34,7 +35,9 @@ pub enum CreateAppPasswordError {
     /// `AccountTakedown`
     AccountTakedown(Option<String>),
 }
-atproto_core::error_set!(CreateAppPasswordError { AccountTakedown "AccountTakedown" });
+atproto_core::error_set!(CreateAppPasswordError {
+    AccountTakedown "AccountTakedown",
+});
 
 impl atproto_core::endpoint::Procedure for CreateAppPassword {
     const NSID: &'static str = "com.atproto.server.createAppPassword";
@@ -43,11 +46,7 @@ impl atproto_core::endpoint::Procedure for CreateAppPassword {
     type Output = CreateAppPasswordOutput;
     type Error = CreateAppPasswordError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -64,10 +63,12 @@ pub struct AppPassword {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AppPassword { name "name" required, password "password" required, created_at
-    "createdAt" required, privileged "privileged" optional }
-);
+atproto_core::object!(AppPassword {
+    name "name" required,
+    password "password" required,
+    created_at "createdAt" required,
+    privileged "privileged" optional,
+});
 impl AppPassword {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

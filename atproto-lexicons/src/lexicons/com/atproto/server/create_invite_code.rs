@@ -11,9 +11,10 @@ pub struct CreateInviteCode {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateInviteCode { use_count "useCount" required, for_account "forAccount" optional }
-);
+atproto_core::object!(CreateInviteCode {
+    use_count "useCount" required,
+    for_account "forAccount" optional,
+});
 impl CreateInviteCode {
     /// With what the lexicon requires, and nothing else.
     pub fn new(use_count: i64) -> Self {
@@ -32,7 +33,9 @@ pub struct CreateInviteCodeOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateInviteCodeOutput { code "code" required });
+atproto_core::object!(CreateInviteCodeOutput {
+    code "code" required,
+});
 impl CreateInviteCodeOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(code: impl Into<String>) -> Self {
@@ -50,11 +53,7 @@ impl atproto_core::endpoint::Procedure for CreateInviteCode {
     type Output = CreateInviteCodeOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

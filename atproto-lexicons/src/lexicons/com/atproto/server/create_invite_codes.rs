@@ -13,10 +13,11 @@ pub struct CreateInviteCodes {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateInviteCodes { use_count "useCount" required, code_count "codeCount" required,
-    for_accounts "forAccounts" optional }
-);
+atproto_core::object!(CreateInviteCodes {
+    use_count "useCount" required,
+    code_count "codeCount" required,
+    for_accounts "forAccounts" optional,
+});
 impl CreateInviteCodes {
     /// With what the lexicon requires, and nothing else.
     pub fn new(code_count: i64, use_count: i64) -> Self {
@@ -36,7 +37,9 @@ pub struct CreateInviteCodesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateInviteCodesOutput { codes "codes" required });
+atproto_core::object!(CreateInviteCodesOutput {
+    codes "codes" required,
+});
 impl CreateInviteCodesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(codes: Vec<AccountCodes>) -> Self {
@@ -54,11 +57,7 @@ impl atproto_core::endpoint::Procedure for CreateInviteCodes {
     type Output = CreateInviteCodesOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -73,9 +72,10 @@ pub struct AccountCodes {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AccountCodes { codes "codes" required, account "account" required }
-);
+atproto_core::object!(AccountCodes {
+    codes "codes" required,
+    account "account" required,
+});
 impl AccountCodes {
     /// With what the lexicon requires, and nothing else.
     pub fn new(account: impl Into<String>, codes: Vec<String>) -> Self {

@@ -13,11 +13,12 @@ pub struct CreateSession {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateSession { password "password" required, identifier "identifier" required,
-    allow_takendown "allowTakendown" optional, auth_factor_token "authFactorToken"
-    optional }
-);
+atproto_core::object!(CreateSession {
+    password "password" required,
+    identifier "identifier" required,
+    allow_takendown "allowTakendown" optional,
+    auth_factor_token "authFactorToken" optional,
+});
 impl CreateSession {
     /// With what the lexicon requires, and nothing else.
     pub fn new(identifier: impl Into<String>, password: impl Into<String>) -> Self {
@@ -48,13 +49,18 @@ pub struct CreateSessionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateSessionOutput { did "did" required, email "email" optional, active "active"
-    optional, did_doc "didDoc" optional, handle "handle" required, status "status"
-    optional, access_jwt "accessJwt" required, refresh_jwt "refreshJwt" required,
-    email_confirmed "emailConfirmed" optional, email_auth_factor "emailAuthFactor"
-    optional }
-);
+atproto_core::object!(CreateSessionOutput {
+    did "did" required,
+    email "email" optional,
+    active "active" optional,
+    did_doc "didDoc" optional,
+    handle "handle" required,
+    status "status" optional,
+    access_jwt "accessJwt" required,
+    refresh_jwt "refreshJwt" required,
+    email_confirmed "emailConfirmed" optional,
+    email_auth_factor "emailAuthFactor" optional,
+});
 impl CreateSessionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -87,10 +93,10 @@ pub enum CreateSessionError {
     /// `AuthFactorTokenRequired`
     AuthFactorTokenRequired(Option<String>),
 }
-atproto_core::error_set!(
-    CreateSessionError { AccountTakedown "AccountTakedown", AuthFactorTokenRequired
-    "AuthFactorTokenRequired" }
-);
+atproto_core::error_set!(CreateSessionError {
+    AccountTakedown "AccountTakedown",
+    AuthFactorTokenRequired "AuthFactorTokenRequired",
+});
 
 impl atproto_core::endpoint::Procedure for CreateSession {
     const NSID: &'static str = "com.atproto.server.createSession";
@@ -99,11 +105,7 @@ impl atproto_core::endpoint::Procedure for CreateSession {
     type Output = CreateSessionOutput;
     type Error = CreateSessionError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,7 +10,9 @@ pub struct DeactivateAccount {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DeactivateAccount { delete_after "deleteAfter" optional });
+atproto_core::object!(DeactivateAccount {
+    delete_after "deleteAfter" optional,
+});
 
 impl atproto_core::endpoint::Procedure for DeactivateAccount {
     const NSID: &'static str = "com.atproto.server.deactivateAccount";
@@ -19,11 +21,7 @@ impl atproto_core::endpoint::Procedure for DeactivateAccount {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -16,11 +16,15 @@ pub struct InviteCode {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    InviteCode { code "code" required, uses "uses" required, disabled "disabled"
-    required, available "available" required, created_at "createdAt" required, created_by
-    "createdBy" required, for_account "forAccount" required }
-);
+atproto_core::object!(InviteCode {
+    code "code" required,
+    uses "uses" required,
+    disabled "disabled" required,
+    available "available" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    for_account "forAccount" required,
+});
 impl InviteCode {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -53,9 +57,10 @@ pub struct InviteCodeUse {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    InviteCodeUse { used_at "usedAt" required, used_by "usedBy" required }
-);
+atproto_core::object!(InviteCodeUse {
+    used_at "usedAt" required,
+    used_by "usedBy" required,
+});
 impl InviteCodeUse {
     /// With what the lexicon requires, and nothing else.
     pub fn new(used_by: Did, used_at: Datetime) -> Self {

@@ -12,10 +12,11 @@ pub struct DeleteAccount {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DeleteAccount { did "did" required, token "token" required, password "password"
-    required }
-);
+atproto_core::object!(DeleteAccount {
+    did "did" required,
+    token "token" required,
+    password "password" required,
+});
 impl DeleteAccount {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, password: impl Into<String>, token: impl Into<String>) -> Self {
@@ -36,9 +37,10 @@ pub enum DeleteAccountError {
     /// `InvalidToken`
     InvalidToken(Option<String>),
 }
-atproto_core::error_set!(
-    DeleteAccountError { ExpiredToken "ExpiredToken", InvalidToken "InvalidToken" }
-);
+atproto_core::error_set!(DeleteAccountError {
+    ExpiredToken "ExpiredToken",
+    InvalidToken "InvalidToken",
+});
 
 impl atproto_core::endpoint::Procedure for DeleteAccount {
     const NSID: &'static str = "com.atproto.server.deleteAccount";
@@ -47,11 +49,7 @@ impl atproto_core::endpoint::Procedure for DeleteAccount {
     type Output = atproto_core::endpoint::NoBody;
     type Error = DeleteAccountError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -9,9 +9,10 @@ pub enum DeleteSessionError {
     /// `ExpiredToken`
     ExpiredToken(Option<String>),
 }
-atproto_core::error_set!(
-    DeleteSessionError { InvalidToken "InvalidToken", ExpiredToken "ExpiredToken" }
-);
+atproto_core::error_set!(DeleteSessionError {
+    InvalidToken "InvalidToken",
+    ExpiredToken "ExpiredToken",
+});
 
 /// The procedure `com.atproto.server.deleteSession`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,11 +24,7 @@ impl atproto_core::endpoint::Procedure for DeleteSession {
     type Output = atproto_core::endpoint::NoBody;
     type Error = DeleteSessionError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            atproto_core::endpoint::NoBody,
-        )
+        (Default::default(), atproto_core::endpoint::NoBody)
     }
     fn from_parts(_params: Self::Params, _input: Self::Input) -> Self {
         Self {}

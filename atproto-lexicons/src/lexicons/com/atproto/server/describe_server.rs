@@ -21,12 +21,15 @@ pub struct DescribeServerOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DescribeServerOutput { did "did" required, links "links" optional, contact "contact"
-    optional, blob_upload_limit "blobUploadLimit" optional, invite_code_required
-    "inviteCodeRequired" optional, available_user_domains "availableUserDomains"
-    required, phone_verification_required "phoneVerificationRequired" optional }
-);
+atproto_core::object!(DescribeServerOutput {
+    did "did" required,
+    links "links" optional,
+    contact "contact" optional,
+    blob_upload_limit "blobUploadLimit" optional,
+    invite_code_required "inviteCodeRequired" optional,
+    available_user_domains "availableUserDomains" required,
+    phone_verification_required "phoneVerificationRequired" optional,
+});
 impl DescribeServerOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, available_user_domains: Vec<String>) -> Self {
@@ -59,10 +62,10 @@ pub struct Links {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Links { privacy_policy "privacyPolicy" optional, terms_of_service "termsOfService"
-    optional }
-);
+atproto_core::object!(Links {
+    privacy_policy "privacyPolicy" optional,
+    terms_of_service "termsOfService" optional,
+});
 
 /// The object `com.atproto.server.describeServer#contact`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -71,4 +74,6 @@ pub struct Contact {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Contact { email "email" optional });
+atproto_core::object!(Contact {
+    email "email" optional,
+});

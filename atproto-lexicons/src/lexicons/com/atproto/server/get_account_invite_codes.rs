@@ -11,10 +11,10 @@ pub struct GetAccountInviteCodes {
     /// Absent means `true`.
     pub create_available: Option<bool>,
 }
-atproto_core::params!(
-    GetAccountInviteCodes { include_used "includeUsed" optional, create_available
-    "createAvailable" optional }
-);
+atproto_core::params!(GetAccountInviteCodes {
+    include_used "includeUsed" optional,
+    create_available "createAvailable" optional,
+});
 
 /// The output of `com.atproto.server.getAccountInviteCodes`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,9 @@ pub struct GetAccountInviteCodesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetAccountInviteCodesOutput { codes "codes" required });
+atproto_core::object!(GetAccountInviteCodesOutput {
+    codes "codes" required,
+});
 impl GetAccountInviteCodesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(codes: Vec<lexicons::com::atproto::server::defs::InviteCode>) -> Self {
@@ -40,9 +42,9 @@ pub enum GetAccountInviteCodesError {
     /// `DuplicateCreate`
     DuplicateCreate(Option<String>),
 }
-atproto_core::error_set!(
-    GetAccountInviteCodesError { DuplicateCreate "DuplicateCreate" }
-);
+atproto_core::error_set!(GetAccountInviteCodesError {
+    DuplicateCreate "DuplicateCreate",
+});
 
 impl atproto_core::endpoint::Query for GetAccountInviteCodes {
     const NSID: &'static str = "com.atproto.server.getAccountInviteCodes";

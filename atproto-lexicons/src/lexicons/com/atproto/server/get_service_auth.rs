@@ -11,9 +11,11 @@ pub struct GetServiceAuth {
     pub exp: Option<i64>,
     pub lxm: Option<Nsid>,
 }
-atproto_core::params!(
-    GetServiceAuth { aud "aud" required, exp "exp" optional, lxm "lxm" optional }
-);
+atproto_core::params!(GetServiceAuth {
+    aud "aud" required,
+    exp "exp" optional,
+    lxm "lxm" optional,
+});
 impl GetServiceAuth {
     /// With what the lexicon requires, and nothing else.
     pub fn new(aud: impl Into<String>) -> Self {
@@ -32,7 +34,9 @@ pub struct GetServiceAuthOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetServiceAuthOutput { token "token" required });
+atproto_core::object!(GetServiceAuthOutput {
+    token "token" required,
+});
 impl GetServiceAuthOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(token: impl Into<String>) -> Self {
@@ -49,7 +53,9 @@ pub enum GetServiceAuthError {
     /// `BadExpiration`
     BadExpiration(Option<String>),
 }
-atproto_core::error_set!(GetServiceAuthError { BadExpiration "BadExpiration" });
+atproto_core::error_set!(GetServiceAuthError {
+    BadExpiration "BadExpiration",
+});
 
 impl atproto_core::endpoint::Query for GetServiceAuth {
     const NSID: &'static str = "com.atproto.server.getServiceAuth";

@@ -23,12 +23,16 @@ pub struct GetSessionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetSessionOutput { did "did" required, email "email" optional, active "active"
-    optional, did_doc "didDoc" optional, handle "handle" required, status "status"
-    optional, email_confirmed "emailConfirmed" optional, email_auth_factor
-    "emailAuthFactor" optional }
-);
+atproto_core::object!(GetSessionOutput {
+    did "did" required,
+    email "email" optional,
+    active "active" optional,
+    did_doc "didDoc" optional,
+    handle "handle" required,
+    status "status" optional,
+    email_confirmed "emailConfirmed" optional,
+    email_auth_factor "emailAuthFactor" optional,
+});
 impl GetSessionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: Handle, did: Did) -> Self {

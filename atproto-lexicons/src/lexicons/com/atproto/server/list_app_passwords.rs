@@ -15,7 +15,9 @@ pub struct ListAppPasswordsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ListAppPasswordsOutput { passwords "passwords" required });
+atproto_core::object!(ListAppPasswordsOutput {
+    passwords "passwords" required,
+});
 impl ListAppPasswordsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(passwords: Vec<AppPassword>) -> Self {
@@ -32,7 +34,9 @@ pub enum ListAppPasswordsError {
     /// `AccountTakedown`
     AccountTakedown(Option<String>),
 }
-atproto_core::error_set!(ListAppPasswordsError { AccountTakedown "AccountTakedown" });
+atproto_core::error_set!(ListAppPasswordsError {
+    AccountTakedown "AccountTakedown",
+});
 
 impl atproto_core::endpoint::Query for ListAppPasswords {
     const NSID: &'static str = "com.atproto.server.listAppPasswords";
@@ -49,10 +53,11 @@ pub struct AppPassword {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AppPassword { name "name" required, created_at "createdAt" required, privileged
-    "privileged" optional }
-);
+atproto_core::object!(AppPassword {
+    name "name" required,
+    created_at "createdAt" required,
+    privileged "privileged" optional,
+});
 impl AppPassword {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>, created_at: Datetime) -> Self {

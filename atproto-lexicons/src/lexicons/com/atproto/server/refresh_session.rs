@@ -20,13 +20,18 @@ pub struct RefreshSessionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RefreshSessionOutput { did "did" required, email "email" optional, active "active"
-    optional, did_doc "didDoc" optional, handle "handle" required, status "status"
-    optional, access_jwt "accessJwt" required, refresh_jwt "refreshJwt" required,
-    email_confirmed "emailConfirmed" optional, email_auth_factor "emailAuthFactor"
-    optional }
-);
+atproto_core::object!(RefreshSessionOutput {
+    did "did" required,
+    email "email" optional,
+    active "active" optional,
+    did_doc "didDoc" optional,
+    handle "handle" required,
+    status "status" optional,
+    access_jwt "accessJwt" required,
+    refresh_jwt "refreshJwt" required,
+    email_confirmed "emailConfirmed" optional,
+    email_auth_factor "emailAuthFactor" optional,
+});
 impl RefreshSessionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -61,10 +66,11 @@ pub enum RefreshSessionError {
     /// `ExpiredToken`
     ExpiredToken(Option<String>),
 }
-atproto_core::error_set!(
-    RefreshSessionError { AccountTakedown "AccountTakedown", InvalidToken "InvalidToken",
-    ExpiredToken "ExpiredToken" }
-);
+atproto_core::error_set!(RefreshSessionError {
+    AccountTakedown "AccountTakedown",
+    InvalidToken "InvalidToken",
+    ExpiredToken "ExpiredToken",
+});
 
 /// The procedure `com.atproto.server.refreshSession`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -76,11 +82,7 @@ impl atproto_core::endpoint::Procedure for RefreshSession {
     type Output = RefreshSessionOutput;
     type Error = RefreshSessionError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            atproto_core::endpoint::NoBody,
-        )
+        (Default::default(), atproto_core::endpoint::NoBody)
     }
     fn from_parts(_params: Self::Params, _input: Self::Input) -> Self {
         Self {}

@@ -11,11 +11,7 @@ impl atproto_core::endpoint::Procedure for RequestEmailConfirmation {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            atproto_core::endpoint::NoBody,
-        )
+        (Default::default(), atproto_core::endpoint::NoBody)
     }
     fn from_parts(_params: Self::Params, _input: Self::Input) -> Self {
         Self {}

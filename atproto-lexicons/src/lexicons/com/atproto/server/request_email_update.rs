@@ -9,9 +9,9 @@ pub struct RequestEmailUpdateOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RequestEmailUpdateOutput { token_required "tokenRequired" required }
-);
+atproto_core::object!(RequestEmailUpdateOutput {
+    token_required "tokenRequired" required,
+});
 impl RequestEmailUpdateOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(token_required: bool) -> Self {
@@ -32,11 +32,7 @@ impl atproto_core::endpoint::Procedure for RequestEmailUpdate {
     type Output = RequestEmailUpdateOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            atproto_core::endpoint::NoBody,
-        )
+        (Default::default(), atproto_core::endpoint::NoBody)
     }
     fn from_parts(_params: Self::Params, _input: Self::Input) -> Self {
         Self {}

@@ -10,7 +10,9 @@ pub struct ReserveSigningKey {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ReserveSigningKey { did "did" optional });
+atproto_core::object!(ReserveSigningKey {
+    did "did" optional,
+});
 
 /// The output of `com.atproto.server.reserveSigningKey`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +21,9 @@ pub struct ReserveSigningKeyOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ReserveSigningKeyOutput { signing_key "signingKey" required });
+atproto_core::object!(ReserveSigningKeyOutput {
+    signing_key "signingKey" required,
+});
 impl ReserveSigningKeyOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(signing_key: impl Into<String>) -> Self {
@@ -37,11 +41,7 @@ impl atproto_core::endpoint::Procedure for ReserveSigningKey {
     type Output = ReserveSigningKeyOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

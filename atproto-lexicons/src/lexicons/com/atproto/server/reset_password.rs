@@ -10,9 +10,10 @@ pub struct ResetPassword {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ResetPassword { token "token" required, password "password" required }
-);
+atproto_core::object!(ResetPassword {
+    token "token" required,
+    password "password" required,
+});
 impl ResetPassword {
     /// With what the lexicon requires, and nothing else.
     pub fn new(token: impl Into<String>, password: impl Into<String>) -> Self {
@@ -32,9 +33,10 @@ pub enum ResetPasswordError {
     /// `InvalidToken`
     InvalidToken(Option<String>),
 }
-atproto_core::error_set!(
-    ResetPasswordError { ExpiredToken "ExpiredToken", InvalidToken "InvalidToken" }
-);
+atproto_core::error_set!(ResetPasswordError {
+    ExpiredToken "ExpiredToken",
+    InvalidToken "InvalidToken",
+});
 
 impl atproto_core::endpoint::Procedure for ResetPassword {
     const NSID: &'static str = "com.atproto.server.resetPassword";
@@ -43,11 +45,7 @@ impl atproto_core::endpoint::Procedure for ResetPassword {
     type Output = atproto_core::endpoint::NoBody;
     type Error = ResetPasswordError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

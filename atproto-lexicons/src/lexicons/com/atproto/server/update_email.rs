@@ -11,10 +11,11 @@ pub struct UpdateEmail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateEmail { email "email" required, token "token" optional, email_auth_factor
-    "emailAuthFactor" optional }
-);
+atproto_core::object!(UpdateEmail {
+    email "email" required,
+    token "token" optional,
+    email_auth_factor "emailAuthFactor" optional,
+});
 impl UpdateEmail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(email: impl Into<String>) -> Self {
@@ -37,10 +38,11 @@ pub enum UpdateEmailError {
     /// `TokenRequired`
     TokenRequired(Option<String>),
 }
-atproto_core::error_set!(
-    UpdateEmailError { ExpiredToken "ExpiredToken", InvalidToken "InvalidToken",
-    TokenRequired "TokenRequired" }
-);
+atproto_core::error_set!(UpdateEmailError {
+    ExpiredToken "ExpiredToken",
+    InvalidToken "InvalidToken",
+    TokenRequired "TokenRequired",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateEmail {
     const NSID: &'static str = "com.atproto.server.updateEmail";
@@ -49,11 +51,7 @@ impl atproto_core::endpoint::Procedure for UpdateEmail {
     type Output = atproto_core::endpoint::NoBody;
     type Error = UpdateEmailError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

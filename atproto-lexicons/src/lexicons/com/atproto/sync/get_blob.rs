@@ -8,7 +8,10 @@ pub struct GetBlob {
     pub did: Did,
     pub cid: Cid,
 }
-atproto_core::params!(GetBlob { cid "cid" required, did "did" required });
+atproto_core::params!(GetBlob {
+    cid "cid" required,
+    did "did" required,
+});
 impl GetBlob {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, cid: Cid) -> Self {
@@ -30,11 +33,13 @@ pub enum GetBlobError {
     /// `RepoDeactivated`
     RepoDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    GetBlobError { BlobNotFound "BlobNotFound", RepoNotFound "RepoNotFound",
-    RepoTakendown "RepoTakendown", RepoSuspended "RepoSuspended", RepoDeactivated
-    "RepoDeactivated" }
-);
+atproto_core::error_set!(GetBlobError {
+    BlobNotFound "BlobNotFound",
+    RepoNotFound "RepoNotFound",
+    RepoTakendown "RepoTakendown",
+    RepoSuspended "RepoSuspended",
+    RepoDeactivated "RepoDeactivated",
+});
 
 impl atproto_core::endpoint::Query for GetBlob {
     const NSID: &'static str = "com.atproto.sync.getBlob";

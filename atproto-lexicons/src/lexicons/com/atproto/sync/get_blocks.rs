@@ -8,7 +8,10 @@ pub struct GetBlocks {
     pub did: Did,
     pub cids: Vec<Cid>,
 }
-atproto_core::params!(GetBlocks { did "did" required, cids "cids" required });
+atproto_core::params!(GetBlocks {
+    did "did" required,
+    cids "cids" required,
+});
 impl GetBlocks {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, cids: Vec<Cid>) -> Self {
@@ -30,11 +33,13 @@ pub enum GetBlocksError {
     /// `RepoDeactivated`
     RepoDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    GetBlocksError { BlockNotFound "BlockNotFound", RepoNotFound "RepoNotFound",
-    RepoTakendown "RepoTakendown", RepoSuspended "RepoSuspended", RepoDeactivated
-    "RepoDeactivated" }
-);
+atproto_core::error_set!(GetBlocksError {
+    BlockNotFound "BlockNotFound",
+    RepoNotFound "RepoNotFound",
+    RepoTakendown "RepoTakendown",
+    RepoSuspended "RepoSuspended",
+    RepoDeactivated "RepoDeactivated",
+});
 
 impl atproto_core::endpoint::Query for GetBlocks {
     const NSID: &'static str = "com.atproto.sync.getBlocks";

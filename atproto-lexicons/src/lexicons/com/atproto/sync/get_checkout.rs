@@ -8,7 +8,9 @@ use atproto_core::syntax::Did;
 pub struct GetCheckout {
     pub did: Did,
 }
-atproto_core::params!(GetCheckout { did "did" required });
+atproto_core::params!(GetCheckout {
+    did "did" required,
+});
 impl GetCheckout {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {

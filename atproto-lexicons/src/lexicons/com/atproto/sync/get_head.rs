@@ -9,7 +9,9 @@ use atproto_core::syntax::{Cid, Did};
 pub struct GetHead {
     pub did: Did,
 }
-atproto_core::params!(GetHead { did "did" required });
+atproto_core::params!(GetHead {
+    did "did" required,
+});
 impl GetHead {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -24,7 +26,9 @@ pub struct GetHeadOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetHeadOutput { root "root" required });
+atproto_core::object!(GetHeadOutput {
+    root "root" required,
+});
 impl GetHeadOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(root: Cid) -> Self {
@@ -41,7 +45,9 @@ pub enum GetHeadError {
     /// `HeadNotFound`
     HeadNotFound(Option<String>),
 }
-atproto_core::error_set!(GetHeadError { HeadNotFound "HeadNotFound" });
+atproto_core::error_set!(GetHeadError {
+    HeadNotFound "HeadNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetHead {
     const NSID: &'static str = "com.atproto.sync.getHead";

@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct GetHostStatus {
     pub hostname: String,
 }
-atproto_core::params!(GetHostStatus { hostname "hostname" required });
+atproto_core::params!(GetHostStatus {
+    hostname "hostname" required,
+});
 impl GetHostStatus {
     /// With what the lexicon requires, and nothing else.
     pub fn new(hostname: impl Into<String>) -> Self {
@@ -26,10 +28,12 @@ pub struct GetHostStatusOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetHostStatusOutput { seq "seq" optional, status "status" optional, hostname
-    "hostname" required, account_count "accountCount" optional }
-);
+atproto_core::object!(GetHostStatusOutput {
+    seq "seq" optional,
+    status "status" optional,
+    hostname "hostname" required,
+    account_count "accountCount" optional,
+});
 impl GetHostStatusOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(hostname: impl Into<String>) -> Self {
@@ -49,7 +53,9 @@ pub enum GetHostStatusError {
     /// `HostNotFound`
     HostNotFound(Option<String>),
 }
-atproto_core::error_set!(GetHostStatusError { HostNotFound "HostNotFound" });
+atproto_core::error_set!(GetHostStatusError {
+    HostNotFound "HostNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetHostStatus {
     const NSID: &'static str = "com.atproto.sync.getHostStatus";

@@ -8,7 +8,9 @@ use atproto_core::syntax::{Cid, Did, Tid};
 pub struct GetLatestCommit {
     pub did: Did,
 }
-atproto_core::params!(GetLatestCommit { did "did" required });
+atproto_core::params!(GetLatestCommit {
+    did "did" required,
+});
 impl GetLatestCommit {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -24,7 +26,10 @@ pub struct GetLatestCommitOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetLatestCommitOutput { cid "cid" required, rev "rev" required });
+atproto_core::object!(GetLatestCommitOutput {
+    cid "cid" required,
+    rev "rev" required,
+});
 impl GetLatestCommitOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(cid: Cid, rev: Tid) -> Self {
@@ -48,10 +53,12 @@ pub enum GetLatestCommitError {
     /// `RepoDeactivated`
     RepoDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    GetLatestCommitError { RepoNotFound "RepoNotFound", RepoTakendown "RepoTakendown",
-    RepoSuspended "RepoSuspended", RepoDeactivated "RepoDeactivated" }
-);
+atproto_core::error_set!(GetLatestCommitError {
+    RepoNotFound "RepoNotFound",
+    RepoTakendown "RepoTakendown",
+    RepoSuspended "RepoSuspended",
+    RepoDeactivated "RepoDeactivated",
+});
 
 impl atproto_core::endpoint::Query for GetLatestCommit {
     const NSID: &'static str = "com.atproto.sync.getLatestCommit";

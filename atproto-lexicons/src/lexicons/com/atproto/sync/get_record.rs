@@ -9,10 +9,11 @@ pub struct GetRecord {
     pub collection: Nsid,
     pub rkey: RecordKey,
 }
-atproto_core::params!(
-    GetRecord { did "did" required, rkey "rkey" required, collection "collection"
-    required }
-);
+atproto_core::params!(GetRecord {
+    did "did" required,
+    rkey "rkey" required,
+    collection "collection" required,
+});
 impl GetRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, collection: Nsid, rkey: RecordKey) -> Self {
@@ -34,11 +35,13 @@ pub enum GetRecordError {
     /// `RepoDeactivated`
     RepoDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    GetRecordError { RecordNotFound "RecordNotFound", RepoNotFound "RepoNotFound",
-    RepoTakendown "RepoTakendown", RepoSuspended "RepoSuspended", RepoDeactivated
-    "RepoDeactivated" }
-);
+atproto_core::error_set!(GetRecordError {
+    RecordNotFound "RecordNotFound",
+    RepoNotFound "RepoNotFound",
+    RepoTakendown "RepoTakendown",
+    RepoSuspended "RepoSuspended",
+    RepoDeactivated "RepoDeactivated",
+});
 
 impl atproto_core::endpoint::Query for GetRecord {
     const NSID: &'static str = "com.atproto.sync.getRecord";

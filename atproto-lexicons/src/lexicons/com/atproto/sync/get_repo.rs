@@ -8,7 +8,10 @@ pub struct GetRepo {
     pub did: Did,
     pub since: Option<Tid>,
 }
-atproto_core::params!(GetRepo { did "did" required, since "since" optional });
+atproto_core::params!(GetRepo {
+    did "did" required,
+    since "since" optional,
+});
 impl GetRepo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -28,10 +31,12 @@ pub enum GetRepoError {
     /// `RepoDeactivated`
     RepoDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    GetRepoError { RepoNotFound "RepoNotFound", RepoTakendown "RepoTakendown",
-    RepoSuspended "RepoSuspended", RepoDeactivated "RepoDeactivated" }
-);
+atproto_core::error_set!(GetRepoError {
+    RepoNotFound "RepoNotFound",
+    RepoTakendown "RepoTakendown",
+    RepoSuspended "RepoSuspended",
+    RepoDeactivated "RepoDeactivated",
+});
 
 impl atproto_core::endpoint::Query for GetRepo {
     const NSID: &'static str = "com.atproto.sync.getRepo";

@@ -8,7 +8,9 @@ use atproto_core::syntax::{Did, Tid};
 pub struct GetRepoStatus {
     pub did: Did,
 }
-atproto_core::params!(GetRepoStatus { did "did" required });
+atproto_core::params!(GetRepoStatus {
+    did "did" required,
+});
 impl GetRepoStatus {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -27,10 +29,12 @@ pub struct GetRepoStatusOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetRepoStatusOutput { did "did" required, rev "rev" optional, active "active"
-    required, status "status" optional }
-);
+atproto_core::object!(GetRepoStatusOutput {
+    did "did" required,
+    rev "rev" optional,
+    active "active" required,
+    status "status" optional,
+});
 impl GetRepoStatusOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, active: bool) -> Self {
@@ -50,7 +54,9 @@ pub enum GetRepoStatusError {
     /// `RepoNotFound`
     RepoNotFound(Option<String>),
 }
-atproto_core::error_set!(GetRepoStatusError { RepoNotFound "RepoNotFound" });
+atproto_core::error_set!(GetRepoStatusError {
+    RepoNotFound "RepoNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetRepoStatus {
     const NSID: &'static str = "com.atproto.sync.getRepoStatus";

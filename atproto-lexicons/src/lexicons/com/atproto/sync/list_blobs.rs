@@ -12,10 +12,12 @@ pub struct ListBlobs {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListBlobs { did "did" required, limit "limit" optional, since "since" optional,
-    cursor "cursor" optional }
-);
+atproto_core::params!(ListBlobs {
+    did "did" required,
+    limit "limit" optional,
+    since "since" optional,
+    cursor "cursor" optional,
+});
 impl ListBlobs {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -36,9 +38,10 @@ pub struct ListBlobsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListBlobsOutput { cids "cids" required, cursor "cursor" optional }
-);
+atproto_core::object!(ListBlobsOutput {
+    cids "cids" required,
+    cursor "cursor" optional,
+});
 impl ListBlobsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(cids: Vec<Cid>) -> Self {
@@ -62,10 +65,12 @@ pub enum ListBlobsError {
     /// `RepoDeactivated`
     RepoDeactivated(Option<String>),
 }
-atproto_core::error_set!(
-    ListBlobsError { RepoNotFound "RepoNotFound", RepoTakendown "RepoTakendown",
-    RepoSuspended "RepoSuspended", RepoDeactivated "RepoDeactivated" }
-);
+atproto_core::error_set!(ListBlobsError {
+    RepoNotFound "RepoNotFound",
+    RepoTakendown "RepoTakendown",
+    RepoSuspended "RepoSuspended",
+    RepoDeactivated "RepoDeactivated",
+});
 
 impl atproto_core::endpoint::Query for ListBlobs {
     const NSID: &'static str = "com.atproto.sync.listBlobs";

@@ -10,7 +10,10 @@ pub struct ListHosts {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(ListHosts { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(ListHosts {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `com.atproto.sync.listHosts`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct ListHostsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListHostsOutput { hosts "hosts" required, cursor "cursor" optional }
-);
+atproto_core::object!(ListHostsOutput {
+    hosts "hosts" required,
+    cursor "cursor" optional,
+});
 impl ListHostsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(hosts: Vec<Host>) -> Self {
@@ -50,10 +54,12 @@ pub struct Host {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Host { seq "seq" optional, status "status" optional, hostname "hostname" required,
-    account_count "accountCount" optional }
-);
+atproto_core::object!(Host {
+    seq "seq" optional,
+    status "status" optional,
+    hostname "hostname" required,
+    account_count "accountCount" optional,
+});
 impl Host {
     /// With what the lexicon requires, and nothing else.
     pub fn new(hostname: impl Into<String>) -> Self {

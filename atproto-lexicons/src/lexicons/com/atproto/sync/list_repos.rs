@@ -10,7 +10,10 @@ pub struct ListRepos {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(ListRepos { limit "limit" optional, cursor "cursor" optional });
+atproto_core::params!(ListRepos {
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `com.atproto.sync.listRepos`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,10 @@ pub struct ListReposOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListReposOutput { repos "repos" required, cursor "cursor" optional }
-);
+atproto_core::object!(ListReposOutput {
+    repos "repos" required,
+    cursor "cursor" optional,
+});
 impl ListReposOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(repos: Vec<Repo>) -> Self {
@@ -52,10 +56,13 @@ pub struct Repo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Repo { did "did" required, rev "rev" required, head "head" required, active "active"
-    optional, status "status" optional }
-);
+atproto_core::object!(Repo {
+    did "did" required,
+    rev "rev" required,
+    head "head" required,
+    active "active" optional,
+    status "status" optional,
+});
 impl Repo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, head: Cid, rev: Tid) -> Self {

@@ -11,10 +11,11 @@ pub struct ListReposByCollection {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListReposByCollection { limit "limit" optional, cursor "cursor" optional, collection
-    "collection" required }
-);
+atproto_core::params!(ListReposByCollection {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    collection "collection" required,
+});
 impl ListReposByCollection {
     /// With what the lexicon requires, and nothing else.
     pub fn new(collection: Nsid) -> Self {
@@ -34,9 +35,10 @@ pub struct ListReposByCollectionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListReposByCollectionOutput { repos "repos" required, cursor "cursor" optional }
-);
+atproto_core::object!(ListReposByCollectionOutput {
+    repos "repos" required,
+    cursor "cursor" optional,
+});
 impl ListReposByCollectionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(repos: Vec<Repo>) -> Self {
@@ -61,7 +63,9 @@ pub struct Repo {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Repo { did "did" required });
+atproto_core::object!(Repo {
+    did "did" required,
+});
 impl Repo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {

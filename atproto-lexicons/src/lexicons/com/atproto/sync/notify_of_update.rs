@@ -9,7 +9,9 @@ pub struct NotifyOfUpdate {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(NotifyOfUpdate { hostname "hostname" required });
+atproto_core::object!(NotifyOfUpdate {
+    hostname "hostname" required,
+});
 impl NotifyOfUpdate {
     /// With what the lexicon requires, and nothing else.
     pub fn new(hostname: impl Into<String>) -> Self {
@@ -27,11 +29,7 @@ impl atproto_core::endpoint::Procedure for NotifyOfUpdate {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

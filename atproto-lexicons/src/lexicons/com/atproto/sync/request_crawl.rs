@@ -9,7 +9,9 @@ pub struct RequestCrawl {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RequestCrawl { hostname "hostname" required });
+atproto_core::object!(RequestCrawl {
+    hostname "hostname" required,
+});
 impl RequestCrawl {
     /// With what the lexicon requires, and nothing else.
     pub fn new(hostname: impl Into<String>) -> Self {
@@ -26,7 +28,9 @@ pub enum RequestCrawlError {
     /// `HostBanned`
     HostBanned(Option<String>),
 }
-atproto_core::error_set!(RequestCrawlError { HostBanned "HostBanned" });
+atproto_core::error_set!(RequestCrawlError {
+    HostBanned "HostBanned",
+});
 
 impl atproto_core::endpoint::Procedure for RequestCrawl {
     const NSID: &'static str = "com.atproto.sync.requestCrawl";
@@ -35,11 +39,7 @@ impl atproto_core::endpoint::Procedure for RequestCrawl {
     type Output = atproto_core::endpoint::NoBody;
     type Error = RequestCrawlError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

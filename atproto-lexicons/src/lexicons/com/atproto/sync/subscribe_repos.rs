@@ -8,7 +8,9 @@ use atproto_core::syntax::{Datetime, Did, Handle, Tid};
 pub struct SubscribeRepos {
     pub cursor: Option<i64>,
 }
-atproto_core::params!(SubscribeRepos { cursor "cursor" optional });
+atproto_core::params!(SubscribeRepos {
+    cursor "cursor" optional,
+});
 
 /// A message of `com.atproto.sync.subscribeRepos`.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,10 +33,13 @@ pub enum SubscribeReposMessage {
         body: Value,
     },
 }
-atproto_core::messages!(
-    SubscribeReposMessage { Commit(Commit) "#commit", Sync(Sync) "#sync",
-    Identity(Identity) "#identity", Account(Account) "#account", Info(Info) "#info" }
-);
+atproto_core::messages!(SubscribeReposMessage {
+    Commit(Commit) "#commit",
+    Sync(Sync) "#sync",
+    Identity(Identity) "#identity",
+    Account(Account) "#account",
+    Info(Info) "#info",
+});
 
 /// The errors that `com.atproto.sync.subscribeRepos` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +49,10 @@ pub enum SubscribeReposError {
     /// `ConsumerTooSlow`
     ConsumerTooSlow(Option<String>),
 }
-atproto_core::error_set!(
-    SubscribeReposError { FutureCursor "FutureCursor", ConsumerTooSlow "ConsumerTooSlow"
-    }
-);
+atproto_core::error_set!(SubscribeReposError {
+    FutureCursor "FutureCursor",
+    ConsumerTooSlow "ConsumerTooSlow",
+});
 
 impl atproto_core::endpoint::Subscription for SubscribeRepos {
     const NSID: &'static str = "com.atproto.sync.subscribeRepos";
@@ -77,12 +82,20 @@ pub struct Commit {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Commit { ops "ops" required, rev "rev" required, seq "seq" required, repo "repo"
-    required, time "time" required, blobs "blobs" required, since "since" nullable,
-    blocks "blocks" required, commit "commit" required, rebase "rebase" required, too_big
-    "tooBig" required, prev_data "prevData" optional }
-);
+atproto_core::object!(Commit {
+    ops "ops" required,
+    rev "rev" required,
+    seq "seq" required,
+    repo "repo" required,
+    time "time" required,
+    blobs "blobs" required,
+    since "since" nullable,
+    blocks "blocks" required,
+    commit "commit" required,
+    rebase "rebase" required,
+    too_big "tooBig" required,
+    prev_data "prevData" optional,
+});
 impl Commit {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -128,10 +141,13 @@ pub struct Sync {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Sync { did "did" required, rev "rev" required, seq "seq" required, time "time"
-    required, blocks "blocks" required }
-);
+atproto_core::object!(Sync {
+    did "did" required,
+    rev "rev" required,
+    seq "seq" required,
+    time "time" required,
+    blocks "blocks" required,
+});
 impl Sync {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -162,10 +178,12 @@ pub struct Identity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Identity { did "did" required, seq "seq" required, time "time" required, handle
-    "handle" optional }
-);
+atproto_core::object!(Identity {
+    did "did" required,
+    seq "seq" required,
+    time "time" required,
+    handle "handle" optional,
+});
 impl Identity {
     /// With what the lexicon requires, and nothing else.
     pub fn new(seq: i64, did: Did, time: Datetime) -> Self {
@@ -191,10 +209,13 @@ pub struct Account {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Account { did "did" required, seq "seq" required, time "time" required, active
-    "active" required, status "status" optional }
-);
+atproto_core::object!(Account {
+    did "did" required,
+    seq "seq" required,
+    time "time" required,
+    active "active" required,
+    status "status" optional,
+});
 impl Account {
     /// With what the lexicon requires, and nothing else.
     pub fn new(seq: i64, did: Did, time: Datetime, active: bool) -> Self {
@@ -218,7 +239,10 @@ pub struct Info {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Info { name "name" required, message "message" optional });
+atproto_core::object!(Info {
+    name "name" required,
+    message "message" optional,
+});
 impl Info {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
@@ -241,10 +265,12 @@ pub struct RepoOp {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RepoOp { cid "cid" nullable, path "path" required, prev "prev" optional, action
-    "action" required }
-);
+atproto_core::object!(RepoOp {
+    cid "cid" nullable,
+    path "path" required,
+    prev "prev" optional,
+    action "action" required,
+});
 impl RepoOp {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -9,7 +9,9 @@ pub struct AddReservedHandle {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AddReservedHandle { handle "handle" required });
+atproto_core::object!(AddReservedHandle {
+    handle "handle" required,
+});
 impl AddReservedHandle {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: impl Into<String>) -> Self {
@@ -35,11 +37,7 @@ impl atproto_core::endpoint::Procedure for AddReservedHandle {
     type Output = AddReservedHandleOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,10 +10,11 @@ pub struct CheckHandleAvailability {
     pub email: Option<String>,
     pub birth_date: Option<Datetime>,
 }
-atproto_core::params!(
-    CheckHandleAvailability { email "email" optional, handle "handle" required,
-    birth_date "birthDate" optional }
-);
+atproto_core::params!(CheckHandleAvailability {
+    email "email" optional,
+    handle "handle" required,
+    birth_date "birthDate" optional,
+});
 impl CheckHandleAvailability {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: Handle) -> Self {
@@ -21,6 +22,29 @@ impl CheckHandleAvailability {
             handle,
             email: None,
             birth_date: None,
+        }
+    }
+}
+
+/// The output of `com.atproto.temp.checkHandleAvailability`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckHandleAvailabilityOutput {
+    pub handle: Handle,
+    pub result: CheckHandleAvailabilityOutputResult,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(CheckHandleAvailabilityOutput {
+    handle "handle" required,
+    result "result" required,
+});
+impl CheckHandleAvailabilityOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(handle: Handle, result: CheckHandleAvailabilityOutputResult) -> Self {
+        Self {
+            handle,
+            result,
+            extra: Extra::default(),
         }
     }
 }
@@ -35,34 +59,10 @@ pub enum CheckHandleAvailabilityOutputResult {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    CheckHandleAvailabilityOutputResult { ResultAvailable(ResultAvailable)
-    "com.atproto.temp.checkHandleAvailability#resultAvailable",
-    ResultUnavailable(ResultUnavailable)
-    "com.atproto.temp.checkHandleAvailability#resultUnavailable" }
-);
-
-/// The output of `com.atproto.temp.checkHandleAvailability`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CheckHandleAvailabilityOutput {
-    pub handle: Handle,
-    pub result: CheckHandleAvailabilityOutputResult,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    CheckHandleAvailabilityOutput { handle "handle" required, result "result" required }
-);
-impl CheckHandleAvailabilityOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(handle: Handle, result: CheckHandleAvailabilityOutputResult) -> Self {
-        Self {
-            handle,
-            result,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(CheckHandleAvailabilityOutputResult {
+    ResultAvailable(ResultAvailable) "com.atproto.temp.checkHandleAvailability#resultAvailable",
+    ResultUnavailable(ResultUnavailable) "com.atproto.temp.checkHandleAvailability#resultUnavailable",
+});
 
 /// The errors that `com.atproto.temp.checkHandleAvailability` declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,9 @@ pub enum CheckHandleAvailabilityError {
     /// `InvalidEmail`
     InvalidEmail(Option<String>),
 }
-atproto_core::error_set!(CheckHandleAvailabilityError { InvalidEmail "InvalidEmail" });
+atproto_core::error_set!(CheckHandleAvailabilityError {
+    InvalidEmail "InvalidEmail",
+});
 
 impl atproto_core::endpoint::Query for CheckHandleAvailability {
     const NSID: &'static str = "com.atproto.temp.checkHandleAvailability";
@@ -93,7 +95,9 @@ pub struct ResultUnavailable {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ResultUnavailable { suggestions "suggestions" required });
+atproto_core::object!(ResultUnavailable {
+    suggestions "suggestions" required,
+});
 impl ResultUnavailable {
     /// With what the lexicon requires, and nothing else.
     pub fn new(suggestions: Vec<Suggestion>) -> Self {
@@ -112,7 +116,10 @@ pub struct Suggestion {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Suggestion { handle "handle" required, method "method" required });
+atproto_core::object!(Suggestion {
+    handle "handle" required,
+    method "method" required,
+});
 impl Suggestion {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: Handle, method: impl Into<String>) -> Self {

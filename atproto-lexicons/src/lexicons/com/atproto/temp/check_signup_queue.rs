@@ -16,10 +16,11 @@ pub struct CheckSignupQueueOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CheckSignupQueueOutput { activated "activated" required, place_in_queue
-    "placeInQueue" optional, estimated_time_ms "estimatedTimeMs" optional }
-);
+atproto_core::object!(CheckSignupQueueOutput {
+    activated "activated" required,
+    place_in_queue "placeInQueue" optional,
+    estimated_time_ms "estimatedTimeMs" optional,
+});
 impl CheckSignupQueueOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(activated: bool) -> Self {

@@ -7,7 +7,9 @@ use atproto_core::data::Extra;
 pub struct DereferenceScope {
     pub scope: String,
 }
-atproto_core::params!(DereferenceScope { scope "scope" required });
+atproto_core::params!(DereferenceScope {
+    scope "scope" required,
+});
 impl DereferenceScope {
     /// With what the lexicon requires, and nothing else.
     pub fn new(scope: impl Into<String>) -> Self {
@@ -22,7 +24,9 @@ pub struct DereferenceScopeOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DereferenceScopeOutput { scope "scope" required });
+atproto_core::object!(DereferenceScopeOutput {
+    scope "scope" required,
+});
 impl DereferenceScopeOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(scope: impl Into<String>) -> Self {
@@ -39,9 +43,9 @@ pub enum DereferenceScopeError {
     /// `InvalidScopeReference`
     InvalidScopeReference(Option<String>),
 }
-atproto_core::error_set!(
-    DereferenceScopeError { InvalidScopeReference "InvalidScopeReference" }
-);
+atproto_core::error_set!(DereferenceScopeError {
+    InvalidScopeReference "InvalidScopeReference",
+});
 
 impl atproto_core::endpoint::Query for DereferenceScope {
     const NSID: &'static str = "com.atproto.temp.dereferenceScope";

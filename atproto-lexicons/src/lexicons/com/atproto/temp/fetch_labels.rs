@@ -11,7 +11,10 @@ pub struct FetchLabels {
     /// 1 to 250. Absent means `50`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(FetchLabels { limit "limit" optional, since "since" optional });
+atproto_core::params!(FetchLabels {
+    limit "limit" optional,
+    since "since" optional,
+});
 
 /// The output of `com.atproto.temp.fetchLabels`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +23,9 @@ pub struct FetchLabelsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(FetchLabelsOutput { labels "labels" required });
+atproto_core::object!(FetchLabelsOutput {
+    labels "labels" required,
+});
 impl FetchLabelsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(labels: Vec<lexicons::com::atproto::label::defs::Label>) -> Self {

@@ -15,10 +15,12 @@ pub struct GetProfiles {
     /// Absent means `false`.
     pub include_takedowns: Option<bool>,
 }
-atproto_core::params!(
-    GetProfiles { dids "dids" required, viewer "viewer" optional, social_proof
-    "socialProof" optional, include_takedowns "includeTakedowns" optional }
-);
+atproto_core::params!(GetProfiles {
+    dids "dids" required,
+    viewer "viewer" optional,
+    social_proof "socialProof" optional,
+    include_takedowns "includeTakedowns" optional,
+});
 impl GetProfiles {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {
@@ -38,7 +40,9 @@ pub struct GetProfilesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetProfilesOutput { profiles "profiles" required });
+atproto_core::object!(GetProfilesOutput {
+    profiles "profiles" required,
+});
 impl GetProfilesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -11,10 +11,10 @@ pub struct Recommend {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Recommend = "site.standard.graph.recommend" { document "document" required,
-    created_at "createdAt" required }
-);
+atproto_core::object!(Recommend = "site.standard.graph.recommend" {
+    document "document" required,
+    created_at "createdAt" required,
+});
 impl Recommend {
     /// With what the lexicon requires, and nothing else.
     pub fn new(document: AtUri, created_at: Datetime) -> Self {

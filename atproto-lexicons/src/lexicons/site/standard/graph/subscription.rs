@@ -11,10 +11,10 @@ pub struct Subscription {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Subscription = "site.standard.graph.subscription" { created_at "createdAt" optional,
-    publication "publication" required }
-);
+atproto_core::object!(Subscription = "site.standard.graph.subscription" {
+    created_at "createdAt" optional,
+    publication "publication" required,
+});
 impl Subscription {
     /// With what the lexicon requires, and nothing else.
     pub fn new(publication: AtUri) -> Self {

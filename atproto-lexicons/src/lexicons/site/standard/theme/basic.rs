@@ -3,58 +3,6 @@
 use atproto_core::data::{Extra, Value};
 use super::super::super::super as lexicons;
 
-/// Part of `site.standard.theme.basic`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BasicAccent {
-    /// `site.standard.theme.color#rgb`
-    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    BasicAccent { ColorRgb(lexicons::site::standard::theme::color::Rgb)
-    "site.standard.theme.color#rgb" }
-);
-
-/// Part of `site.standard.theme.basic`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BasicAccentForeground {
-    /// `site.standard.theme.color#rgb`
-    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    BasicAccentForeground { ColorRgb(lexicons::site::standard::theme::color::Rgb)
-    "site.standard.theme.color#rgb" }
-);
-
-/// Part of `site.standard.theme.basic`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BasicBackground {
-    /// `site.standard.theme.color#rgb`
-    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    BasicBackground { ColorRgb(lexicons::site::standard::theme::color::Rgb)
-    "site.standard.theme.color#rgb" }
-);
-
-/// Part of `site.standard.theme.basic`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BasicForeground {
-    /// `site.standard.theme.color#rgb`
-    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    BasicForeground { ColorRgb(lexicons::site::standard::theme::color::Rgb)
-    "site.standard.theme.color#rgb" }
-);
-
 /// The record `site.standard.theme.basic`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Basic {
@@ -65,11 +13,12 @@ pub struct Basic {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Basic = "site.standard.theme.basic" { accent "accent" required, background
-    "background" required, foreground "foreground" required, accent_foreground
-    "accentForeground" required }
-);
+atproto_core::object!(Basic = "site.standard.theme.basic" {
+    accent "accent" required,
+    background "background" required,
+    foreground "foreground" required,
+    accent_foreground "accentForeground" required,
+});
 impl Basic {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -91,3 +40,51 @@ impl atproto_core::endpoint::Record for Basic {
     const NSID: &'static str = "site.standard.theme.basic";
     const KEY: atproto_core::endpoint::KeyKind = atproto_core::endpoint::KeyKind::Tid;
 }
+
+/// Part of `site.standard.theme.basic`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BasicAccent {
+    /// `site.standard.theme.color#rgb`
+    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(BasicAccent {
+    ColorRgb(lexicons::site::standard::theme::color::Rgb) "site.standard.theme.color#rgb",
+});
+
+/// Part of `site.standard.theme.basic`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BasicAccentForeground {
+    /// `site.standard.theme.color#rgb`
+    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(BasicAccentForeground {
+    ColorRgb(lexicons::site::standard::theme::color::Rgb) "site.standard.theme.color#rgb",
+});
+
+/// Part of `site.standard.theme.basic`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BasicBackground {
+    /// `site.standard.theme.color#rgb`
+    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(BasicBackground {
+    ColorRgb(lexicons::site::standard::theme::color::Rgb) "site.standard.theme.color#rgb",
+});
+
+/// Part of `site.standard.theme.basic`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BasicForeground {
+    /// `site.standard.theme.color#rgb`
+    ColorRgb(Box<lexicons::site::standard::theme::color::Rgb>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(BasicForeground {
+    ColorRgb(lexicons::site::standard::theme::color::Rgb) "site.standard.theme.color#rgb",
+});

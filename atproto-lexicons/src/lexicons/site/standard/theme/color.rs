@@ -14,7 +14,11 @@ pub struct Rgb {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Rgb { b "b" required, g "g" required, r "r" required });
+atproto_core::object!(Rgb {
+    b "b" required,
+    g "g" required,
+    r "r" required,
+});
 impl Rgb {
     /// With what the lexicon requires, and nothing else.
     pub fn new(r: i64, g: i64, b: i64) -> Self {
@@ -41,9 +45,12 @@ pub struct Rgba {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Rgba { a "a" required, b "b" required, g "g" required, r "r" required }
-);
+atproto_core::object!(Rgba {
+    a "a" required,
+    b "b" required,
+    g "g" required,
+    r "r" required,
+});
 impl Rgba {
     /// With what the lexicon requires, and nothing else.
     pub fn new(r: i64, g: i64, b: i64, a: i64) -> Self {

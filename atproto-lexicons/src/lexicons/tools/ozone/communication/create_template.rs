@@ -15,11 +15,13 @@ pub struct CreateTemplate {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateTemplate { lang "lang" optional, name "name" required, subject "subject"
-    required, created_by "createdBy" optional, content_markdown "contentMarkdown"
-    required }
-);
+atproto_core::object!(CreateTemplate {
+    lang "lang" optional,
+    name "name" required,
+    subject "subject" required,
+    created_by "createdBy" optional,
+    content_markdown "contentMarkdown" required,
+});
 impl CreateTemplate {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -47,9 +49,9 @@ pub enum CreateTemplateError {
     /// `DuplicateTemplateName`
     DuplicateTemplateName(Option<String>),
 }
-atproto_core::error_set!(
-    CreateTemplateError { DuplicateTemplateName "DuplicateTemplateName" }
-);
+atproto_core::error_set!(CreateTemplateError {
+    DuplicateTemplateName "DuplicateTemplateName",
+});
 
 impl atproto_core::endpoint::Procedure for CreateTemplate {
     const NSID: &'static str = "tools.ozone.communication.createTemplate";
@@ -58,11 +60,7 @@ impl atproto_core::endpoint::Procedure for CreateTemplate {
     type Output = CreateTemplateOutput;
     type Error = CreateTemplateError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -18,12 +18,17 @@ pub struct TemplateView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    TemplateView { id "id" required, lang "lang" optional, name "name" required, subject
-    "subject" optional, disabled "disabled" required, created_at "createdAt" required,
-    updated_at "updatedAt" required, last_updated_by "lastUpdatedBy" required,
-    content_markdown "contentMarkdown" required }
-);
+atproto_core::object!(TemplateView {
+    id "id" required,
+    lang "lang" optional,
+    name "name" required,
+    subject "subject" optional,
+    disabled "disabled" required,
+    created_at "createdAt" required,
+    updated_at "updatedAt" required,
+    last_updated_by "lastUpdatedBy" required,
+    content_markdown "contentMarkdown" required,
+});
 impl TemplateView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

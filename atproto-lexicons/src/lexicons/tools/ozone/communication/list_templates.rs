@@ -17,9 +17,9 @@ pub struct ListTemplatesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListTemplatesOutput { communication_templates "communicationTemplates" required }
-);
+atproto_core::object!(ListTemplatesOutput {
+    communication_templates "communicationTemplates" required,
+});
 impl ListTemplatesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

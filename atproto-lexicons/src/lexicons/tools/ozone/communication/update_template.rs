@@ -17,11 +17,15 @@ pub struct UpdateTemplate {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateTemplate { id "id" required, lang "lang" optional, name "name" optional,
-    subject "subject" optional, disabled "disabled" optional, updated_by "updatedBy"
-    optional, content_markdown "contentMarkdown" optional }
-);
+atproto_core::object!(UpdateTemplate {
+    id "id" required,
+    lang "lang" optional,
+    name "name" optional,
+    subject "subject" optional,
+    disabled "disabled" optional,
+    updated_by "updatedBy" optional,
+    content_markdown "contentMarkdown" optional,
+});
 impl UpdateTemplate {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: impl Into<String>) -> Self {
@@ -47,9 +51,9 @@ pub enum UpdateTemplateError {
     /// `DuplicateTemplateName`
     DuplicateTemplateName(Option<String>),
 }
-atproto_core::error_set!(
-    UpdateTemplateError { DuplicateTemplateName "DuplicateTemplateName" }
-);
+atproto_core::error_set!(UpdateTemplateError {
+    DuplicateTemplateName "DuplicateTemplateName",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateTemplate {
     const NSID: &'static str = "tools.ozone.communication.updateTemplate";
@@ -58,11 +62,7 @@ impl atproto_core::endpoint::Procedure for UpdateTemplate {
     type Output = UpdateTemplateOutput;
     type Error = UpdateTemplateError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

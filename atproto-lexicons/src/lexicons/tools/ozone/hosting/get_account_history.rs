@@ -13,10 +13,12 @@ pub struct GetAccountHistory {
     /// 1 to 100. Absent means `50`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    GetAccountHistory { did "did" required, limit "limit" optional, cursor "cursor"
-    optional, events "events" optional }
-);
+atproto_core::params!(GetAccountHistory {
+    did "did" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    events "events" optional,
+});
 impl GetAccountHistory {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -37,9 +39,10 @@ pub struct GetAccountHistoryOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetAccountHistoryOutput { cursor "cursor" optional, events "events" required }
-);
+atproto_core::object!(GetAccountHistoryOutput {
+    cursor "cursor" optional,
+    events "events" required,
+});
 impl GetAccountHistoryOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(events: Vec<Event>) -> Self {
@@ -55,6 +58,36 @@ impl atproto_core::endpoint::Query for GetAccountHistory {
     const NSID: &'static str = "tools.ozone.hosting.getAccountHistory";
     type Output = GetAccountHistoryOutput;
     type Error = atproto_core::endpoint::NoErrors;
+}
+
+/// The object `tools.ozone.hosting.getAccountHistory#event`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub details: EventDetails,
+    pub created_by: String,
+    pub created_at: Datetime,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(Event {
+    details "details" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+});
+impl Event {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        details: EventDetails,
+        created_by: impl Into<String>,
+        created_at: Datetime,
+    ) -> Self {
+        Self {
+            details,
+            created_by: created_by.into(),
+            created_at,
+            extra: Extra::default(),
+        }
+    }
 }
 
 /// Part of `tools.ozone.hosting.getAccountHistory#event`.
@@ -73,44 +106,13 @@ pub enum EventDetails {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    EventDetails { AccountCreated(AccountCreated)
-    "tools.ozone.hosting.getAccountHistory#accountCreated", EmailUpdated(EmailUpdated)
-    "tools.ozone.hosting.getAccountHistory#emailUpdated", EmailConfirmed(EmailConfirmed)
-    "tools.ozone.hosting.getAccountHistory#emailConfirmed",
-    PasswordUpdated(PasswordUpdated)
-    "tools.ozone.hosting.getAccountHistory#passwordUpdated", HandleUpdated(HandleUpdated)
-    "tools.ozone.hosting.getAccountHistory#handleUpdated" }
-);
-
-/// The object `tools.ozone.hosting.getAccountHistory#event`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    pub details: EventDetails,
-    pub created_by: String,
-    pub created_at: Datetime,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    Event { details "details" required, created_at "createdAt" required, created_by
-    "createdBy" required }
-);
-impl Event {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        details: EventDetails,
-        created_by: impl Into<String>,
-        created_at: Datetime,
-    ) -> Self {
-        Self {
-            details,
-            created_by: created_by.into(),
-            created_at,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(EventDetails {
+    AccountCreated(AccountCreated) "tools.ozone.hosting.getAccountHistory#accountCreated",
+    EmailUpdated(EmailUpdated) "tools.ozone.hosting.getAccountHistory#emailUpdated",
+    EmailConfirmed(EmailConfirmed) "tools.ozone.hosting.getAccountHistory#emailConfirmed",
+    PasswordUpdated(PasswordUpdated) "tools.ozone.hosting.getAccountHistory#passwordUpdated",
+    HandleUpdated(HandleUpdated) "tools.ozone.hosting.getAccountHistory#handleUpdated",
+});
 
 /// The object `tools.ozone.hosting.getAccountHistory#accountCreated`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -120,9 +122,10 @@ pub struct AccountCreated {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AccountCreated { email "email" optional, handle "handle" optional }
-);
+atproto_core::object!(AccountCreated {
+    email "email" optional,
+    handle "handle" optional,
+});
 
 /// The object `tools.ozone.hosting.getAccountHistory#emailUpdated`.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,7 +134,9 @@ pub struct EmailUpdated {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EmailUpdated { email "email" required });
+atproto_core::object!(EmailUpdated {
+    email "email" required,
+});
 impl EmailUpdated {
     /// With what the lexicon requires, and nothing else.
     pub fn new(email: impl Into<String>) -> Self {
@@ -149,7 +154,9 @@ pub struct EmailConfirmed {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EmailConfirmed { email "email" required });
+atproto_core::object!(EmailConfirmed {
+    email "email" required,
+});
 impl EmailConfirmed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(email: impl Into<String>) -> Self {
@@ -175,7 +182,9 @@ pub struct HandleUpdated {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(HandleUpdated { handle "handle" required });
+atproto_core::object!(HandleUpdated {
+    handle "handle" required,
+});
 impl HandleUpdated {
     /// With what the lexicon requires, and nothing else.
     pub fn new(handle: Handle) -> Self {

@@ -12,9 +12,10 @@ pub struct CancelScheduledActions {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CancelScheduledActions { comment "comment" optional, subjects "subjects" required }
-);
+atproto_core::object!(CancelScheduledActions {
+    comment "comment" optional,
+    subjects "subjects" required,
+});
 impl CancelScheduledActions {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subjects: Vec<Did>) -> Self {
@@ -36,11 +37,7 @@ impl atproto_core::endpoint::Procedure for CancelScheduledActions {
     type Output = CancelScheduledActionsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -55,9 +52,10 @@ pub struct CancellationResults {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CancellationResults { failed "failed" required, succeeded "succeeded" required }
-);
+atproto_core::object!(CancellationResults {
+    failed "failed" required,
+    succeeded "succeeded" required,
+});
 impl CancellationResults {
     /// With what the lexicon requires, and nothing else.
     pub fn new(succeeded: Vec<Did>, failed: Vec<FailedCancellation>) -> Self {
@@ -78,10 +76,11 @@ pub struct FailedCancellation {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    FailedCancellation { did "did" required, error "error" required, error_code
-    "errorCode" optional }
-);
+atproto_core::object!(FailedCancellation {
+    did "did" required,
+    error "error" required,
+    error_code "errorCode" optional,
+});
 impl FailedCancellation {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, error: impl Into<String>) -> Self {

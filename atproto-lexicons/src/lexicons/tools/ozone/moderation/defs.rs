@@ -4,6 +4,57 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{AtUri, Cid, Datetime, Did, Handle, Uri};
 use super::super::super::super as lexicons;
 
+/// The object `tools.ozone.moderation.defs#modEventView`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModEventView {
+    pub id: i64,
+    pub event: ModEventViewEvent,
+    pub subject: ModEventViewSubject,
+    pub subject_blob_cids: Vec<String>,
+    pub created_by: Did,
+    pub created_at: Datetime,
+    pub creator_handle: Option<String>,
+    pub subject_handle: Option<String>,
+    pub mod_tool: Option<ModTool>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(ModEventView {
+    id "id" required,
+    event "event" required,
+    mod_tool "modTool" optional,
+    subject "subject" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    creator_handle "creatorHandle" optional,
+    subject_handle "subjectHandle" optional,
+    subject_blob_cids "subjectBlobCids" required,
+});
+impl ModEventView {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        id: i64,
+        event: ModEventViewEvent,
+        subject: ModEventViewSubject,
+        subject_blob_cids: Vec<String>,
+        created_by: Did,
+        created_at: Datetime,
+    ) -> Self {
+        Self {
+            id,
+            event,
+            subject,
+            subject_blob_cids,
+            created_by,
+            created_at,
+            creator_handle: None,
+            subject_handle: None,
+            mod_tool: None,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `tools.ozone.moderation.defs#modEventView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModEventViewEvent {
@@ -60,45 +111,33 @@ pub enum ModEventViewEvent {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ModEventViewEvent { ModEventTakedown(ModEventTakedown)
-    "tools.ozone.moderation.defs#modEventTakedown",
-    ModEventReverseTakedown(ModEventReverseTakedown)
-    "tools.ozone.moderation.defs#modEventReverseTakedown",
+atproto_core::open_union!(ModEventViewEvent {
+    ModEventTakedown(ModEventTakedown) "tools.ozone.moderation.defs#modEventTakedown",
+    ModEventReverseTakedown(ModEventReverseTakedown) "tools.ozone.moderation.defs#modEventReverseTakedown",
     ModEventComment(ModEventComment) "tools.ozone.moderation.defs#modEventComment",
     ModEventReport(ModEventReport) "tools.ozone.moderation.defs#modEventReport",
     ModEventLabel(ModEventLabel) "tools.ozone.moderation.defs#modEventLabel",
-    ModEventAcknowledge(ModEventAcknowledge)
-    "tools.ozone.moderation.defs#modEventAcknowledge", ModEventEscalate(ModEventEscalate)
-    "tools.ozone.moderation.defs#modEventEscalate", ModEventMute(ModEventMute)
-    "tools.ozone.moderation.defs#modEventMute", ModEventUnmute(ModEventUnmute)
-    "tools.ozone.moderation.defs#modEventUnmute",
-    ModEventMuteReporter(ModEventMuteReporter)
-    "tools.ozone.moderation.defs#modEventMuteReporter",
-    ModEventUnmuteReporter(ModEventUnmuteReporter)
-    "tools.ozone.moderation.defs#modEventUnmuteReporter", ModEventEmail(ModEventEmail)
-    "tools.ozone.moderation.defs#modEventEmail",
-    ModEventResolveAppeal(ModEventResolveAppeal)
-    "tools.ozone.moderation.defs#modEventResolveAppeal", ModEventDivert(ModEventDivert)
-    "tools.ozone.moderation.defs#modEventDivert", ModEventTag(ModEventTag)
-    "tools.ozone.moderation.defs#modEventTag", AccountEvent(AccountEvent)
-    "tools.ozone.moderation.defs#accountEvent", IdentityEvent(IdentityEvent)
-    "tools.ozone.moderation.defs#identityEvent", RecordEvent(RecordEvent)
-    "tools.ozone.moderation.defs#recordEvent",
-    ModEventPriorityScore(ModEventPriorityScore)
-    "tools.ozone.moderation.defs#modEventPriorityScore",
+    ModEventAcknowledge(ModEventAcknowledge) "tools.ozone.moderation.defs#modEventAcknowledge",
+    ModEventEscalate(ModEventEscalate) "tools.ozone.moderation.defs#modEventEscalate",
+    ModEventMute(ModEventMute) "tools.ozone.moderation.defs#modEventMute",
+    ModEventUnmute(ModEventUnmute) "tools.ozone.moderation.defs#modEventUnmute",
+    ModEventMuteReporter(ModEventMuteReporter) "tools.ozone.moderation.defs#modEventMuteReporter",
+    ModEventUnmuteReporter(ModEventUnmuteReporter) "tools.ozone.moderation.defs#modEventUnmuteReporter",
+    ModEventEmail(ModEventEmail) "tools.ozone.moderation.defs#modEventEmail",
+    ModEventResolveAppeal(ModEventResolveAppeal) "tools.ozone.moderation.defs#modEventResolveAppeal",
+    ModEventDivert(ModEventDivert) "tools.ozone.moderation.defs#modEventDivert",
+    ModEventTag(ModEventTag) "tools.ozone.moderation.defs#modEventTag",
+    AccountEvent(AccountEvent) "tools.ozone.moderation.defs#accountEvent",
+    IdentityEvent(IdentityEvent) "tools.ozone.moderation.defs#identityEvent",
+    RecordEvent(RecordEvent) "tools.ozone.moderation.defs#recordEvent",
+    ModEventPriorityScore(ModEventPriorityScore) "tools.ozone.moderation.defs#modEventPriorityScore",
     AgeAssuranceEvent(AgeAssuranceEvent) "tools.ozone.moderation.defs#ageAssuranceEvent",
-    AgeAssuranceOverrideEvent(AgeAssuranceOverrideEvent)
-    "tools.ozone.moderation.defs#ageAssuranceOverrideEvent",
-    AgeAssurancePurgeEvent(AgeAssurancePurgeEvent)
-    "tools.ozone.moderation.defs#ageAssurancePurgeEvent",
-    RevokeAccountCredentialsEvent(RevokeAccountCredentialsEvent)
-    "tools.ozone.moderation.defs#revokeAccountCredentialsEvent",
-    ScheduleTakedownEvent(ScheduleTakedownEvent)
-    "tools.ozone.moderation.defs#scheduleTakedownEvent",
-    CancelScheduledTakedownEvent(CancelScheduledTakedownEvent)
-    "tools.ozone.moderation.defs#cancelScheduledTakedownEvent" }
-);
+    AgeAssuranceOverrideEvent(AgeAssuranceOverrideEvent) "tools.ozone.moderation.defs#ageAssuranceOverrideEvent",
+    AgeAssurancePurgeEvent(AgeAssurancePurgeEvent) "tools.ozone.moderation.defs#ageAssurancePurgeEvent",
+    RevokeAccountCredentialsEvent(RevokeAccountCredentialsEvent) "tools.ozone.moderation.defs#revokeAccountCredentialsEvent",
+    ScheduleTakedownEvent(ScheduleTakedownEvent) "tools.ozone.moderation.defs#scheduleTakedownEvent",
+    CancelScheduledTakedownEvent(CancelScheduledTakedownEvent) "tools.ozone.moderation.defs#cancelScheduledTakedownEvent",
+});
 
 /// Part of `tools.ozone.moderation.defs#modEventView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,44 +153,42 @@ pub enum ModEventViewSubject {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ModEventViewSubject { RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef",
-    MessageRef(lexicons::chat::bsky::convo::defs::MessageRef)
-    "chat.bsky.convo.defs#messageRef",
-    ConvoRef(lexicons::chat::bsky::convo::defs::ConvoRef) "chat.bsky.convo.defs#convoRef"
-    }
-);
+atproto_core::open_union!(ModEventViewSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+    MessageRef(lexicons::chat::bsky::convo::defs::MessageRef) "chat.bsky.convo.defs#messageRef",
+    ConvoRef(lexicons::chat::bsky::convo::defs::ConvoRef) "chat.bsky.convo.defs#convoRef",
+});
 
-/// The object `tools.ozone.moderation.defs#modEventView`.
+/// The object `tools.ozone.moderation.defs#modEventViewDetail`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ModEventView {
+pub struct ModEventViewDetail {
     pub id: i64,
-    pub event: ModEventViewEvent,
-    pub subject: ModEventViewSubject,
-    pub subject_blob_cids: Vec<String>,
+    pub event: ModEventViewDetailEvent,
+    pub subject: ModEventViewDetailSubject,
+    pub subject_blobs: Vec<BlobView>,
     pub created_by: Did,
     pub created_at: Datetime,
-    pub creator_handle: Option<String>,
-    pub subject_handle: Option<String>,
     pub mod_tool: Option<ModTool>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventView { id "id" required, event "event" required, mod_tool "modTool" optional,
-    subject "subject" required, created_at "createdAt" required, created_by "createdBy"
-    required, creator_handle "creatorHandle" optional, subject_handle "subjectHandle"
-    optional, subject_blob_cids "subjectBlobCids" required }
-);
-impl ModEventView {
+atproto_core::object!(ModEventViewDetail {
+    id "id" required,
+    event "event" required,
+    mod_tool "modTool" optional,
+    subject "subject" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    subject_blobs "subjectBlobs" required,
+});
+impl ModEventViewDetail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         id: i64,
-        event: ModEventViewEvent,
-        subject: ModEventViewSubject,
-        subject_blob_cids: Vec<String>,
+        event: ModEventViewDetailEvent,
+        subject: ModEventViewDetailSubject,
+        subject_blobs: Vec<BlobView>,
         created_by: Did,
         created_at: Datetime,
     ) -> Self {
@@ -159,11 +196,9 @@ impl ModEventView {
             id,
             event,
             subject,
-            subject_blob_cids,
+            subject_blobs,
             created_by,
             created_at,
-            creator_handle: None,
-            subject_handle: None,
             mod_tool: None,
             extra: Extra::default(),
         }
@@ -226,45 +261,33 @@ pub enum ModEventViewDetailEvent {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ModEventViewDetailEvent { ModEventTakedown(ModEventTakedown)
-    "tools.ozone.moderation.defs#modEventTakedown",
-    ModEventReverseTakedown(ModEventReverseTakedown)
-    "tools.ozone.moderation.defs#modEventReverseTakedown",
+atproto_core::open_union!(ModEventViewDetailEvent {
+    ModEventTakedown(ModEventTakedown) "tools.ozone.moderation.defs#modEventTakedown",
+    ModEventReverseTakedown(ModEventReverseTakedown) "tools.ozone.moderation.defs#modEventReverseTakedown",
     ModEventComment(ModEventComment) "tools.ozone.moderation.defs#modEventComment",
     ModEventReport(ModEventReport) "tools.ozone.moderation.defs#modEventReport",
     ModEventLabel(ModEventLabel) "tools.ozone.moderation.defs#modEventLabel",
-    ModEventAcknowledge(ModEventAcknowledge)
-    "tools.ozone.moderation.defs#modEventAcknowledge", ModEventEscalate(ModEventEscalate)
-    "tools.ozone.moderation.defs#modEventEscalate", ModEventMute(ModEventMute)
-    "tools.ozone.moderation.defs#modEventMute", ModEventUnmute(ModEventUnmute)
-    "tools.ozone.moderation.defs#modEventUnmute",
-    ModEventMuteReporter(ModEventMuteReporter)
-    "tools.ozone.moderation.defs#modEventMuteReporter",
-    ModEventUnmuteReporter(ModEventUnmuteReporter)
-    "tools.ozone.moderation.defs#modEventUnmuteReporter", ModEventEmail(ModEventEmail)
-    "tools.ozone.moderation.defs#modEventEmail",
-    ModEventResolveAppeal(ModEventResolveAppeal)
-    "tools.ozone.moderation.defs#modEventResolveAppeal", ModEventDivert(ModEventDivert)
-    "tools.ozone.moderation.defs#modEventDivert", ModEventTag(ModEventTag)
-    "tools.ozone.moderation.defs#modEventTag", AccountEvent(AccountEvent)
-    "tools.ozone.moderation.defs#accountEvent", IdentityEvent(IdentityEvent)
-    "tools.ozone.moderation.defs#identityEvent", RecordEvent(RecordEvent)
-    "tools.ozone.moderation.defs#recordEvent",
-    ModEventPriorityScore(ModEventPriorityScore)
-    "tools.ozone.moderation.defs#modEventPriorityScore",
+    ModEventAcknowledge(ModEventAcknowledge) "tools.ozone.moderation.defs#modEventAcknowledge",
+    ModEventEscalate(ModEventEscalate) "tools.ozone.moderation.defs#modEventEscalate",
+    ModEventMute(ModEventMute) "tools.ozone.moderation.defs#modEventMute",
+    ModEventUnmute(ModEventUnmute) "tools.ozone.moderation.defs#modEventUnmute",
+    ModEventMuteReporter(ModEventMuteReporter) "tools.ozone.moderation.defs#modEventMuteReporter",
+    ModEventUnmuteReporter(ModEventUnmuteReporter) "tools.ozone.moderation.defs#modEventUnmuteReporter",
+    ModEventEmail(ModEventEmail) "tools.ozone.moderation.defs#modEventEmail",
+    ModEventResolveAppeal(ModEventResolveAppeal) "tools.ozone.moderation.defs#modEventResolveAppeal",
+    ModEventDivert(ModEventDivert) "tools.ozone.moderation.defs#modEventDivert",
+    ModEventTag(ModEventTag) "tools.ozone.moderation.defs#modEventTag",
+    AccountEvent(AccountEvent) "tools.ozone.moderation.defs#accountEvent",
+    IdentityEvent(IdentityEvent) "tools.ozone.moderation.defs#identityEvent",
+    RecordEvent(RecordEvent) "tools.ozone.moderation.defs#recordEvent",
+    ModEventPriorityScore(ModEventPriorityScore) "tools.ozone.moderation.defs#modEventPriorityScore",
     AgeAssuranceEvent(AgeAssuranceEvent) "tools.ozone.moderation.defs#ageAssuranceEvent",
-    AgeAssuranceOverrideEvent(AgeAssuranceOverrideEvent)
-    "tools.ozone.moderation.defs#ageAssuranceOverrideEvent",
-    AgeAssurancePurgeEvent(AgeAssurancePurgeEvent)
-    "tools.ozone.moderation.defs#ageAssurancePurgeEvent",
-    RevokeAccountCredentialsEvent(RevokeAccountCredentialsEvent)
-    "tools.ozone.moderation.defs#revokeAccountCredentialsEvent",
-    ScheduleTakedownEvent(ScheduleTakedownEvent)
-    "tools.ozone.moderation.defs#scheduleTakedownEvent",
-    CancelScheduledTakedownEvent(CancelScheduledTakedownEvent)
-    "tools.ozone.moderation.defs#cancelScheduledTakedownEvent" }
-);
+    AgeAssuranceOverrideEvent(AgeAssuranceOverrideEvent) "tools.ozone.moderation.defs#ageAssuranceOverrideEvent",
+    AgeAssurancePurgeEvent(AgeAssurancePurgeEvent) "tools.ozone.moderation.defs#ageAssurancePurgeEvent",
+    RevokeAccountCredentialsEvent(RevokeAccountCredentialsEvent) "tools.ozone.moderation.defs#revokeAccountCredentialsEvent",
+    ScheduleTakedownEvent(ScheduleTakedownEvent) "tools.ozone.moderation.defs#scheduleTakedownEvent",
+    CancelScheduledTakedownEvent(CancelScheduledTakedownEvent) "tools.ozone.moderation.defs#cancelScheduledTakedownEvent",
+});
 
 /// Part of `tools.ozone.moderation.defs#modEventViewDetail`.
 #[derive(Debug, Clone, PartialEq)]
@@ -282,95 +305,13 @@ pub enum ModEventViewDetailSubject {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    ModEventViewDetailSubject { RepoView(RepoView)
-    "tools.ozone.moderation.defs#repoView", RepoViewNotFound(RepoViewNotFound)
-    "tools.ozone.moderation.defs#repoViewNotFound", RecordView(RecordView)
-    "tools.ozone.moderation.defs#recordView", RecordViewNotFound(RecordViewNotFound)
-    "tools.ozone.moderation.defs#recordViewNotFound", ConvoView(ConvoView)
-    "tools.ozone.moderation.defs#convoView" }
-);
-
-/// The object `tools.ozone.moderation.defs#modEventViewDetail`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModEventViewDetail {
-    pub id: i64,
-    pub event: ModEventViewDetailEvent,
-    pub subject: ModEventViewDetailSubject,
-    pub subject_blobs: Vec<BlobView>,
-    pub created_by: Did,
-    pub created_at: Datetime,
-    pub mod_tool: Option<ModTool>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    ModEventViewDetail { id "id" required, event "event" required, mod_tool "modTool"
-    optional, subject "subject" required, created_at "createdAt" required, created_by
-    "createdBy" required, subject_blobs "subjectBlobs" required }
-);
-impl ModEventViewDetail {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        id: i64,
-        event: ModEventViewDetailEvent,
-        subject: ModEventViewDetailSubject,
-        subject_blobs: Vec<BlobView>,
-        created_by: Did,
-        created_at: Datetime,
-    ) -> Self {
-        Self {
-            id,
-            event,
-            subject,
-            subject_blobs,
-            created_by,
-            created_at,
-            mod_tool: None,
-            extra: Extra::default(),
-        }
-    }
-}
-
-/// Part of `tools.ozone.moderation.defs#subjectStatusView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SubjectStatusViewSubject {
-    /// `com.atproto.admin.defs#repoRef`
-    RepoRef(Box<lexicons::com::atproto::admin::defs::RepoRef>),
-    /// `com.atproto.repo.strongRef`
-    StrongRef(Box<lexicons::com::atproto::repo::StrongRef>),
-    /// `chat.bsky.convo.defs#messageRef`
-    MessageRef(Box<lexicons::chat::bsky::convo::defs::MessageRef>),
-    /// `chat.bsky.convo.defs#convoRef`
-    ConvoRef(Box<lexicons::chat::bsky::convo::defs::ConvoRef>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    SubjectStatusViewSubject { RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef",
-    MessageRef(lexicons::chat::bsky::convo::defs::MessageRef)
-    "chat.bsky.convo.defs#messageRef",
-    ConvoRef(lexicons::chat::bsky::convo::defs::ConvoRef) "chat.bsky.convo.defs#convoRef"
-    }
-);
-
-/// Part of `tools.ozone.moderation.defs#subjectStatusView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SubjectStatusViewHosting {
-    /// `tools.ozone.moderation.defs#accountHosting`
-    AccountHosting(Box<AccountHosting>),
-    /// `tools.ozone.moderation.defs#recordHosting`
-    RecordHosting(Box<RecordHosting>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    SubjectStatusViewHosting { AccountHosting(AccountHosting)
-    "tools.ozone.moderation.defs#accountHosting", RecordHosting(RecordHosting)
-    "tools.ozone.moderation.defs#recordHosting" }
-);
+atproto_core::open_union!(ModEventViewDetailSubject {
+    RepoView(RepoView) "tools.ozone.moderation.defs#repoView",
+    RepoViewNotFound(RepoViewNotFound) "tools.ozone.moderation.defs#repoViewNotFound",
+    RecordView(RecordView) "tools.ozone.moderation.defs#recordView",
+    RecordViewNotFound(RecordViewNotFound) "tools.ozone.moderation.defs#recordViewNotFound",
+    ConvoView(ConvoView) "tools.ozone.moderation.defs#convoView",
+});
 
 /// The object `tools.ozone.moderation.defs#subjectStatusView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -406,21 +347,33 @@ pub struct SubjectStatusView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SubjectStatusView { id "id" required, tags "tags" optional, comment "comment"
-    optional, hosting "hosting" optional, subject "subject" required, appealed "appealed"
-    optional, created_at "createdAt" required, mute_until "muteUntil" optional, takendown
-    "takendown" optional, updated_at "updatedAt" required, review_state "reviewState"
-    required, account_stats "accountStats" optional, records_stats "recordsStats"
-    optional, suspend_until "suspendUntil" optional, account_strike "accountStrike"
-    optional, priority_score "priorityScore" optional, last_appealed_at "lastAppealedAt"
-    optional, last_reported_at "lastReportedAt" optional, last_reviewed_at
-    "lastReviewedAt" optional, last_reviewed_by "lastReviewedBy" optional,
-    subject_blob_cids "subjectBlobCids" optional, age_assurance_state "ageAssuranceState"
-    optional, subject_repo_handle "subjectRepoHandle" optional, mute_reporting_until
-    "muteReportingUntil" optional, age_assurance_updated_by "ageAssuranceUpdatedBy"
-    optional }
-);
+atproto_core::object!(SubjectStatusView {
+    id "id" required,
+    tags "tags" optional,
+    comment "comment" optional,
+    hosting "hosting" optional,
+    subject "subject" required,
+    appealed "appealed" optional,
+    created_at "createdAt" required,
+    mute_until "muteUntil" optional,
+    takendown "takendown" optional,
+    updated_at "updatedAt" required,
+    review_state "reviewState" required,
+    account_stats "accountStats" optional,
+    records_stats "recordsStats" optional,
+    suspend_until "suspendUntil" optional,
+    account_strike "accountStrike" optional,
+    priority_score "priorityScore" optional,
+    last_appealed_at "lastAppealedAt" optional,
+    last_reported_at "lastReportedAt" optional,
+    last_reviewed_at "lastReviewedAt" optional,
+    last_reviewed_by "lastReviewedBy" optional,
+    subject_blob_cids "subjectBlobCids" optional,
+    age_assurance_state "ageAssuranceState" optional,
+    subject_repo_handle "subjectRepoHandle" optional,
+    mute_reporting_until "muteReportingUntil" optional,
+    age_assurance_updated_by "ageAssuranceUpdatedBy" optional,
+});
 impl SubjectStatusView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -461,6 +414,42 @@ impl SubjectStatusView {
     }
 }
 
+/// Part of `tools.ozone.moderation.defs#subjectStatusView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SubjectStatusViewSubject {
+    /// `com.atproto.admin.defs#repoRef`
+    RepoRef(Box<lexicons::com::atproto::admin::defs::RepoRef>),
+    /// `com.atproto.repo.strongRef`
+    StrongRef(Box<lexicons::com::atproto::repo::StrongRef>),
+    /// `chat.bsky.convo.defs#messageRef`
+    MessageRef(Box<lexicons::chat::bsky::convo::defs::MessageRef>),
+    /// `chat.bsky.convo.defs#convoRef`
+    ConvoRef(Box<lexicons::chat::bsky::convo::defs::ConvoRef>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(SubjectStatusViewSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+    MessageRef(lexicons::chat::bsky::convo::defs::MessageRef) "chat.bsky.convo.defs#messageRef",
+    ConvoRef(lexicons::chat::bsky::convo::defs::ConvoRef) "chat.bsky.convo.defs#convoRef",
+});
+
+/// Part of `tools.ozone.moderation.defs#subjectStatusView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SubjectStatusViewHosting {
+    /// `tools.ozone.moderation.defs#accountHosting`
+    AccountHosting(Box<AccountHosting>),
+    /// `tools.ozone.moderation.defs#recordHosting`
+    RecordHosting(Box<RecordHosting>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(SubjectStatusViewHosting {
+    AccountHosting(AccountHosting) "tools.ozone.moderation.defs#accountHosting",
+    RecordHosting(RecordHosting) "tools.ozone.moderation.defs#recordHosting",
+});
+
 /// The object `tools.ozone.moderation.defs#subjectView`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubjectView {
@@ -473,10 +462,14 @@ pub struct SubjectView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SubjectView { repo "repo" optional, r#type "type" required, record "record" optional,
-    status "status" optional, profile "profile" optional, subject "subject" required }
-);
+atproto_core::object!(SubjectView {
+    repo "repo" optional,
+    r#type "type" required,
+    record "record" optional,
+    status "status" optional,
+    profile "profile" optional,
+    subject "subject" required,
+});
 impl SubjectView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -506,11 +499,13 @@ pub struct AccountStats {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AccountStats { appeal_count "appealCount" optional, report_count "reportCount"
-    optional, suspend_count "suspendCount" optional, escalate_count "escalateCount"
-    optional, takedown_count "takedownCount" optional }
-);
+atproto_core::object!(AccountStats {
+    appeal_count "appealCount" optional,
+    report_count "reportCount" optional,
+    suspend_count "suspendCount" optional,
+    escalate_count "escalateCount" optional,
+    takedown_count "takedownCount" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#recordsStats`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -526,13 +521,16 @@ pub struct RecordsStats {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RecordsStats { pending_count "pendingCount" optional, subject_count "subjectCount"
-    optional, total_reports "totalReports" optional, appealed_count "appealedCount"
-    optional, reported_count "reportedCount" optional, escalated_count "escalatedCount"
-    optional, processed_count "processedCount" optional, takendown_count "takendownCount"
-    optional }
-);
+atproto_core::object!(RecordsStats {
+    pending_count "pendingCount" optional,
+    subject_count "subjectCount" optional,
+    total_reports "totalReports" optional,
+    appealed_count "appealedCount" optional,
+    reported_count "reportedCount" optional,
+    escalated_count "escalatedCount" optional,
+    processed_count "processedCount" optional,
+    takendown_count "takendownCount" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#accountStrike`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -544,11 +542,12 @@ pub struct AccountStrike {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AccountStrike { last_strike_at "lastStrikeAt" optional, first_strike_at
-    "firstStrikeAt" optional, total_strike_count "totalStrikeCount" optional,
-    active_strike_count "activeStrikeCount" optional }
-);
+atproto_core::object!(AccountStrike {
+    last_strike_at "lastStrikeAt" optional,
+    first_strike_at "firstStrikeAt" optional,
+    total_strike_count "totalStrikeCount" optional,
+    active_strike_count "activeStrikeCount" optional,
+});
 
 /// The string `tools.ozone.moderation.defs#subjectReviewState`.
 /// Known values: `tools.ozone.moderation.defs#reviewOpen`, `tools.ozone.moderation.defs#reviewEscalated`, `tools.ozone.moderation.defs#reviewClosed`, `tools.ozone.moderation.defs#reviewNone`.
@@ -582,13 +581,16 @@ pub struct ModEventTakedown {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventTakedown { comment "comment" optional, policies "policies" optional,
-    strike_count "strikeCount" optional, severity_level "severityLevel" optional,
-    target_services "targetServices" optional, duration_in_hours "durationInHours"
-    optional, strike_expires_at "strikeExpiresAt" optional, acknowledge_account_subjects
-    "acknowledgeAccountSubjects" optional }
-);
+atproto_core::object!(ModEventTakedown {
+    comment "comment" optional,
+    policies "policies" optional,
+    strike_count "strikeCount" optional,
+    severity_level "severityLevel" optional,
+    target_services "targetServices" optional,
+    duration_in_hours "durationInHours" optional,
+    strike_expires_at "strikeExpiresAt" optional,
+    acknowledge_account_subjects "acknowledgeAccountSubjects" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventReverseTakedown`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -601,10 +603,12 @@ pub struct ModEventReverseTakedown {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventReverseTakedown { comment "comment" optional, policies "policies" optional,
-    strike_count "strikeCount" optional, severity_level "severityLevel" optional }
-);
+atproto_core::object!(ModEventReverseTakedown {
+    comment "comment" optional,
+    policies "policies" optional,
+    strike_count "strikeCount" optional,
+    severity_level "severityLevel" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventResolveAppeal`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -613,7 +617,9 @@ pub struct ModEventResolveAppeal {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModEventResolveAppeal { comment "comment" optional });
+atproto_core::object!(ModEventResolveAppeal {
+    comment "comment" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventComment`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -623,9 +629,10 @@ pub struct ModEventComment {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventComment { sticky "sticky" optional, comment "comment" optional }
-);
+atproto_core::object!(ModEventComment {
+    sticky "sticky" optional,
+    comment "comment" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventReport`.
 #[derive(Debug, Clone, PartialEq)]
@@ -636,10 +643,11 @@ pub struct ModEventReport {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventReport { comment "comment" optional, report_type "reportType" required,
-    is_reporter_muted "isReporterMuted" optional }
-);
+atproto_core::object!(ModEventReport {
+    comment "comment" optional,
+    report_type "reportType" required,
+    is_reporter_muted "isReporterMuted" optional,
+});
 impl ModEventReport {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -664,11 +672,12 @@ pub struct ModEventLabel {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventLabel { comment "comment" optional, create_label_vals "createLabelVals"
-    required, duration_in_hours "durationInHours" optional, negate_label_vals
-    "negateLabelVals" required }
-);
+atproto_core::object!(ModEventLabel {
+    comment "comment" optional,
+    create_label_vals "createLabelVals" required,
+    duration_in_hours "durationInHours" optional,
+    negate_label_vals "negateLabelVals" required,
+});
 impl ModEventLabel {
     /// With what the lexicon requires, and nothing else.
     pub fn new(create_label_vals: Vec<String>, negate_label_vals: Vec<String>) -> Self {
@@ -691,9 +700,10 @@ pub struct ModEventPriorityScore {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventPriorityScore { score "score" required, comment "comment" optional }
-);
+atproto_core::object!(ModEventPriorityScore {
+    score "score" required,
+    comment "comment" optional,
+});
 impl ModEventPriorityScore {
     /// With what the lexicon requires, and nothing else.
     pub fn new(score: i64) -> Self {
@@ -722,13 +732,18 @@ pub struct AgeAssuranceEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AgeAssuranceEvent { access "access" optional, init_ip "initIp" optional, init_ua
-    "initUa" optional, status "status" required, attempt_id "attemptId" required,
-    created_at "createdAt" required, complete_ip "completeIp" optional, complete_ua
-    "completeUa" optional, region_code "regionCode" optional, country_code "countryCode"
-    optional }
-);
+atproto_core::object!(AgeAssuranceEvent {
+    access "access" optional,
+    init_ip "initIp" optional,
+    init_ua "initUa" optional,
+    status "status" required,
+    attempt_id "attemptId" required,
+    created_at "createdAt" required,
+    complete_ip "completeIp" optional,
+    complete_ua "completeUa" optional,
+    region_code "regionCode" optional,
+    country_code "countryCode" optional,
+});
 impl AgeAssuranceEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -763,10 +778,11 @@ pub struct AgeAssuranceOverrideEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AgeAssuranceOverrideEvent { access "access" optional, status "status" required,
-    comment "comment" required }
-);
+atproto_core::object!(AgeAssuranceOverrideEvent {
+    access "access" optional,
+    status "status" required,
+    comment "comment" required,
+});
 impl AgeAssuranceOverrideEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(comment: impl Into<String>, status: impl Into<String>) -> Self {
@@ -787,7 +803,9 @@ pub struct AgeAssurancePurgeEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AgeAssurancePurgeEvent { comment "comment" required });
+atproto_core::object!(AgeAssurancePurgeEvent {
+    comment "comment" required,
+});
 impl AgeAssurancePurgeEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(comment: impl Into<String>) -> Self {
@@ -806,7 +824,9 @@ pub struct RevokeAccountCredentialsEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RevokeAccountCredentialsEvent { comment "comment" required });
+atproto_core::object!(RevokeAccountCredentialsEvent {
+    comment "comment" required,
+});
 impl RevokeAccountCredentialsEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(comment: impl Into<String>) -> Self {
@@ -825,10 +845,10 @@ pub struct ModEventAcknowledge {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventAcknowledge { comment "comment" optional, acknowledge_account_subjects
-    "acknowledgeAccountSubjects" optional }
-);
+atproto_core::object!(ModEventAcknowledge {
+    comment "comment" optional,
+    acknowledge_account_subjects "acknowledgeAccountSubjects" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventEscalate`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -837,7 +857,9 @@ pub struct ModEventEscalate {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModEventEscalate { comment "comment" optional });
+atproto_core::object!(ModEventEscalate {
+    comment "comment" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventMute`.
 #[derive(Debug, Clone, PartialEq)]
@@ -847,10 +869,10 @@ pub struct ModEventMute {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventMute { comment "comment" optional, duration_in_hours "durationInHours"
-    required }
-);
+atproto_core::object!(ModEventMute {
+    comment "comment" optional,
+    duration_in_hours "durationInHours" required,
+});
 impl ModEventMute {
     /// With what the lexicon requires, and nothing else.
     pub fn new(duration_in_hours: i64) -> Self {
@@ -869,7 +891,9 @@ pub struct ModEventUnmute {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModEventUnmute { comment "comment" optional });
+atproto_core::object!(ModEventUnmute {
+    comment "comment" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventMuteReporter`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -879,10 +903,10 @@ pub struct ModEventMuteReporter {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventMuteReporter { comment "comment" optional, duration_in_hours
-    "durationInHours" optional }
-);
+atproto_core::object!(ModEventMuteReporter {
+    comment "comment" optional,
+    duration_in_hours "durationInHours" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventUnmuteReporter`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -891,7 +915,9 @@ pub struct ModEventUnmuteReporter {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModEventUnmuteReporter { comment "comment" optional });
+atproto_core::object!(ModEventUnmuteReporter {
+    comment "comment" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventEmail`.
 #[derive(Debug, Clone, PartialEq)]
@@ -908,12 +934,16 @@ pub struct ModEventEmail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventEmail { comment "comment" optional, content "content" optional, policies
-    "policies" optional, is_delivered "isDelivered" optional, strike_count "strikeCount"
-    optional, subject_line "subjectLine" required, severity_level "severityLevel"
-    optional, strike_expires_at "strikeExpiresAt" optional }
-);
+atproto_core::object!(ModEventEmail {
+    comment "comment" optional,
+    content "content" optional,
+    policies "policies" optional,
+    is_delivered "isDelivered" optional,
+    strike_count "strikeCount" optional,
+    subject_line "subjectLine" required,
+    severity_level "severityLevel" optional,
+    strike_expires_at "strikeExpiresAt" optional,
+});
 impl ModEventEmail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject_line: impl Into<String>) -> Self {
@@ -938,7 +968,9 @@ pub struct ModEventDivert {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModEventDivert { comment "comment" optional });
+atproto_core::object!(ModEventDivert {
+    comment "comment" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#modEventTag`.
 #[derive(Debug, Clone, PartialEq)]
@@ -950,10 +982,12 @@ pub struct ModEventTag {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ModEventTag { add "add" required, remove "remove" required, comment "comment"
-    optional, duration_in_hours "durationInHours" optional }
-);
+atproto_core::object!(ModEventTag {
+    add "add" required,
+    remove "remove" required,
+    comment "comment" optional,
+    duration_in_hours "durationInHours" optional,
+});
 impl ModEventTag {
     /// With what the lexicon requires, and nothing else.
     pub fn new(add: Vec<String>, remove: Vec<String>) -> Self {
@@ -978,10 +1012,12 @@ pub struct AccountEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AccountEvent { active "active" required, status "status" optional, comment "comment"
-    optional, timestamp "timestamp" required }
-);
+atproto_core::object!(AccountEvent {
+    active "active" required,
+    status "status" optional,
+    comment "comment" optional,
+    timestamp "timestamp" required,
+});
 impl AccountEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(timestamp: Datetime, active: bool) -> Self {
@@ -1007,10 +1043,13 @@ pub struct IdentityEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    IdentityEvent { handle "handle" optional, comment "comment" optional, pds_host
-    "pdsHost" optional, timestamp "timestamp" required, tombstone "tombstone" optional }
-);
+atproto_core::object!(IdentityEvent {
+    handle "handle" optional,
+    comment "comment" optional,
+    pds_host "pdsHost" optional,
+    timestamp "timestamp" required,
+    tombstone "tombstone" optional,
+});
 impl IdentityEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(timestamp: Datetime) -> Self {
@@ -1036,10 +1075,12 @@ pub struct RecordEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RecordEvent { op "op" required, cid "cid" optional, comment "comment" optional,
-    timestamp "timestamp" required }
-);
+atproto_core::object!(RecordEvent {
+    op "op" required,
+    cid "cid" optional,
+    comment "comment" optional,
+    timestamp "timestamp" required,
+});
 impl RecordEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(timestamp: Datetime, op: impl Into<String>) -> Self {
@@ -1063,10 +1104,12 @@ pub struct ScheduleTakedownEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ScheduleTakedownEvent { comment "comment" optional, execute_at "executeAt" optional,
-    execute_after "executeAfter" optional, execute_until "executeUntil" optional }
-);
+atproto_core::object!(ScheduleTakedownEvent {
+    comment "comment" optional,
+    execute_at "executeAt" optional,
+    execute_after "executeAfter" optional,
+    execute_until "executeUntil" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#cancelScheduledTakedownEvent`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -1075,7 +1118,9 @@ pub struct CancelScheduledTakedownEvent {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CancelScheduledTakedownEvent { comment "comment" optional });
+atproto_core::object!(CancelScheduledTakedownEvent {
+    comment "comment" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#repoView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -1096,13 +1141,19 @@ pub struct RepoView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RepoView { did "did" required, email "email" optional, handle "handle" required,
-    indexed_at "indexedAt" required, invited_by "invitedBy" optional, invite_note
-    "inviteNote" optional, moderation "moderation" required, deactivated_at
-    "deactivatedAt" optional, related_records "relatedRecords" required, invites_disabled
-    "invitesDisabled" optional, threat_signatures "threatSignatures" optional }
-);
+atproto_core::object!(RepoView {
+    did "did" required,
+    email "email" optional,
+    handle "handle" required,
+    indexed_at "indexedAt" required,
+    invited_by "invitedBy" optional,
+    invite_note "inviteNote" optional,
+    moderation "moderation" required,
+    deactivated_at "deactivatedAt" optional,
+    related_records "relatedRecords" required,
+    invites_disabled "invitesDisabled" optional,
+    threat_signatures "threatSignatures" optional,
+});
 impl RepoView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1151,15 +1202,22 @@ pub struct RepoViewDetail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RepoViewDetail { did "did" required, email "email" optional, handle "handle"
-    required, labels "labels" optional, invites "invites" optional, indexed_at
-    "indexedAt" required, invited_by "invitedBy" optional, invite_note "inviteNote"
-    optional, moderation "moderation" required, deactivated_at "deactivatedAt" optional,
-    related_records "relatedRecords" required, invites_disabled "invitesDisabled"
-    optional, email_confirmed_at "emailConfirmedAt" optional, threat_signatures
-    "threatSignatures" optional }
-);
+atproto_core::object!(RepoViewDetail {
+    did "did" required,
+    email "email" optional,
+    handle "handle" required,
+    labels "labels" optional,
+    invites "invites" optional,
+    indexed_at "indexedAt" required,
+    invited_by "invitedBy" optional,
+    invite_note "inviteNote" optional,
+    moderation "moderation" required,
+    deactivated_at "deactivatedAt" optional,
+    related_records "relatedRecords" required,
+    invites_disabled "invitesDisabled" optional,
+    email_confirmed_at "emailConfirmedAt" optional,
+    threat_signatures "threatSignatures" optional,
+});
 impl RepoViewDetail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1196,7 +1254,9 @@ pub struct RepoViewNotFound {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RepoViewNotFound { did "did" required });
+atproto_core::object!(RepoViewNotFound {
+    did "did" required,
+});
 impl RepoViewNotFound {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -1220,11 +1280,15 @@ pub struct RecordView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RecordView { cid "cid" required, uri "uri" required, repo "repo" required, value
-    "value" required, blob_cids "blobCids" required, indexed_at "indexedAt" required,
-    moderation "moderation" required }
-);
+atproto_core::object!(RecordView {
+    cid "cid" required,
+    uri "uri" required,
+    repo "repo" required,
+    value "value" required,
+    blob_cids "blobCids" required,
+    indexed_at "indexedAt" required,
+    moderation "moderation" required,
+});
 impl RecordView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1263,11 +1327,16 @@ pub struct RecordViewDetail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RecordViewDetail { cid "cid" required, uri "uri" required, repo "repo" required,
-    blobs "blobs" required, value "value" required, labels "labels" optional, indexed_at
-    "indexedAt" required, moderation "moderation" required }
-);
+atproto_core::object!(RecordViewDetail {
+    cid "cid" required,
+    uri "uri" required,
+    repo "repo" required,
+    blobs "blobs" required,
+    value "value" required,
+    labels "labels" optional,
+    indexed_at "indexedAt" required,
+    moderation "moderation" required,
+});
 impl RecordViewDetail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1300,7 +1369,9 @@ pub struct RecordViewNotFound {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RecordViewNotFound { uri "uri" required });
+atproto_core::object!(RecordViewNotFound {
+    uri "uri" required,
+});
 impl RecordViewNotFound {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -1319,7 +1390,10 @@ pub struct ConvoView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ConvoView { did "did" required, convo_id "convoId" required });
+atproto_core::object!(ConvoView {
+    did "did" required,
+    convo_id "convoId" required,
+});
 impl ConvoView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, convo_id: impl Into<String>) -> Self {
@@ -1338,7 +1412,9 @@ pub struct Moderation {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Moderation { subject_status "subjectStatus" optional });
+atproto_core::object!(Moderation {
+    subject_status "subjectStatus" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#moderationDetail`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -1347,23 +1423,9 @@ pub struct ModerationDetail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModerationDetail { subject_status "subjectStatus" optional });
-
-/// Part of `tools.ozone.moderation.defs#blobView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BlobViewDetails {
-    /// `tools.ozone.moderation.defs#imageDetails`
-    ImageDetails(Box<ImageDetails>),
-    /// `tools.ozone.moderation.defs#videoDetails`
-    VideoDetails(Box<VideoDetails>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    BlobViewDetails { ImageDetails(ImageDetails)
-    "tools.ozone.moderation.defs#imageDetails", VideoDetails(VideoDetails)
-    "tools.ozone.moderation.defs#videoDetails" }
-);
+atproto_core::object!(ModerationDetail {
+    subject_status "subjectStatus" optional,
+});
 
 /// The object `tools.ozone.moderation.defs#blobView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -1377,11 +1439,14 @@ pub struct BlobView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    BlobView { cid "cid" required, size "size" required, details "details" optional,
-    mime_type "mimeType" required, created_at "createdAt" required, moderation
-    "moderation" optional }
-);
+atproto_core::object!(BlobView {
+    cid "cid" required,
+    size "size" required,
+    details "details" optional,
+    mime_type "mimeType" required,
+    created_at "createdAt" required,
+    moderation "moderation" optional,
+});
 impl BlobView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1402,6 +1467,21 @@ impl BlobView {
     }
 }
 
+/// Part of `tools.ozone.moderation.defs#blobView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BlobViewDetails {
+    /// `tools.ozone.moderation.defs#imageDetails`
+    ImageDetails(Box<ImageDetails>),
+    /// `tools.ozone.moderation.defs#videoDetails`
+    VideoDetails(Box<VideoDetails>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(BlobViewDetails {
+    ImageDetails(ImageDetails) "tools.ozone.moderation.defs#imageDetails",
+    VideoDetails(VideoDetails) "tools.ozone.moderation.defs#videoDetails",
+});
+
 /// The object `tools.ozone.moderation.defs#imageDetails`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageDetails {
@@ -1410,7 +1490,10 @@ pub struct ImageDetails {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ImageDetails { width "width" required, height "height" required });
+atproto_core::object!(ImageDetails {
+    width "width" required,
+    height "height" required,
+});
 impl ImageDetails {
     /// With what the lexicon requires, and nothing else.
     pub fn new(width: i64, height: i64) -> Self {
@@ -1431,10 +1514,11 @@ pub struct VideoDetails {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    VideoDetails { width "width" required, height "height" required, length "length"
-    required }
-);
+atproto_core::object!(VideoDetails {
+    width "width" required,
+    height "height" required,
+    length "length" required,
+});
 impl VideoDetails {
     /// With what the lexicon requires, and nothing else.
     pub fn new(width: i64, height: i64, length: i64) -> Self {
@@ -1460,11 +1544,14 @@ pub struct AccountHosting {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AccountHosting { status "status" required, created_at "createdAt" optional,
-    deleted_at "deletedAt" optional, updated_at "updatedAt" optional, deactivated_at
-    "deactivatedAt" optional, reactivated_at "reactivatedAt" optional }
-);
+atproto_core::object!(AccountHosting {
+    status "status" required,
+    created_at "createdAt" optional,
+    deleted_at "deletedAt" optional,
+    updated_at "updatedAt" optional,
+    deactivated_at "deactivatedAt" optional,
+    reactivated_at "reactivatedAt" optional,
+});
 impl AccountHosting {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: impl Into<String>) -> Self {
@@ -1491,10 +1578,12 @@ pub struct RecordHosting {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RecordHosting { status "status" required, created_at "createdAt" optional, deleted_at
-    "deletedAt" optional, updated_at "updatedAt" optional }
-);
+atproto_core::object!(RecordHosting {
+    status "status" required,
+    created_at "createdAt" optional,
+    deleted_at "deletedAt" optional,
+    updated_at "updatedAt" optional,
+});
 impl RecordHosting {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: impl Into<String>) -> Self {
@@ -1523,14 +1612,17 @@ pub struct ReporterStats {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReporterStats { did "did" required, record_report_count "recordReportCount" required,
-    account_report_count "accountReportCount" required, labeled_record_count
-    "labeledRecordCount" required, labeled_account_count "labeledAccountCount" required,
-    reported_record_count "reportedRecordCount" required, reported_account_count
-    "reportedAccountCount" required, takendown_record_count "takendownRecordCount"
-    required, takendown_account_count "takendownAccountCount" required }
-);
+atproto_core::object!(ReporterStats {
+    did "did" required,
+    record_report_count "recordReportCount" required,
+    account_report_count "accountReportCount" required,
+    labeled_record_count "labeledRecordCount" required,
+    labeled_account_count "labeledAccountCount" required,
+    reported_record_count "reportedRecordCount" required,
+    reported_account_count "reportedAccountCount" required,
+    takendown_record_count "takendownRecordCount" required,
+    takendown_account_count "takendownAccountCount" required,
+});
 impl ReporterStats {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -1567,7 +1659,10 @@ pub struct ModTool {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ModTool { meta "meta" optional, name "name" required });
+atproto_core::object!(ModTool {
+    meta "meta" optional,
+    name "name" required,
+});
 impl ModTool {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
@@ -1611,15 +1706,23 @@ pub struct ScheduledActionView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ScheduledActionView { id "id" required, did "did" required, action "action" required,
-    status "status" required, created_at "createdAt" required, created_by "createdBy"
-    required, event_data "eventData" optional, execute_at "executeAt" optional,
-    updated_at "updatedAt" optional, execute_after "executeAfter" optional, execute_until
-    "executeUntil" optional, last_executed_at "lastExecutedAt" optional,
-    execution_event_id "executionEventId" optional, last_failure_reason
-    "lastFailureReason" optional, randomize_execution "randomizeExecution" optional }
-);
+atproto_core::object!(ScheduledActionView {
+    id "id" required,
+    did "did" required,
+    action "action" required,
+    status "status" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    event_data "eventData" optional,
+    execute_at "executeAt" optional,
+    updated_at "updatedAt" optional,
+    execute_after "executeAfter" optional,
+    execute_until "executeUntil" optional,
+    last_executed_at "lastExecutedAt" optional,
+    execution_event_id "executionEventId" optional,
+    last_failure_reason "lastFailureReason" optional,
+    randomize_execution "randomizeExecution" optional,
+});
 impl ScheduledActionView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

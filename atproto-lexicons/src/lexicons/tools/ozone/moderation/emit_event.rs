@@ -4,6 +4,48 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Cid, Did};
 use super::super::super::super as lexicons;
 
+/// The procedure `tools.ozone.moderation.emitEvent`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmitEvent {
+    pub event: EmitEventEvent,
+    pub subject: EmitEventSubject,
+    pub subject_blob_cids: Option<Vec<Cid>>,
+    pub created_by: Did,
+    pub mod_tool: Option<lexicons::tools::ozone::moderation::defs::ModTool>,
+    pub external_id: Option<String>,
+    pub report_action: Option<ReportAction>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(EmitEvent {
+    event "event" required,
+    mod_tool "modTool" optional,
+    subject "subject" required,
+    created_by "createdBy" required,
+    external_id "externalId" optional,
+    report_action "reportAction" optional,
+    subject_blob_cids "subjectBlobCids" optional,
+});
+impl EmitEvent {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(
+        event: EmitEventEvent,
+        subject: EmitEventSubject,
+        created_by: Did,
+    ) -> Self {
+        Self {
+            event,
+            subject,
+            subject_blob_cids: None,
+            created_by,
+            mod_tool: None,
+            external_id: None,
+            report_action: None,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `tools.ozone.moderation.emitEvent`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EmitEventEvent {
@@ -82,59 +124,33 @@ pub enum EmitEventEvent {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    EmitEventEvent {
-    ModEventTakedown(lexicons::tools::ozone::moderation::defs::ModEventTakedown)
-    "tools.ozone.moderation.defs#modEventTakedown",
-    ModEventAcknowledge(lexicons::tools::ozone::moderation::defs::ModEventAcknowledge)
-    "tools.ozone.moderation.defs#modEventAcknowledge",
-    ModEventEscalate(lexicons::tools::ozone::moderation::defs::ModEventEscalate)
-    "tools.ozone.moderation.defs#modEventEscalate",
-    ModEventComment(lexicons::tools::ozone::moderation::defs::ModEventComment)
-    "tools.ozone.moderation.defs#modEventComment",
-    ModEventLabel(lexicons::tools::ozone::moderation::defs::ModEventLabel)
-    "tools.ozone.moderation.defs#modEventLabel",
-    ModEventReport(lexicons::tools::ozone::moderation::defs::ModEventReport)
-    "tools.ozone.moderation.defs#modEventReport",
-    ModEventMute(lexicons::tools::ozone::moderation::defs::ModEventMute)
-    "tools.ozone.moderation.defs#modEventMute",
-    ModEventUnmute(lexicons::tools::ozone::moderation::defs::ModEventUnmute)
-    "tools.ozone.moderation.defs#modEventUnmute",
-    ModEventMuteReporter(lexicons::tools::ozone::moderation::defs::ModEventMuteReporter)
-    "tools.ozone.moderation.defs#modEventMuteReporter",
-    ModEventUnmuteReporter(lexicons::tools::ozone::moderation::defs::ModEventUnmuteReporter)
-    "tools.ozone.moderation.defs#modEventUnmuteReporter",
-    ModEventReverseTakedown(lexicons::tools::ozone::moderation::defs::ModEventReverseTakedown)
-    "tools.ozone.moderation.defs#modEventReverseTakedown",
-    ModEventResolveAppeal(lexicons::tools::ozone::moderation::defs::ModEventResolveAppeal)
-    "tools.ozone.moderation.defs#modEventResolveAppeal",
-    ModEventEmail(lexicons::tools::ozone::moderation::defs::ModEventEmail)
-    "tools.ozone.moderation.defs#modEventEmail",
-    ModEventDivert(lexicons::tools::ozone::moderation::defs::ModEventDivert)
-    "tools.ozone.moderation.defs#modEventDivert",
-    ModEventTag(lexicons::tools::ozone::moderation::defs::ModEventTag)
-    "tools.ozone.moderation.defs#modEventTag",
-    AccountEvent(lexicons::tools::ozone::moderation::defs::AccountEvent)
-    "tools.ozone.moderation.defs#accountEvent",
-    IdentityEvent(lexicons::tools::ozone::moderation::defs::IdentityEvent)
-    "tools.ozone.moderation.defs#identityEvent",
-    RecordEvent(lexicons::tools::ozone::moderation::defs::RecordEvent)
-    "tools.ozone.moderation.defs#recordEvent",
-    ModEventPriorityScore(lexicons::tools::ozone::moderation::defs::ModEventPriorityScore)
-    "tools.ozone.moderation.defs#modEventPriorityScore",
-    AgeAssuranceEvent(lexicons::tools::ozone::moderation::defs::AgeAssuranceEvent)
-    "tools.ozone.moderation.defs#ageAssuranceEvent",
-    AgeAssuranceOverrideEvent(lexicons::tools::ozone::moderation::defs::AgeAssuranceOverrideEvent)
-    "tools.ozone.moderation.defs#ageAssuranceOverrideEvent",
-    AgeAssurancePurgeEvent(lexicons::tools::ozone::moderation::defs::AgeAssurancePurgeEvent)
-    "tools.ozone.moderation.defs#ageAssurancePurgeEvent",
-    RevokeAccountCredentialsEvent(lexicons::tools::ozone::moderation::defs::RevokeAccountCredentialsEvent)
-    "tools.ozone.moderation.defs#revokeAccountCredentialsEvent",
-    ScheduleTakedownEvent(lexicons::tools::ozone::moderation::defs::ScheduleTakedownEvent)
-    "tools.ozone.moderation.defs#scheduleTakedownEvent",
-    CancelScheduledTakedownEvent(lexicons::tools::ozone::moderation::defs::CancelScheduledTakedownEvent)
-    "tools.ozone.moderation.defs#cancelScheduledTakedownEvent" }
-);
+atproto_core::open_union!(EmitEventEvent {
+    ModEventTakedown(lexicons::tools::ozone::moderation::defs::ModEventTakedown) "tools.ozone.moderation.defs#modEventTakedown",
+    ModEventAcknowledge(lexicons::tools::ozone::moderation::defs::ModEventAcknowledge) "tools.ozone.moderation.defs#modEventAcknowledge",
+    ModEventEscalate(lexicons::tools::ozone::moderation::defs::ModEventEscalate) "tools.ozone.moderation.defs#modEventEscalate",
+    ModEventComment(lexicons::tools::ozone::moderation::defs::ModEventComment) "tools.ozone.moderation.defs#modEventComment",
+    ModEventLabel(lexicons::tools::ozone::moderation::defs::ModEventLabel) "tools.ozone.moderation.defs#modEventLabel",
+    ModEventReport(lexicons::tools::ozone::moderation::defs::ModEventReport) "tools.ozone.moderation.defs#modEventReport",
+    ModEventMute(lexicons::tools::ozone::moderation::defs::ModEventMute) "tools.ozone.moderation.defs#modEventMute",
+    ModEventUnmute(lexicons::tools::ozone::moderation::defs::ModEventUnmute) "tools.ozone.moderation.defs#modEventUnmute",
+    ModEventMuteReporter(lexicons::tools::ozone::moderation::defs::ModEventMuteReporter) "tools.ozone.moderation.defs#modEventMuteReporter",
+    ModEventUnmuteReporter(lexicons::tools::ozone::moderation::defs::ModEventUnmuteReporter) "tools.ozone.moderation.defs#modEventUnmuteReporter",
+    ModEventReverseTakedown(lexicons::tools::ozone::moderation::defs::ModEventReverseTakedown) "tools.ozone.moderation.defs#modEventReverseTakedown",
+    ModEventResolveAppeal(lexicons::tools::ozone::moderation::defs::ModEventResolveAppeal) "tools.ozone.moderation.defs#modEventResolveAppeal",
+    ModEventEmail(lexicons::tools::ozone::moderation::defs::ModEventEmail) "tools.ozone.moderation.defs#modEventEmail",
+    ModEventDivert(lexicons::tools::ozone::moderation::defs::ModEventDivert) "tools.ozone.moderation.defs#modEventDivert",
+    ModEventTag(lexicons::tools::ozone::moderation::defs::ModEventTag) "tools.ozone.moderation.defs#modEventTag",
+    AccountEvent(lexicons::tools::ozone::moderation::defs::AccountEvent) "tools.ozone.moderation.defs#accountEvent",
+    IdentityEvent(lexicons::tools::ozone::moderation::defs::IdentityEvent) "tools.ozone.moderation.defs#identityEvent",
+    RecordEvent(lexicons::tools::ozone::moderation::defs::RecordEvent) "tools.ozone.moderation.defs#recordEvent",
+    ModEventPriorityScore(lexicons::tools::ozone::moderation::defs::ModEventPriorityScore) "tools.ozone.moderation.defs#modEventPriorityScore",
+    AgeAssuranceEvent(lexicons::tools::ozone::moderation::defs::AgeAssuranceEvent) "tools.ozone.moderation.defs#ageAssuranceEvent",
+    AgeAssuranceOverrideEvent(lexicons::tools::ozone::moderation::defs::AgeAssuranceOverrideEvent) "tools.ozone.moderation.defs#ageAssuranceOverrideEvent",
+    AgeAssurancePurgeEvent(lexicons::tools::ozone::moderation::defs::AgeAssurancePurgeEvent) "tools.ozone.moderation.defs#ageAssurancePurgeEvent",
+    RevokeAccountCredentialsEvent(lexicons::tools::ozone::moderation::defs::RevokeAccountCredentialsEvent) "tools.ozone.moderation.defs#revokeAccountCredentialsEvent",
+    ScheduleTakedownEvent(lexicons::tools::ozone::moderation::defs::ScheduleTakedownEvent) "tools.ozone.moderation.defs#scheduleTakedownEvent",
+    CancelScheduledTakedownEvent(lexicons::tools::ozone::moderation::defs::CancelScheduledTakedownEvent) "tools.ozone.moderation.defs#cancelScheduledTakedownEvent",
+});
 
 /// Part of `tools.ozone.moderation.emitEvent`.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,49 +162,10 @@ pub enum EmitEventSubject {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    EmitEventSubject { RepoRef(lexicons::com::atproto::admin::defs::RepoRef)
-    "com.atproto.admin.defs#repoRef", StrongRef(lexicons::com::atproto::repo::StrongRef)
-    "com.atproto.repo.strongRef" }
-);
-
-/// The procedure `tools.ozone.moderation.emitEvent`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EmitEvent {
-    pub event: EmitEventEvent,
-    pub subject: EmitEventSubject,
-    pub subject_blob_cids: Option<Vec<Cid>>,
-    pub created_by: Did,
-    pub mod_tool: Option<lexicons::tools::ozone::moderation::defs::ModTool>,
-    pub external_id: Option<String>,
-    pub report_action: Option<ReportAction>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    EmitEvent { event "event" required, mod_tool "modTool" optional, subject "subject"
-    required, created_by "createdBy" required, external_id "externalId" optional,
-    report_action "reportAction" optional, subject_blob_cids "subjectBlobCids" optional }
-);
-impl EmitEvent {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(
-        event: EmitEventEvent,
-        subject: EmitEventSubject,
-        created_by: Did,
-    ) -> Self {
-        Self {
-            event,
-            subject,
-            subject_blob_cids: None,
-            created_by,
-            mod_tool: None,
-            external_id: None,
-            report_action: None,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(EmitEventSubject {
+    RepoRef(lexicons::com::atproto::admin::defs::RepoRef) "com.atproto.admin.defs#repoRef",
+    StrongRef(lexicons::com::atproto::repo::StrongRef) "com.atproto.repo.strongRef",
+});
 
 /// The output of `tools.ozone.moderation.emitEvent`.
 pub type EmitEventOutput = lexicons::tools::ozone::moderation::defs::ModEventView;
@@ -201,10 +178,10 @@ pub enum EmitEventError {
     /// `DuplicateExternalId`
     DuplicateExternalId(Option<String>),
 }
-atproto_core::error_set!(
-    EmitEventError { SubjectHasAction "SubjectHasAction", DuplicateExternalId
-    "DuplicateExternalId" }
-);
+atproto_core::error_set!(EmitEventError {
+    SubjectHasAction "SubjectHasAction",
+    DuplicateExternalId "DuplicateExternalId",
+});
 
 impl atproto_core::endpoint::Procedure for EmitEvent {
     const NSID: &'static str = "tools.ozone.moderation.emitEvent";
@@ -213,11 +190,7 @@ impl atproto_core::endpoint::Procedure for EmitEvent {
     type Output = EmitEventOutput;
     type Error = EmitEventError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -234,7 +207,9 @@ pub struct ReportAction {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReportAction { all "all" optional, ids "ids" optional, note "note" optional, types
-    "types" optional }
-);
+atproto_core::object!(ReportAction {
+    all "all" optional,
+    ids "ids" optional,
+    note "note" optional,
+    types "types" optional,
+});

@@ -8,7 +8,9 @@ use atproto_core::syntax::Did;
 pub struct GetAccountTimeline {
     pub did: Did,
 }
-atproto_core::params!(GetAccountTimeline { did "did" required });
+atproto_core::params!(GetAccountTimeline {
+    did "did" required,
+});
 impl GetAccountTimeline {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -23,7 +25,9 @@ pub struct GetAccountTimelineOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetAccountTimelineOutput { timeline "timeline" required });
+atproto_core::object!(GetAccountTimelineOutput {
+    timeline "timeline" required,
+});
 impl GetAccountTimelineOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(timeline: Vec<TimelineItem>) -> Self {
@@ -40,7 +44,9 @@ pub enum GetAccountTimelineError {
     /// `RepoNotFound`
     RepoNotFound(Option<String>),
 }
-atproto_core::error_set!(GetAccountTimelineError { RepoNotFound "RepoNotFound" });
+atproto_core::error_set!(GetAccountTimelineError {
+    RepoNotFound "RepoNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetAccountTimeline {
     const NSID: &'static str = "tools.ozone.moderation.getAccountTimeline";
@@ -56,7 +62,10 @@ pub struct TimelineItem {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(TimelineItem { day "day" required, summary "summary" required });
+atproto_core::object!(TimelineItem {
+    day "day" required,
+    summary "summary" required,
+});
 impl TimelineItem {
     /// With what the lexicon requires, and nothing else.
     pub fn new(day: impl Into<String>, summary: Vec<TimelineItemSummary>) -> Self {
@@ -79,10 +88,11 @@ pub struct TimelineItemSummary {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    TimelineItemSummary { count "count" required, event_type "eventType" required,
-    event_subject_type "eventSubjectType" required }
-);
+atproto_core::object!(TimelineItemSummary {
+    count "count" required,
+    event_type "eventType" required,
+    event_subject_type "eventSubjectType" required,
+});
 impl TimelineItemSummary {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -7,7 +7,9 @@ use super::super::super::super as lexicons;
 pub struct GetEvent {
     pub id: i64,
 }
-atproto_core::params!(GetEvent { id "id" required });
+atproto_core::params!(GetEvent {
+    id "id" required,
+});
 impl GetEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: i64) -> Self {

@@ -9,7 +9,10 @@ pub struct GetRecord {
     pub uri: AtUri,
     pub cid: Option<Cid>,
 }
-atproto_core::params!(GetRecord { cid "cid" optional, uri "uri" required });
+atproto_core::params!(GetRecord {
+    cid "cid" optional,
+    uri "uri" required,
+});
 impl GetRecord {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri) -> Self {
@@ -26,7 +29,9 @@ pub enum GetRecordError {
     /// `RecordNotFound`
     RecordNotFound(Option<String>),
 }
-atproto_core::error_set!(GetRecordError { RecordNotFound "RecordNotFound" });
+atproto_core::error_set!(GetRecordError {
+    RecordNotFound "RecordNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetRecord {
     const NSID: &'static str = "tools.ozone.moderation.getRecord";

@@ -10,7 +10,9 @@ pub struct GetRecords {
     /// At most 100 elements.
     pub uris: Vec<AtUri>,
 }
-atproto_core::params!(GetRecords { uris "uris" required });
+atproto_core::params!(GetRecords {
+    uris "uris" required,
+});
 impl GetRecords {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uris: Vec<AtUri>) -> Self {
@@ -18,9 +20,29 @@ impl GetRecords {
     }
 }
 
+/// The output of `tools.ozone.moderation.getRecords`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetRecordsOutput {
+    pub records: Vec<GetRecordsOutputRecord>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetRecordsOutput {
+    records "records" required,
+});
+impl GetRecordsOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(records: Vec<GetRecordsOutputRecord>) -> Self {
+        Self {
+            records,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `tools.ozone.moderation.getRecords`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum GetRecordsOutputRecordsItem {
+pub enum GetRecordsOutputRecord {
     /// `tools.ozone.moderation.defs#recordViewDetail`
     RecordViewDetail(Box<lexicons::tools::ozone::moderation::defs::RecordViewDetail>),
     /// `tools.ozone.moderation.defs#recordViewNotFound`
@@ -30,31 +52,10 @@ pub enum GetRecordsOutputRecordsItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetRecordsOutputRecordsItem {
-    RecordViewDetail(lexicons::tools::ozone::moderation::defs::RecordViewDetail)
-    "tools.ozone.moderation.defs#recordViewDetail",
-    RecordViewNotFound(lexicons::tools::ozone::moderation::defs::RecordViewNotFound)
-    "tools.ozone.moderation.defs#recordViewNotFound" }
-);
-
-/// The output of `tools.ozone.moderation.getRecords`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetRecordsOutput {
-    pub records: Vec<GetRecordsOutputRecordsItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(GetRecordsOutput { records "records" required });
-impl GetRecordsOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(records: Vec<GetRecordsOutputRecordsItem>) -> Self {
-        Self {
-            records,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetRecordsOutputRecord {
+    RecordViewDetail(lexicons::tools::ozone::moderation::defs::RecordViewDetail) "tools.ozone.moderation.defs#recordViewDetail",
+    RecordViewNotFound(lexicons::tools::ozone::moderation::defs::RecordViewNotFound) "tools.ozone.moderation.defs#recordViewNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetRecords {
     const NSID: &'static str = "tools.ozone.moderation.getRecords";

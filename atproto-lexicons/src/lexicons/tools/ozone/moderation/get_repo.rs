@@ -8,7 +8,9 @@ use super::super::super::super as lexicons;
 pub struct GetRepo {
     pub did: Did,
 }
-atproto_core::params!(GetRepo { did "did" required });
+atproto_core::params!(GetRepo {
+    did "did" required,
+});
 impl GetRepo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -25,7 +27,9 @@ pub enum GetRepoError {
     /// `RepoNotFound`
     RepoNotFound(Option<String>),
 }
-atproto_core::error_set!(GetRepoError { RepoNotFound "RepoNotFound" });
+atproto_core::error_set!(GetRepoError {
+    RepoNotFound "RepoNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetRepo {
     const NSID: &'static str = "tools.ozone.moderation.getRepo";

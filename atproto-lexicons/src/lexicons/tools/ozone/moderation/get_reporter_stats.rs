@@ -10,7 +10,9 @@ pub struct GetReporterStats {
     /// At most 100 elements.
     pub dids: Vec<Did>,
 }
-atproto_core::params!(GetReporterStats { dids "dids" required });
+atproto_core::params!(GetReporterStats {
+    dids "dids" required,
+});
 impl GetReporterStats {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {
@@ -25,7 +27,9 @@ pub struct GetReporterStatsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetReporterStatsOutput { stats "stats" required });
+atproto_core::object!(GetReporterStatsOutput {
+    stats "stats" required,
+});
 impl GetReporterStatsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

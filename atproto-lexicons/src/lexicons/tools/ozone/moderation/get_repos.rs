@@ -10,7 +10,9 @@ pub struct GetRepos {
     /// At most 100 elements.
     pub dids: Vec<Did>,
 }
-atproto_core::params!(GetRepos { dids "dids" required });
+atproto_core::params!(GetRepos {
+    dids "dids" required,
+});
 impl GetRepos {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {
@@ -18,9 +20,29 @@ impl GetRepos {
     }
 }
 
+/// The output of `tools.ozone.moderation.getRepos`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GetReposOutput {
+    pub repos: Vec<GetReposOutputRepo>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(GetReposOutput {
+    repos "repos" required,
+});
+impl GetReposOutput {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(repos: Vec<GetReposOutputRepo>) -> Self {
+        Self {
+            repos,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `tools.ozone.moderation.getRepos`.
 #[derive(Debug, Clone, PartialEq)]
-pub enum GetReposOutputReposItem {
+pub enum GetReposOutputRepo {
     /// `tools.ozone.moderation.defs#repoViewDetail`
     RepoViewDetail(Box<lexicons::tools::ozone::moderation::defs::RepoViewDetail>),
     /// `tools.ozone.moderation.defs#repoViewNotFound`
@@ -28,31 +50,10 @@ pub enum GetReposOutputReposItem {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    GetReposOutputReposItem {
-    RepoViewDetail(lexicons::tools::ozone::moderation::defs::RepoViewDetail)
-    "tools.ozone.moderation.defs#repoViewDetail",
-    RepoViewNotFound(lexicons::tools::ozone::moderation::defs::RepoViewNotFound)
-    "tools.ozone.moderation.defs#repoViewNotFound" }
-);
-
-/// The output of `tools.ozone.moderation.getRepos`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GetReposOutput {
-    pub repos: Vec<GetReposOutputReposItem>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(GetReposOutput { repos "repos" required });
-impl GetReposOutput {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(repos: Vec<GetReposOutputReposItem>) -> Self {
-        Self {
-            repos,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(GetReposOutputRepo {
+    RepoViewDetail(lexicons::tools::ozone::moderation::defs::RepoViewDetail) "tools.ozone.moderation.defs#repoViewDetail",
+    RepoViewNotFound(lexicons::tools::ozone::moderation::defs::RepoViewNotFound) "tools.ozone.moderation.defs#repoViewNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetRepos {
     const NSID: &'static str = "tools.ozone.moderation.getRepos";

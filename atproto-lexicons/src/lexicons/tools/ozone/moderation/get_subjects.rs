@@ -9,7 +9,9 @@ pub struct GetSubjects {
     /// 1 to 100 elements.
     pub subjects: Vec<String>,
 }
-atproto_core::params!(GetSubjects { subjects "subjects" required });
+atproto_core::params!(GetSubjects {
+    subjects "subjects" required,
+});
 impl GetSubjects {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subjects: Vec<String>) -> Self {
@@ -24,7 +26,9 @@ pub struct GetSubjectsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetSubjectsOutput { subjects "subjects" required });
+atproto_core::object!(GetSubjectsOutput {
+    subjects "subjects" required,
+});
 impl GetSubjectsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -19,11 +19,14 @@ pub struct ListScheduledActions {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListScheduledActions { limit "limit" optional, cursor "cursor" optional, statuses
-    "statuses" required, subjects "subjects" optional, ends_before "endsBefore" optional,
-    starts_after "startsAfter" optional }
-);
+atproto_core::object!(ListScheduledActions {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    statuses "statuses" required,
+    subjects "subjects" optional,
+    ends_before "endsBefore" optional,
+    starts_after "startsAfter" optional,
+});
 impl ListScheduledActions {
     /// With what the lexicon requires, and nothing else.
     pub fn new(statuses: Vec<String>) -> Self {
@@ -47,9 +50,10 @@ pub struct ListScheduledActionsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListScheduledActionsOutput { cursor "cursor" optional, actions "actions" required }
-);
+atproto_core::object!(ListScheduledActionsOutput {
+    cursor "cursor" optional,
+    actions "actions" required,
+});
 impl ListScheduledActionsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -70,11 +74,7 @@ impl atproto_core::endpoint::Procedure for ListScheduledActions {
     type Output = ListScheduledActionsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

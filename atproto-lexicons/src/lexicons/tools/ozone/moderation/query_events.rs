@@ -38,19 +38,31 @@ pub struct QueryEvents {
     pub with_strike: Option<bool>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    QueryEvents { limit "limit" optional, types "types" optional, cursor "cursor"
-    optional, batch_id "batchId" optional, comment "comment" optional, mod_tool "modTool"
-    optional, subject "subject" optional, policies "policies" optional, added_tags
-    "addedTags" optional, created_by "createdBy" optional, has_comment "hasComment"
-    optional, with_strike "withStrike" optional, added_labels "addedLabels" optional,
-    collections "collections" optional, removed_tags "removedTags" optional, report_types
-    "reportTypes" optional, subject_type "subjectType" optional, created_after
-    "createdAfter" optional, created_before "createdBefore" optional, removed_labels
-    "removedLabels" optional, sort_direction "sortDirection" optional,
-    age_assurance_state "ageAssuranceState" optional, include_all_user_records
-    "includeAllUserRecords" optional }
-);
+atproto_core::params!(QueryEvents {
+    limit "limit" optional,
+    types "types" optional,
+    cursor "cursor" optional,
+    batch_id "batchId" optional,
+    comment "comment" optional,
+    mod_tool "modTool" optional,
+    subject "subject" optional,
+    policies "policies" optional,
+    added_tags "addedTags" optional,
+    created_by "createdBy" optional,
+    has_comment "hasComment" optional,
+    with_strike "withStrike" optional,
+    added_labels "addedLabels" optional,
+    collections "collections" optional,
+    removed_tags "removedTags" optional,
+    report_types "reportTypes" optional,
+    subject_type "subjectType" optional,
+    created_after "createdAfter" optional,
+    created_before "createdBefore" optional,
+    removed_labels "removedLabels" optional,
+    sort_direction "sortDirection" optional,
+    age_assurance_state "ageAssuranceState" optional,
+    include_all_user_records "includeAllUserRecords" optional,
+});
 
 /// The output of `tools.ozone.moderation.queryEvents`.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,9 +72,10 @@ pub struct QueryEventsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryEventsOutput { cursor "cursor" optional, events "events" required }
-);
+atproto_core::object!(QueryEventsOutput {
+    cursor "cursor" optional,
+    events "events" required,
+});
 impl QueryEventsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

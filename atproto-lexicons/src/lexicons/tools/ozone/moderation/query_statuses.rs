@@ -56,28 +56,44 @@ pub struct QueryStatuses {
     /// Known values: `pending`, `assured`, `unknown`, `reset`, `blocked`.
     pub age_assurance_state: Option<String>,
 }
-atproto_core::params!(
-    QueryStatuses { tags "tags" optional, limit "limit" optional, cursor "cursor"
-    optional, comment "comment" optional, subject "subject" optional, appealed "appealed"
-    optional, only_muted "onlyMuted" optional, queue_seed "queueSeed" optional,
-    sort_field "sortField" optional, takendown "takendown" optional, queue_count
-    "queueCount" optional, queue_index "queueIndex" optional, collections "collections"
-    optional, exclude_tags "excludeTags" optional, review_state "reviewState" optional,
-    subject_type "subjectType" optional, include_muted "includeMuted" optional,
-    reported_after "reportedAfter" optional, reviewed_after "reviewedAfter" optional,
-    sort_direction "sortDirection" optional, ignore_subjects "ignoreSubjects" optional,
-    last_reviewed_by "lastReviewedBy" optional, min_strike_count "minStrikeCount"
-    optional, reported_before "reportedBefore" optional, reviewed_before "reviewedBefore"
-    optional, hosting_statuses "hostingStatuses" optional, min_priority_score
-    "minPriorityScore" optional, age_assurance_state "ageAssuranceState" optional,
-    hosting_deleted_after "hostingDeletedAfter" optional, hosting_updated_after
-    "hostingUpdatedAfter" optional, hosting_deleted_before "hostingDeletedBefore"
-    optional, hosting_updated_before "hostingUpdatedBefore" optional,
-    include_all_user_records "includeAllUserRecords" optional, min_account_suspend_count
-    "minAccountSuspendCount" optional, min_reported_records_count
-    "minReportedRecordsCount" optional, min_takendown_records_count
-    "minTakendownRecordsCount" optional }
-);
+atproto_core::params!(QueryStatuses {
+    tags "tags" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    comment "comment" optional,
+    subject "subject" optional,
+    appealed "appealed" optional,
+    only_muted "onlyMuted" optional,
+    queue_seed "queueSeed" optional,
+    sort_field "sortField" optional,
+    takendown "takendown" optional,
+    queue_count "queueCount" optional,
+    queue_index "queueIndex" optional,
+    collections "collections" optional,
+    exclude_tags "excludeTags" optional,
+    review_state "reviewState" optional,
+    subject_type "subjectType" optional,
+    include_muted "includeMuted" optional,
+    reported_after "reportedAfter" optional,
+    reviewed_after "reviewedAfter" optional,
+    sort_direction "sortDirection" optional,
+    ignore_subjects "ignoreSubjects" optional,
+    last_reviewed_by "lastReviewedBy" optional,
+    min_strike_count "minStrikeCount" optional,
+    reported_before "reportedBefore" optional,
+    reviewed_before "reviewedBefore" optional,
+    hosting_statuses "hostingStatuses" optional,
+    min_priority_score "minPriorityScore" optional,
+    age_assurance_state "ageAssuranceState" optional,
+    hosting_deleted_after "hostingDeletedAfter" optional,
+    hosting_updated_after "hostingUpdatedAfter" optional,
+    hosting_deleted_before "hostingDeletedBefore" optional,
+    hosting_updated_before "hostingUpdatedBefore" optional,
+    include_all_user_records "includeAllUserRecords" optional,
+    min_account_suspend_count "minAccountSuspendCount" optional,
+    min_reported_records_count "minReportedRecordsCount" optional,
+    min_takendown_records_count "minTakendownRecordsCount" optional,
+});
 
 /// The output of `tools.ozone.moderation.queryStatuses`.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,10 +105,10 @@ pub struct QueryStatusesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryStatusesOutput { cursor "cursor" optional, subject_statuses "subjectStatuses"
-    required }
-);
+atproto_core::object!(QueryStatusesOutput {
+    cursor "cursor" optional,
+    subject_statuses "subjectStatuses" required,
+});
 impl QueryStatusesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -4,19 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Datetime, Did};
 use super::super::super::super as lexicons;
 
-/// Part of `tools.ozone.moderation.scheduleAction`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ScheduleActionAction {
-    /// `tools.ozone.moderation.scheduleAction#takedown`
-    Takedown(Box<Takedown>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ScheduleActionAction { Takedown(Takedown)
-    "tools.ozone.moderation.scheduleAction#takedown" }
-);
-
 /// The procedure `tools.ozone.moderation.scheduleAction`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleAction {
@@ -29,11 +16,13 @@ pub struct ScheduleAction {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ScheduleAction { action "action" required, mod_tool "modTool" optional, subjects
-    "subjects" required, created_by "createdBy" required, scheduling "scheduling"
-    required }
-);
+atproto_core::object!(ScheduleAction {
+    action "action" required,
+    mod_tool "modTool" optional,
+    subjects "subjects" required,
+    created_by "createdBy" required,
+    scheduling "scheduling" required,
+});
 impl ScheduleAction {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -53,6 +42,18 @@ impl ScheduleAction {
     }
 }
 
+/// Part of `tools.ozone.moderation.scheduleAction`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScheduleActionAction {
+    /// `tools.ozone.moderation.scheduleAction#takedown`
+    Takedown(Box<Takedown>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ScheduleActionAction {
+    Takedown(Takedown) "tools.ozone.moderation.scheduleAction#takedown",
+});
+
 /// The output of `tools.ozone.moderation.scheduleAction`.
 pub type ScheduleActionOutput = ScheduledActionResults;
 
@@ -63,11 +64,7 @@ impl atproto_core::endpoint::Procedure for ScheduleAction {
     type Output = ScheduleActionOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -90,13 +87,17 @@ pub struct Takedown {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Takedown { comment "comment" optional, policies "policies" optional, strike_count
-    "strikeCount" optional, email_content "emailContent" optional, email_subject
-    "emailSubject" optional, severity_level "severityLevel" optional, duration_in_hours
-    "durationInHours" optional, strike_expires_at "strikeExpiresAt" optional,
-    acknowledge_account_subjects "acknowledgeAccountSubjects" optional }
-);
+atproto_core::object!(Takedown {
+    comment "comment" optional,
+    policies "policies" optional,
+    strike_count "strikeCount" optional,
+    email_content "emailContent" optional,
+    email_subject "emailSubject" optional,
+    severity_level "severityLevel" optional,
+    duration_in_hours "durationInHours" optional,
+    strike_expires_at "strikeExpiresAt" optional,
+    acknowledge_account_subjects "acknowledgeAccountSubjects" optional,
+});
 
 /// The object `tools.ozone.moderation.scheduleAction#schedulingConfig`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -107,10 +108,11 @@ pub struct SchedulingConfig {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SchedulingConfig { execute_at "executeAt" optional, execute_after "executeAfter"
-    optional, execute_until "executeUntil" optional }
-);
+atproto_core::object!(SchedulingConfig {
+    execute_at "executeAt" optional,
+    execute_after "executeAfter" optional,
+    execute_until "executeUntil" optional,
+});
 
 /// The object `tools.ozone.moderation.scheduleAction#scheduledActionResults`.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,9 +122,10 @@ pub struct ScheduledActionResults {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ScheduledActionResults { failed "failed" required, succeeded "succeeded" required }
-);
+atproto_core::object!(ScheduledActionResults {
+    failed "failed" required,
+    succeeded "succeeded" required,
+});
 impl ScheduledActionResults {
     /// With what the lexicon requires, and nothing else.
     pub fn new(succeeded: Vec<Did>, failed: Vec<FailedScheduling>) -> Self {
@@ -143,10 +146,11 @@ pub struct FailedScheduling {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    FailedScheduling { error "error" required, subject "subject" required, error_code
-    "errorCode" optional }
-);
+atproto_core::object!(FailedScheduling {
+    error "error" required,
+    subject "subject" required,
+    error_code "errorCode" optional,
+});
 impl FailedScheduling {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did, error: impl Into<String>) -> Self {

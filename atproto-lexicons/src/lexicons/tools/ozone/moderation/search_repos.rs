@@ -13,10 +13,12 @@ pub struct SearchRepos {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    SearchRepos { q "q" optional, term "term" optional, limit "limit" optional, cursor
-    "cursor" optional }
-);
+atproto_core::params!(SearchRepos {
+    q "q" optional,
+    term "term" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 
 /// The output of `tools.ozone.moderation.searchRepos`.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +28,10 @@ pub struct SearchReposOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchReposOutput { repos "repos" required, cursor "cursor" optional }
-);
+atproto_core::object!(SearchReposOutput {
+    repos "repos" required,
+    cursor "cursor" optional,
+});
 impl SearchReposOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(repos: Vec<lexicons::tools::ozone::moderation::defs::RepoView>) -> Self {

@@ -11,9 +11,10 @@ pub struct AssignModerator {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AssignModerator { did "did" required, queue_id "queueId" required }
-);
+atproto_core::object!(AssignModerator {
+    did "did" required,
+    queue_id "queueId" required,
+});
 impl AssignModerator {
     /// With what the lexicon requires, and nothing else.
     pub fn new(queue_id: i64, did: impl Into<String>) -> Self {
@@ -34,7 +35,9 @@ pub enum AssignModeratorError {
     /// `InvalidAssignment`
     InvalidAssignment(Option<String>),
 }
-atproto_core::error_set!(AssignModeratorError { InvalidAssignment "InvalidAssignment" });
+atproto_core::error_set!(AssignModeratorError {
+    InvalidAssignment "InvalidAssignment",
+});
 
 impl atproto_core::endpoint::Procedure for AssignModerator {
     const NSID: &'static str = "tools.ozone.queue.assignModerator";
@@ -43,11 +46,7 @@ impl atproto_core::endpoint::Procedure for AssignModerator {
     type Output = AssignModeratorOutput;
     type Error = AssignModeratorError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -18,11 +18,14 @@ pub struct CreateQueue {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CreateQueue { name "name" required, collection "collection" optional, description
-    "description" optional, report_types "reportTypes" optional, subject_types
-    "subjectTypes" optional, recommended_policies "recommendedPolicies" optional }
-);
+atproto_core::object!(CreateQueue {
+    name "name" required,
+    collection "collection" optional,
+    description "description" optional,
+    report_types "reportTypes" optional,
+    subject_types "subjectTypes" optional,
+    recommended_policies "recommendedPolicies" optional,
+});
 impl CreateQueue {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
@@ -45,7 +48,9 @@ pub struct CreateQueueOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateQueueOutput { queue "queue" required });
+atproto_core::object!(CreateQueueOutput {
+    queue "queue" required,
+});
 impl CreateQueueOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(queue: lexicons::tools::ozone::queue::defs::QueueView) -> Self {
@@ -64,10 +69,10 @@ pub enum CreateQueueError {
     /// `ConflictingQueue`
     ConflictingQueue(Option<String>),
 }
-atproto_core::error_set!(
-    CreateQueueError { InvalidRecommendedPolicies "InvalidRecommendedPolicies",
-    ConflictingQueue "ConflictingQueue" }
-);
+atproto_core::error_set!(CreateQueueError {
+    InvalidRecommendedPolicies "InvalidRecommendedPolicies",
+    ConflictingQueue "ConflictingQueue",
+});
 
 impl atproto_core::endpoint::Procedure for CreateQueue {
     const NSID: &'static str = "tools.ozone.queue.createQueue";
@@ -76,11 +81,7 @@ impl atproto_core::endpoint::Procedure for CreateQueue {
     type Output = CreateQueueOutput;
     type Error = CreateQueueError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

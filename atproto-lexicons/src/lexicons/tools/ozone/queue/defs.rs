@@ -24,14 +24,21 @@ pub struct QueueView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueueView { id "id" required, name "name" required, stats "stats" required, enabled
-    "enabled" required, created_at "createdAt" required, created_by "createdBy" required,
-    deleted_at "deletedAt" optional, updated_at "updatedAt" required, collection
-    "collection" optional, description "description" optional, report_types "reportTypes"
-    optional, subject_types "subjectTypes" optional, recommended_policies
-    "recommendedPolicies" optional }
-);
+atproto_core::object!(QueueView {
+    id "id" required,
+    name "name" required,
+    stats "stats" required,
+    enabled "enabled" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    deleted_at "deletedAt" optional,
+    updated_at "updatedAt" required,
+    collection "collection" optional,
+    description "description" optional,
+    report_types "reportTypes" optional,
+    subject_types "subjectTypes" optional,
+    recommended_policies "recommendedPolicies" optional,
+});
 impl QueueView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -75,12 +82,15 @@ pub struct QueueStats {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueueStats { action_rate "actionRate" optional, last_updated "lastUpdated" optional,
-    inbound_count "inboundCount" optional, pending_count "pendingCount" optional,
-    actioned_count "actionedCount" optional, escalated_count "escalatedCount" optional,
-    avg_handling_time_sec "avgHandlingTimeSec" optional }
-);
+atproto_core::object!(QueueStats {
+    action_rate "actionRate" optional,
+    last_updated "lastUpdated" optional,
+    inbound_count "inboundCount" optional,
+    pending_count "pendingCount" optional,
+    actioned_count "actionedCount" optional,
+    escalated_count "escalatedCount" optional,
+    avg_handling_time_sec "avgHandlingTimeSec" optional,
+});
 
 /// The object `tools.ozone.queue.defs#assignmentView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,10 +104,14 @@ pub struct AssignmentView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AssignmentView { id "id" required, did "did" required, end_at "endAt" optional, queue
-    "queue" required, start_at "startAt" required, moderator "moderator" optional }
-);
+atproto_core::object!(AssignmentView {
+    id "id" required,
+    did "did" required,
+    end_at "endAt" optional,
+    queue "queue" required,
+    start_at "startAt" required,
+    moderator "moderator" optional,
+});
 impl AssignmentView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: i64, did: Did, queue: QueueView, start_at: Datetime) -> Self {

@@ -10,10 +10,10 @@ pub struct DeleteQueue {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DeleteQueue { queue_id "queueId" required, migrate_to_queue_id "migrateToQueueId"
-    optional }
-);
+atproto_core::object!(DeleteQueue {
+    queue_id "queueId" required,
+    migrate_to_queue_id "migrateToQueueId" optional,
+});
 impl DeleteQueue {
     /// With what the lexicon requires, and nothing else.
     pub fn new(queue_id: i64) -> Self {
@@ -33,10 +33,10 @@ pub struct DeleteQueueOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    DeleteQueueOutput { deleted "deleted" required, reports_migrated "reportsMigrated"
-    optional }
-);
+atproto_core::object!(DeleteQueueOutput {
+    deleted "deleted" required,
+    reports_migrated "reportsMigrated" optional,
+});
 impl DeleteQueueOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(deleted: bool) -> Self {
@@ -55,11 +55,7 @@ impl atproto_core::endpoint::Procedure for DeleteQueue {
     type Output = DeleteQueueOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

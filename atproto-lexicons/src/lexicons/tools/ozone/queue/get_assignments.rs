@@ -15,10 +15,13 @@ pub struct GetAssignments {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetAssignments { dids "dids" optional, limit "limit" optional, cursor "cursor"
-    optional, queue_ids "queueIds" optional, only_active "onlyActive" optional }
-);
+atproto_core::params!(GetAssignments {
+    dids "dids" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    queue_ids "queueIds" optional,
+    only_active "onlyActive" optional,
+});
 
 /// The output of `tools.ozone.queue.getAssignments`.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,9 +31,10 @@ pub struct GetAssignmentsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetAssignmentsOutput { cursor "cursor" optional, assignments "assignments" required }
-);
+atproto_core::object!(GetAssignmentsOutput {
+    cursor "cursor" optional,
+    assignments "assignments" required,
+});
 impl GetAssignmentsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

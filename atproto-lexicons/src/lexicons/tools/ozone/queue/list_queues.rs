@@ -15,11 +15,14 @@ pub struct ListQueues {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListQueues { limit "limit" optional, cursor "cursor" optional, enabled "enabled"
-    optional, collection "collection" optional, report_types "reportTypes" optional,
-    subject_type "subjectType" optional }
-);
+atproto_core::params!(ListQueues {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    enabled "enabled" optional,
+    collection "collection" optional,
+    report_types "reportTypes" optional,
+    subject_type "subjectType" optional,
+});
 
 /// The output of `tools.ozone.queue.listQueues`.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +32,10 @@ pub struct ListQueuesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListQueuesOutput { cursor "cursor" optional, queues "queues" required }
-);
+atproto_core::object!(ListQueuesOutput {
+    cursor "cursor" optional,
+    queues "queues" required,
+});
 impl ListQueuesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(queues: Vec<lexicons::tools::ozone::queue::defs::QueueView>) -> Self {

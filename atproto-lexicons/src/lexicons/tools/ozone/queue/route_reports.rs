@@ -10,10 +10,10 @@ pub struct RouteReports {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RouteReports { end_report_id "endReportId" required, start_report_id "startReportId"
-    required }
-);
+atproto_core::object!(RouteReports {
+    end_report_id "endReportId" required,
+    start_report_id "startReportId" required,
+});
 impl RouteReports {
     /// With what the lexicon requires, and nothing else.
     pub fn new(start_report_id: i64, end_report_id: i64) -> Self {
@@ -33,9 +33,10 @@ pub struct RouteReportsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RouteReportsOutput { assigned "assigned" required, unmatched "unmatched" required }
-);
+atproto_core::object!(RouteReportsOutput {
+    assigned "assigned" required,
+    unmatched "unmatched" required,
+});
 impl RouteReportsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(assigned: i64, unmatched: i64) -> Self {
@@ -53,7 +54,9 @@ pub enum RouteReportsError {
     /// `OutOfRange`
     OutOfRange(Option<String>),
 }
-atproto_core::error_set!(RouteReportsError { OutOfRange "OutOfRange" });
+atproto_core::error_set!(RouteReportsError {
+    OutOfRange "OutOfRange",
+});
 
 impl atproto_core::endpoint::Procedure for RouteReports {
     const NSID: &'static str = "tools.ozone.queue.routeReports";
@@ -62,11 +65,7 @@ impl atproto_core::endpoint::Procedure for RouteReports {
     type Output = RouteReportsOutput;
     type Error = RouteReportsError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

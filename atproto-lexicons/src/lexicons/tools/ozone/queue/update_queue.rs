@@ -14,11 +14,13 @@ pub struct UpdateQueue {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateQueue { name "name" optional, enabled "enabled" optional, queue_id "queueId"
-    required, description "description" optional, recommended_policies
-    "recommendedPolicies" optional }
-);
+atproto_core::object!(UpdateQueue {
+    name "name" optional,
+    enabled "enabled" optional,
+    queue_id "queueId" required,
+    description "description" optional,
+    recommended_policies "recommendedPolicies" optional,
+});
 impl UpdateQueue {
     /// With what the lexicon requires, and nothing else.
     pub fn new(queue_id: i64) -> Self {
@@ -40,7 +42,9 @@ pub struct UpdateQueueOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UpdateQueueOutput { queue "queue" required });
+atproto_core::object!(UpdateQueueOutput {
+    queue "queue" required,
+});
 impl UpdateQueueOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(queue: lexicons::tools::ozone::queue::defs::QueueView) -> Self {
@@ -57,9 +61,9 @@ pub enum UpdateQueueError {
     /// `InvalidRecommendedPolicies`
     InvalidRecommendedPolicies(Option<String>),
 }
-atproto_core::error_set!(
-    UpdateQueueError { InvalidRecommendedPolicies "InvalidRecommendedPolicies" }
-);
+atproto_core::error_set!(UpdateQueueError {
+    InvalidRecommendedPolicies "InvalidRecommendedPolicies",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateQueue {
     const NSID: &'static str = "tools.ozone.queue.updateQueue";
@@ -68,11 +72,7 @@ impl atproto_core::endpoint::Procedure for UpdateQueue {
     type Output = UpdateQueueOutput;
     type Error = UpdateQueueError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -14,10 +14,12 @@ pub struct AssignModerator {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AssignModerator { did "did" optional, queue_id "queueId" optional, report_id
-    "reportId" required, is_permanent "isPermanent" optional }
-);
+atproto_core::object!(AssignModerator {
+    did "did" optional,
+    queue_id "queueId" optional,
+    report_id "reportId" required,
+    is_permanent "isPermanent" optional,
+});
 impl AssignModerator {
     /// With what the lexicon requires, and nothing else.
     pub fn new(report_id: i64) -> Self {
@@ -42,10 +44,10 @@ pub enum AssignModeratorError {
     /// `InvalidAssignment`
     InvalidAssignment(Option<String>),
 }
-atproto_core::error_set!(
-    AssignModeratorError { AlreadyAssigned "AlreadyAssigned", InvalidAssignment
-    "InvalidAssignment" }
-);
+atproto_core::error_set!(AssignModeratorError {
+    AlreadyAssigned "AlreadyAssigned",
+    InvalidAssignment "InvalidAssignment",
+});
 
 impl atproto_core::endpoint::Procedure for AssignModerator {
     const NSID: &'static str = "tools.ozone.report.assignModerator";
@@ -54,11 +56,7 @@ impl atproto_core::endpoint::Procedure for AssignModerator {
     type Output = AssignModeratorOutput;
     type Error = AssignModeratorError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

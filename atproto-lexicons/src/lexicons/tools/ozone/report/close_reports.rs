@@ -15,10 +15,12 @@ pub struct CloseReports {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CloseReports { subject "subject" required, is_automated "isAutomated" optional,
-    report_types "reportTypes" optional, internal_note "internalNote" optional }
-);
+atproto_core::object!(CloseReports {
+    subject "subject" required,
+    is_automated "isAutomated" optional,
+    report_types "reportTypes" optional,
+    internal_note "internalNote" optional,
+});
 impl CloseReports {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Uri) -> Self {
@@ -40,10 +42,10 @@ pub struct CloseReportsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    CloseReportsOutput { report_ids "reportIds" required, closed_count "closedCount"
-    required }
-);
+atproto_core::object!(CloseReportsOutput {
+    report_ids "reportIds" required,
+    closed_count "closedCount" required,
+});
 impl CloseReportsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(closed_count: i64, report_ids: Vec<i64>) -> Self {
@@ -62,11 +64,7 @@ impl atproto_core::endpoint::Procedure for CloseReports {
     type Output = CloseReportsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -3,6 +3,42 @@
 use atproto_core::data::{Extra, Value};
 use super::super::super::super as lexicons;
 
+/// The procedure `tools.ozone.report.createActivity`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateActivity {
+    pub report_id: Option<i64>,
+    pub event_id: Option<i64>,
+    pub activity: CreateActivityActivity,
+    pub internal_note: Option<String>,
+    pub public_note: Option<String>,
+    /// Absent means `false`.
+    pub is_automated: Option<bool>,
+    /// Fields that the lexicon does not know.
+    pub extra: Extra,
+}
+atproto_core::object!(CreateActivity {
+    event_id "eventId" optional,
+    activity "activity" required,
+    report_id "reportId" optional,
+    public_note "publicNote" optional,
+    is_automated "isAutomated" optional,
+    internal_note "internalNote" optional,
+});
+impl CreateActivity {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(activity: CreateActivityActivity) -> Self {
+        Self {
+            report_id: None,
+            event_id: None,
+            activity,
+            internal_note: None,
+            public_note: None,
+            is_automated: None,
+            extra: Extra::default(),
+        }
+    }
+}
+
 /// Part of `tools.ozone.report.createActivity`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CreateActivityActivity {
@@ -21,54 +57,14 @@ pub enum CreateActivityActivity {
     /// A type that the lexicon does not list.
     Other(Value),
 }
-atproto_core::open_union!(
-    CreateActivityActivity {
-    QueueActivity(lexicons::tools::ozone::report::defs::QueueActivity)
-    "tools.ozone.report.defs#queueActivity",
-    AssignmentActivity(lexicons::tools::ozone::report::defs::AssignmentActivity)
-    "tools.ozone.report.defs#assignmentActivity",
-    EscalationActivity(lexicons::tools::ozone::report::defs::EscalationActivity)
-    "tools.ozone.report.defs#escalationActivity",
-    CloseActivity(lexicons::tools::ozone::report::defs::CloseActivity)
-    "tools.ozone.report.defs#closeActivity",
-    ReopenActivity(lexicons::tools::ozone::report::defs::ReopenActivity)
-    "tools.ozone.report.defs#reopenActivity",
-    NoteActivity(lexicons::tools::ozone::report::defs::NoteActivity)
-    "tools.ozone.report.defs#noteActivity" }
-);
-
-/// The procedure `tools.ozone.report.createActivity`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CreateActivity {
-    pub report_id: Option<i64>,
-    pub event_id: Option<i64>,
-    pub activity: CreateActivityActivity,
-    pub internal_note: Option<String>,
-    pub public_note: Option<String>,
-    /// Absent means `false`.
-    pub is_automated: Option<bool>,
-    /// Fields that the lexicon does not know.
-    pub extra: Extra,
-}
-atproto_core::object!(
-    CreateActivity { event_id "eventId" optional, activity "activity" required, report_id
-    "reportId" optional, public_note "publicNote" optional, is_automated "isAutomated"
-    optional, internal_note "internalNote" optional }
-);
-impl CreateActivity {
-    /// With what the lexicon requires, and nothing else.
-    pub fn new(activity: CreateActivityActivity) -> Self {
-        Self {
-            report_id: None,
-            event_id: None,
-            activity,
-            internal_note: None,
-            public_note: None,
-            is_automated: None,
-            extra: Extra::default(),
-        }
-    }
-}
+atproto_core::open_union!(CreateActivityActivity {
+    QueueActivity(lexicons::tools::ozone::report::defs::QueueActivity) "tools.ozone.report.defs#queueActivity",
+    AssignmentActivity(lexicons::tools::ozone::report::defs::AssignmentActivity) "tools.ozone.report.defs#assignmentActivity",
+    EscalationActivity(lexicons::tools::ozone::report::defs::EscalationActivity) "tools.ozone.report.defs#escalationActivity",
+    CloseActivity(lexicons::tools::ozone::report::defs::CloseActivity) "tools.ozone.report.defs#closeActivity",
+    ReopenActivity(lexicons::tools::ozone::report::defs::ReopenActivity) "tools.ozone.report.defs#reopenActivity",
+    NoteActivity(lexicons::tools::ozone::report::defs::NoteActivity) "tools.ozone.report.defs#noteActivity",
+});
 
 /// The output of `tools.ozone.report.createActivity`.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +73,9 @@ pub struct CreateActivityOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CreateActivityOutput { activity "activity" required });
+atproto_core::object!(CreateActivityOutput {
+    activity "activity" required,
+});
 impl CreateActivityOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -100,10 +98,11 @@ pub enum CreateActivityError {
     /// `AlreadyInTargetState`
     AlreadyInTargetState(Option<String>),
 }
-atproto_core::error_set!(
-    CreateActivityError { ReportNotFound "ReportNotFound", InvalidStateTransition
-    "InvalidStateTransition", AlreadyInTargetState "AlreadyInTargetState" }
-);
+atproto_core::error_set!(CreateActivityError {
+    ReportNotFound "ReportNotFound",
+    InvalidStateTransition "InvalidStateTransition",
+    AlreadyInTargetState "AlreadyInTargetState",
+});
 
 impl atproto_core::endpoint::Procedure for CreateActivity {
     const NSID: &'static str = "tools.ozone.report.createActivity";
@@ -112,11 +111,7 @@ impl atproto_core::endpoint::Procedure for CreateActivity {
     type Output = CreateActivityOutput;
     type Error = CreateActivityError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -137,10 +137,11 @@ pub struct ReportAssignment {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReportAssignment { did "did" required, moderator "moderator" optional, assigned_at
-    "assignedAt" required }
-);
+atproto_core::object!(ReportAssignment {
+    did "did" required,
+    moderator "moderator" optional,
+    assigned_at "assignedAt" required,
+});
 impl ReportAssignment {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, assigned_at: Datetime) -> Self {
@@ -183,17 +184,28 @@ pub struct ReportView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReportView { id "id" required, queue "queue" optional, status "status" required,
-    actions "actions" optional, comment "comment" optional, event_id "eventId" required,
-    is_muted "isMuted" optional, subject "subject" required, queued_at "queuedAt"
-    optional, reporter "reporter" required, created_at "createdAt" required, updated_at
-    "updatedAt" optional, action_note "actionNote" optional, assignment "assignment"
-    optional, report_type "reportType" required, reported_by "reportedBy" required,
-    is_automated "isAutomated" optional, subject_status "subjectStatus" optional,
-    action_event_ids "actionEventIds" optional, related_report_count "relatedReportCount"
-    optional }
-);
+atproto_core::object!(ReportView {
+    id "id" required,
+    queue "queue" optional,
+    status "status" required,
+    actions "actions" optional,
+    comment "comment" optional,
+    event_id "eventId" required,
+    is_muted "isMuted" optional,
+    subject "subject" required,
+    queued_at "queuedAt" optional,
+    reporter "reporter" required,
+    created_at "createdAt" required,
+    updated_at "updatedAt" optional,
+    action_note "actionNote" optional,
+    assignment "assignment" optional,
+    report_type "reportType" required,
+    reported_by "reportedBy" required,
+    is_automated "isAutomated" optional,
+    subject_status "subjectStatus" optional,
+    action_event_ids "actionEventIds" optional,
+    related_report_count "relatedReportCount" optional,
+});
 impl ReportView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -240,7 +252,9 @@ pub struct QueueActivity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(QueueActivity { previous_status "previousStatus" optional });
+atproto_core::object!(QueueActivity {
+    previous_status "previousStatus" optional,
+});
 
 /// The object `tools.ozone.report.defs#assignmentActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -250,7 +264,9 @@ pub struct AssignmentActivity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AssignmentActivity { previous_status "previousStatus" optional });
+atproto_core::object!(AssignmentActivity {
+    previous_status "previousStatus" optional,
+});
 
 /// The object `tools.ozone.report.defs#escalationActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -260,7 +276,9 @@ pub struct EscalationActivity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(EscalationActivity { previous_status "previousStatus" optional });
+atproto_core::object!(EscalationActivity {
+    previous_status "previousStatus" optional,
+});
 
 /// The object `tools.ozone.report.defs#closeActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -270,7 +288,9 @@ pub struct CloseActivity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(CloseActivity { previous_status "previousStatus" optional });
+atproto_core::object!(CloseActivity {
+    previous_status "previousStatus" optional,
+});
 
 /// The object `tools.ozone.report.defs#reopenActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -280,7 +300,9 @@ pub struct ReopenActivity {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ReopenActivity { previous_status "previousStatus" optional });
+atproto_core::object!(ReopenActivity {
+    previous_status "previousStatus" optional,
+});
 
 /// The object `tools.ozone.report.defs#noteActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -289,34 +311,6 @@ pub struct NoteActivity {
     pub extra: Extra,
 }
 atproto_core::object!(NoteActivity {});
-
-/// Part of `tools.ozone.report.defs#reportActivityView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ReportActivityViewActivity {
-    /// `tools.ozone.report.defs#queueActivity`
-    QueueActivity(Box<QueueActivity>),
-    /// `tools.ozone.report.defs#assignmentActivity`
-    AssignmentActivity(Box<AssignmentActivity>),
-    /// `tools.ozone.report.defs#escalationActivity`
-    EscalationActivity(Box<EscalationActivity>),
-    /// `tools.ozone.report.defs#closeActivity`
-    CloseActivity(Box<CloseActivity>),
-    /// `tools.ozone.report.defs#reopenActivity`
-    ReopenActivity(Box<ReopenActivity>),
-    /// `tools.ozone.report.defs#noteActivity`
-    NoteActivity(Box<NoteActivity>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    ReportActivityViewActivity { QueueActivity(QueueActivity)
-    "tools.ozone.report.defs#queueActivity", AssignmentActivity(AssignmentActivity)
-    "tools.ozone.report.defs#assignmentActivity", EscalationActivity(EscalationActivity)
-    "tools.ozone.report.defs#escalationActivity", CloseActivity(CloseActivity)
-    "tools.ozone.report.defs#closeActivity", ReopenActivity(ReopenActivity)
-    "tools.ozone.report.defs#reopenActivity", NoteActivity(NoteActivity)
-    "tools.ozone.report.defs#noteActivity" }
-);
 
 /// The object `tools.ozone.report.defs#reportActivityView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -335,13 +329,19 @@ pub struct ReportActivityView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReportActivityView { id "id" required, meta "meta" optional, report "report"
-    optional, activity "activity" required, report_id "reportId" required, created_at
-    "createdAt" required, created_by "createdBy" required, moderator "moderator"
-    optional, public_note "publicNote" optional, is_automated "isAutomated" required,
-    internal_note "internalNote" optional }
-);
+atproto_core::object!(ReportActivityView {
+    id "id" required,
+    meta "meta" optional,
+    report "report" optional,
+    activity "activity" required,
+    report_id "reportId" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    moderator "moderator" optional,
+    public_note "publicNote" optional,
+    is_automated "isAutomated" required,
+    internal_note "internalNote" optional,
+});
 impl ReportActivityView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -369,6 +369,33 @@ impl ReportActivityView {
     }
 }
 
+/// Part of `tools.ozone.report.defs#reportActivityView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReportActivityViewActivity {
+    /// `tools.ozone.report.defs#queueActivity`
+    QueueActivity(Box<QueueActivity>),
+    /// `tools.ozone.report.defs#assignmentActivity`
+    AssignmentActivity(Box<AssignmentActivity>),
+    /// `tools.ozone.report.defs#escalationActivity`
+    EscalationActivity(Box<EscalationActivity>),
+    /// `tools.ozone.report.defs#closeActivity`
+    CloseActivity(Box<CloseActivity>),
+    /// `tools.ozone.report.defs#reopenActivity`
+    ReopenActivity(Box<ReopenActivity>),
+    /// `tools.ozone.report.defs#noteActivity`
+    NoteActivity(Box<NoteActivity>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(ReportActivityViewActivity {
+    QueueActivity(QueueActivity) "tools.ozone.report.defs#queueActivity",
+    AssignmentActivity(AssignmentActivity) "tools.ozone.report.defs#assignmentActivity",
+    EscalationActivity(EscalationActivity) "tools.ozone.report.defs#escalationActivity",
+    CloseActivity(CloseActivity) "tools.ozone.report.defs#closeActivity",
+    ReopenActivity(ReopenActivity) "tools.ozone.report.defs#reopenActivity",
+    NoteActivity(NoteActivity) "tools.ozone.report.defs#noteActivity",
+});
+
 /// The object `tools.ozone.report.defs#liveStats`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveStats {
@@ -382,12 +409,15 @@ pub struct LiveStats {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    LiveStats { action_rate "actionRate" optional, last_updated "lastUpdated" optional,
-    inbound_count "inboundCount" optional, pending_count "pendingCount" optional,
-    actioned_count "actionedCount" optional, escalated_count "escalatedCount" optional,
-    avg_handling_time_sec "avgHandlingTimeSec" optional }
-);
+atproto_core::object!(LiveStats {
+    action_rate "actionRate" optional,
+    last_updated "lastUpdated" optional,
+    inbound_count "inboundCount" optional,
+    pending_count "pendingCount" optional,
+    actioned_count "actionedCount" optional,
+    escalated_count "escalatedCount" optional,
+    avg_handling_time_sec "avgHandlingTimeSec" optional,
+});
 
 /// The object `tools.ozone.report.defs#historicalStats`.
 #[derive(Debug, Clone, PartialEq)]
@@ -403,13 +433,16 @@ pub struct HistoricalStats {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    HistoricalStats { date "date" required, action_rate "actionRate" optional,
-    computed_at "computedAt" optional, inbound_count "inboundCount" optional,
-    pending_count "pendingCount" optional, actioned_count "actionedCount" optional,
-    escalated_count "escalatedCount" optional, avg_handling_time_sec "avgHandlingTimeSec"
-    optional }
-);
+atproto_core::object!(HistoricalStats {
+    date "date" required,
+    action_rate "actionRate" optional,
+    computed_at "computedAt" optional,
+    inbound_count "inboundCount" optional,
+    pending_count "pendingCount" optional,
+    actioned_count "actionedCount" optional,
+    escalated_count "escalatedCount" optional,
+    avg_handling_time_sec "avgHandlingTimeSec" optional,
+});
 impl HistoricalStats {
     /// With what the lexicon requires, and nothing else.
     pub fn new(date: impl Into<String>) -> Self {
@@ -440,11 +473,15 @@ pub struct AssignmentView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AssignmentView { id "id" required, did "did" required, end_at "endAt" optional, queue
-    "queue" optional, start_at "startAt" required, report_id "reportId" required,
-    moderator "moderator" optional }
-);
+atproto_core::object!(AssignmentView {
+    id "id" required,
+    did "did" required,
+    end_at "endAt" optional,
+    queue "queue" optional,
+    start_at "startAt" required,
+    report_id "reportId" required,
+    moderator "moderator" optional,
+});
 impl AssignmentView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: i64, did: Did, report_id: i64, start_at: Datetime) -> Self {

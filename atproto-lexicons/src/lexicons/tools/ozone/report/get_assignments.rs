@@ -17,10 +17,13 @@ pub struct GetAssignments {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetAssignments { dids "dids" optional, limit "limit" optional, cursor "cursor"
-    optional, report_ids "reportIds" optional, only_active "onlyActive" optional }
-);
+atproto_core::params!(GetAssignments {
+    dids "dids" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    report_ids "reportIds" optional,
+    only_active "onlyActive" optional,
+});
 
 /// The output of `tools.ozone.report.getAssignments`.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +33,10 @@ pub struct GetAssignmentsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetAssignmentsOutput { cursor "cursor" optional, assignments "assignments" required }
-);
+atproto_core::object!(GetAssignmentsOutput {
+    cursor "cursor" optional,
+    assignments "assignments" required,
+});
 impl GetAssignmentsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -16,11 +16,15 @@ pub struct GetHistoricalStats {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetHistoricalStats { limit "limit" optional, cursor "cursor" optional, end_date
-    "endDate" optional, queue_id "queueId" optional, start_date "startDate" optional,
-    report_types "reportTypes" optional, moderator_did "moderatorDid" optional }
-);
+atproto_core::params!(GetHistoricalStats {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    end_date "endDate" optional,
+    queue_id "queueId" optional,
+    start_date "startDate" optional,
+    report_types "reportTypes" optional,
+    moderator_did "moderatorDid" optional,
+});
 
 /// The output of `tools.ozone.report.getHistoricalStats`.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +34,10 @@ pub struct GetHistoricalStatsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetHistoricalStatsOutput { stats "stats" required, cursor "cursor" optional }
-);
+atproto_core::object!(GetHistoricalStatsOutput {
+    stats "stats" required,
+    cursor "cursor" optional,
+});
 impl GetHistoricalStatsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -15,7 +15,9 @@ pub struct GetLatestReportOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetLatestReportOutput { report "report" required });
+atproto_core::object!(GetLatestReportOutput {
+    report "report" required,
+});
 impl GetLatestReportOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(report: lexicons::tools::ozone::report::defs::ReportView) -> Self {
@@ -32,7 +34,9 @@ pub enum GetLatestReportError {
     /// `NotFound`
     NotFound(Option<String>),
 }
-atproto_core::error_set!(GetLatestReportError { NotFound "NotFound" });
+atproto_core::error_set!(GetLatestReportError {
+    NotFound "NotFound",
+});
 
 impl atproto_core::endpoint::Query for GetLatestReport {
     const NSID: &'static str = "tools.ozone.report.getLatestReport";

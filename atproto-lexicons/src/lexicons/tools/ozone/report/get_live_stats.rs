@@ -11,10 +11,11 @@ pub struct GetLiveStats {
     pub moderator_did: Option<Did>,
     pub report_types: Option<Vec<String>>,
 }
-atproto_core::params!(
-    GetLiveStats { queue_id "queueId" optional, report_types "reportTypes" optional,
-    moderator_did "moderatorDid" optional }
-);
+atproto_core::params!(GetLiveStats {
+    queue_id "queueId" optional,
+    report_types "reportTypes" optional,
+    moderator_did "moderatorDid" optional,
+});
 
 /// The output of `tools.ozone.report.getLiveStats`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +24,9 @@ pub struct GetLiveStatsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GetLiveStatsOutput { stats "stats" required });
+atproto_core::object!(GetLiveStatsOutput {
+    stats "stats" required,
+});
 impl GetLiveStatsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(stats: lexicons::tools::ozone::report::defs::LiveStats) -> Self {

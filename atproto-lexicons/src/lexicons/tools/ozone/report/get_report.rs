@@ -7,7 +7,9 @@ use super::super::super::super as lexicons;
 pub struct GetReport {
     pub id: i64,
 }
-atproto_core::params!(GetReport { id "id" required });
+atproto_core::params!(GetReport {
+    id "id" required,
+});
 impl GetReport {
     /// With what the lexicon requires, and nothing else.
     pub fn new(id: i64) -> Self {
@@ -24,7 +26,9 @@ pub enum GetReportError {
     /// `NotFound`
     NotFound(Option<String>),
 }
-atproto_core::error_set!(GetReportError { NotFound "NotFound" });
+atproto_core::error_set!(GetReportError {
+    NotFound "NotFound",
+});
 
 impl atproto_core::endpoint::Query for GetReport {
     const NSID: &'static str = "tools.ozone.report.getReport";

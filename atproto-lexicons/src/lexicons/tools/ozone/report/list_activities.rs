@@ -11,10 +11,11 @@ pub struct ListActivities {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListActivities { limit "limit" optional, cursor "cursor" optional, report_id
-    "reportId" required }
-);
+atproto_core::params!(ListActivities {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    report_id "reportId" required,
+});
 impl ListActivities {
     /// With what the lexicon requires, and nothing else.
     pub fn new(report_id: i64) -> Self {
@@ -34,9 +35,10 @@ pub struct ListActivitiesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListActivitiesOutput { cursor "cursor" optional, activities "activities" required }
-);
+atproto_core::object!(ListActivitiesOutput {
+    cursor "cursor" optional,
+    activities "activities" required,
+});
 impl ListActivitiesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -16,11 +16,14 @@ pub struct QueryActivities {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    QueryActivities { limit "limit" optional, cursor "cursor" optional, created_after
-    "createdAfter" optional, activity_types "activityTypes" optional, created_before
-    "createdBefore" optional, sort_direction "sortDirection" optional }
-);
+atproto_core::params!(QueryActivities {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    created_after "createdAfter" optional,
+    activity_types "activityTypes" optional,
+    created_before "createdBefore" optional,
+    sort_direction "sortDirection" optional,
+});
 
 /// The output of `tools.ozone.report.queryActivities`.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +33,10 @@ pub struct QueryActivitiesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryActivitiesOutput { cursor "cursor" optional, activities "activities" required }
-);
+atproto_core::object!(QueryActivitiesOutput {
+    cursor "cursor" optional,
+    activities "activities" required,
+});
 impl QueryActivitiesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

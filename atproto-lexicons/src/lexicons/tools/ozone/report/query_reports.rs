@@ -31,14 +31,23 @@ pub struct QueryReports {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    QueryReports { did "did" optional, limit "limit" optional, cursor "cursor" optional,
-    status "status" required, is_muted "isMuted" optional, queue_id "queueId" optional,
-    subject "subject" optional, sort_field "sortField" optional, assigned_to "assignedTo"
-    optional, collections "collections" optional, report_types "reportTypes" optional,
-    subject_type "subjectType" optional, reported_after "reportedAfter" optional,
-    sort_direction "sortDirection" optional, reported_before "reportedBefore" optional }
-);
+atproto_core::params!(QueryReports {
+    did "did" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    status "status" required,
+    is_muted "isMuted" optional,
+    queue_id "queueId" optional,
+    subject "subject" optional,
+    sort_field "sortField" optional,
+    assigned_to "assignedTo" optional,
+    collections "collections" optional,
+    report_types "reportTypes" optional,
+    subject_type "subjectType" optional,
+    reported_after "reportedAfter" optional,
+    sort_direction "sortDirection" optional,
+    reported_before "reportedBefore" optional,
+});
 impl QueryReports {
     /// With what the lexicon requires, and nothing else.
     pub fn new(status: impl Into<String>) -> Self {
@@ -70,9 +79,10 @@ pub struct QueryReportsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryReportsOutput { cursor "cursor" optional, reports "reports" required }
-);
+atproto_core::object!(QueryReportsOutput {
+    cursor "cursor" optional,
+    reports "reports" required,
+});
 impl QueryReportsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(reports: Vec<lexicons::tools::ozone::report::defs::ReportView>) -> Self {

@@ -12,10 +12,11 @@ pub struct ReassignQueue {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ReassignQueue { comment "comment" optional, queue_id "queueId" required, report_id
-    "reportId" required }
-);
+atproto_core::object!(ReassignQueue {
+    comment "comment" optional,
+    queue_id "queueId" required,
+    report_id "reportId" required,
+});
 impl ReassignQueue {
     /// With what the lexicon requires, and nothing else.
     pub fn new(report_id: i64, queue_id: i64) -> Self {
@@ -35,7 +36,9 @@ pub struct ReassignQueueOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ReassignQueueOutput { report "report" required });
+atproto_core::object!(ReassignQueueOutput {
+    report "report" required,
+});
 impl ReassignQueueOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(report: lexicons::tools::ozone::report::defs::ReportView) -> Self {
@@ -60,11 +63,13 @@ pub enum ReassignQueueError {
     /// `QueueDisabled`
     QueueDisabled(Option<String>),
 }
-atproto_core::error_set!(
-    ReassignQueueError { ReportNotFound "ReportNotFound", ReportClosed "ReportClosed",
-    AlreadyInTargetQueue "AlreadyInTargetQueue", QueueNotFound "QueueNotFound",
-    QueueDisabled "QueueDisabled" }
-);
+atproto_core::error_set!(ReassignQueueError {
+    ReportNotFound "ReportNotFound",
+    ReportClosed "ReportClosed",
+    AlreadyInTargetQueue "AlreadyInTargetQueue",
+    QueueNotFound "QueueNotFound",
+    QueueDisabled "QueueDisabled",
+});
 
 impl atproto_core::endpoint::Procedure for ReassignQueue {
     const NSID: &'static str = "tools.ozone.report.reassignQueue";
@@ -73,11 +78,7 @@ impl atproto_core::endpoint::Procedure for ReassignQueue {
     type Output = ReassignQueueOutput;
     type Error = ReassignQueueError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,10 +11,11 @@ pub struct RefreshStats {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RefreshStats { end_date "endDate" required, queue_ids "queueIds" optional, start_date
-    "startDate" required }
-);
+atproto_core::object!(RefreshStats {
+    end_date "endDate" required,
+    queue_ids "queueIds" optional,
+    start_date "startDate" required,
+});
 impl RefreshStats {
     /// With what the lexicon requires, and nothing else.
     pub fn new(start_date: impl Into<String>, end_date: impl Into<String>) -> Self {
@@ -42,11 +43,7 @@ impl atproto_core::endpoint::Procedure for RefreshStats {
     type Output = RefreshStatsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,7 +10,9 @@ pub struct UnassignModerator {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UnassignModerator { report_id "reportId" required });
+atproto_core::object!(UnassignModerator {
+    report_id "reportId" required,
+});
 impl UnassignModerator {
     /// With what the lexicon requires, and nothing else.
     pub fn new(report_id: i64) -> Self {
@@ -30,9 +32,9 @@ pub enum UnassignModeratorError {
     /// `InvalidAssignment`
     InvalidAssignment(Option<String>),
 }
-atproto_core::error_set!(
-    UnassignModeratorError { InvalidAssignment "InvalidAssignment" }
-);
+atproto_core::error_set!(UnassignModeratorError {
+    InvalidAssignment "InvalidAssignment",
+});
 
 impl atproto_core::endpoint::Procedure for UnassignModerator {
     const NSID: &'static str = "tools.ozone.report.unassignModerator";
@@ -41,11 +43,7 @@ impl atproto_core::endpoint::Procedure for UnassignModerator {
     type Output = UnassignModeratorOutput;
     type Error = UnassignModeratorError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -16,11 +16,14 @@ pub struct AddRule {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    AddRule { url "url" required, action "action" required, reason "reason" required,
-    comment "comment" optional, pattern "pattern" required, created_by "createdBy"
-    optional }
-);
+atproto_core::object!(AddRule {
+    url "url" required,
+    action "action" required,
+    reason "reason" required,
+    comment "comment" optional,
+    pattern "pattern" required,
+    created_by "createdBy" optional,
+});
 impl AddRule {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -52,9 +55,10 @@ pub enum AddRuleError {
     /// `RuleAlreadyExists`
     RuleAlreadyExists(Option<String>),
 }
-atproto_core::error_set!(
-    AddRuleError { InvalidUrl "InvalidUrl", RuleAlreadyExists "RuleAlreadyExists" }
-);
+atproto_core::error_set!(AddRuleError {
+    InvalidUrl "InvalidUrl",
+    RuleAlreadyExists "RuleAlreadyExists",
+});
 
 impl atproto_core::endpoint::Procedure for AddRule {
     const NSID: &'static str = "tools.ozone.safelink.addRule";
@@ -63,11 +67,7 @@ impl atproto_core::endpoint::Procedure for AddRule {
     type Output = AddRuleOutput;
     type Error = AddRuleError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

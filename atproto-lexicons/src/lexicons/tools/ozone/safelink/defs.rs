@@ -18,12 +18,17 @@ pub struct Event {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Event { id "id" required, url "url" required, action "action" required, reason
-    "reason" required, comment "comment" optional, pattern "pattern" required, created_at
-    "createdAt" required, created_by "createdBy" required, event_type "eventType"
-    required }
-);
+atproto_core::object!(Event {
+    id "id" required,
+    url "url" required,
+    action "action" required,
+    reason "reason" required,
+    comment "comment" optional,
+    pattern "pattern" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    event_type "eventType" required,
+});
 impl Event {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -81,11 +86,16 @@ pub struct UrlRule {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UrlRule { url "url" required, action "action" required, reason "reason" required,
-    comment "comment" optional, pattern "pattern" required, created_at "createdAt"
-    required, created_by "createdBy" required, updated_at "updatedAt" required }
-);
+atproto_core::object!(UrlRule {
+    url "url" required,
+    action "action" required,
+    reason "reason" required,
+    comment "comment" optional,
+    pattern "pattern" required,
+    created_at "createdAt" required,
+    created_by "createdBy" required,
+    updated_at "updatedAt" required,
+});
 impl UrlRule {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

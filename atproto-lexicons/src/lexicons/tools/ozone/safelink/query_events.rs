@@ -16,10 +16,13 @@ pub struct QueryEvents {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryEvents { urls "urls" optional, limit "limit" optional, cursor "cursor" optional,
-    pattern_type "patternType" optional, sort_direction "sortDirection" optional }
-);
+atproto_core::object!(QueryEvents {
+    urls "urls" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    pattern_type "patternType" optional,
+    sort_direction "sortDirection" optional,
+});
 
 /// The output of `tools.ozone.safelink.queryEvents`.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +32,10 @@ pub struct QueryEventsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryEventsOutput { cursor "cursor" optional, events "events" required }
-);
+atproto_core::object!(QueryEventsOutput {
+    cursor "cursor" optional,
+    events "events" required,
+});
 impl QueryEventsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(events: Vec<lexicons::tools::ozone::safelink::defs::Event>) -> Self {
@@ -50,11 +54,7 @@ impl atproto_core::endpoint::Procedure for QueryEvents {
     type Output = QueryEventsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -20,12 +20,16 @@ pub struct QueryRules {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryRules { urls "urls" optional, limit "limit" optional, cursor "cursor" optional,
-    reason "reason" optional, actions "actions" optional, created_by "createdBy"
-    optional, pattern_type "patternType" optional, sort_direction "sortDirection"
-    optional }
-);
+atproto_core::object!(QueryRules {
+    urls "urls" optional,
+    limit "limit" optional,
+    cursor "cursor" optional,
+    reason "reason" optional,
+    actions "actions" optional,
+    created_by "createdBy" optional,
+    pattern_type "patternType" optional,
+    sort_direction "sortDirection" optional,
+});
 
 /// The output of `tools.ozone.safelink.queryRules`.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,9 +39,10 @@ pub struct QueryRulesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QueryRulesOutput { rules "rules" required, cursor "cursor" optional }
-);
+atproto_core::object!(QueryRulesOutput {
+    rules "rules" required,
+    cursor "cursor" optional,
+});
 impl QueryRulesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(rules: Vec<lexicons::tools::ozone::safelink::defs::UrlRule>) -> Self {
@@ -56,11 +61,7 @@ impl atproto_core::endpoint::Procedure for QueryRules {
     type Output = QueryRulesOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

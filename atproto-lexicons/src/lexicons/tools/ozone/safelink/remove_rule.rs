@@ -14,10 +14,12 @@ pub struct RemoveRule {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RemoveRule { url "url" required, comment "comment" optional, pattern "pattern"
-    required, created_by "createdBy" optional }
-);
+atproto_core::object!(RemoveRule {
+    url "url" required,
+    comment "comment" optional,
+    pattern "pattern" required,
+    created_by "createdBy" optional,
+});
 impl RemoveRule {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -43,7 +45,9 @@ pub enum RemoveRuleError {
     /// `RuleNotFound`
     RuleNotFound(Option<String>),
 }
-atproto_core::error_set!(RemoveRuleError { RuleNotFound "RuleNotFound" });
+atproto_core::error_set!(RemoveRuleError {
+    RuleNotFound "RuleNotFound",
+});
 
 impl atproto_core::endpoint::Procedure for RemoveRule {
     const NSID: &'static str = "tools.ozone.safelink.removeRule";
@@ -52,11 +56,7 @@ impl atproto_core::endpoint::Procedure for RemoveRule {
     type Output = RemoveRuleOutput;
     type Error = RemoveRuleError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

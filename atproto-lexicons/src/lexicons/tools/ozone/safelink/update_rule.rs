@@ -16,11 +16,14 @@ pub struct UpdateRule {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateRule { url "url" required, action "action" required, reason "reason" required,
-    comment "comment" optional, pattern "pattern" required, created_by "createdBy"
-    optional }
-);
+atproto_core::object!(UpdateRule {
+    url "url" required,
+    action "action" required,
+    reason "reason" required,
+    comment "comment" optional,
+    pattern "pattern" required,
+    created_by "createdBy" optional,
+});
 impl UpdateRule {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -50,7 +53,9 @@ pub enum UpdateRuleError {
     /// `RuleNotFound`
     RuleNotFound(Option<String>),
 }
-atproto_core::error_set!(UpdateRuleError { RuleNotFound "RuleNotFound" });
+atproto_core::error_set!(UpdateRuleError {
+    RuleNotFound "RuleNotFound",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateRule {
     const NSID: &'static str = "tools.ozone.safelink.updateRule";
@@ -59,11 +64,7 @@ impl atproto_core::endpoint::Procedure for UpdateRule {
     type Output = UpdateRuleOutput;
     type Error = UpdateRuleError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -20,11 +20,14 @@ pub struct GetConfigOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetConfigOutput { pds "pds" optional, chat "chat" optional, viewer "viewer" optional,
-    appview "appview" optional, blob_divert "blobDivert" optional, verifier_did
-    "verifierDid" optional }
-);
+atproto_core::object!(GetConfigOutput {
+    pds "pds" optional,
+    chat "chat" optional,
+    viewer "viewer" optional,
+    appview "appview" optional,
+    blob_divert "blobDivert" optional,
+    verifier_did "verifierDid" optional,
+});
 
 impl atproto_core::endpoint::Query for GetConfig {
     const NSID: &'static str = "tools.ozone.server.getConfig";
@@ -40,7 +43,9 @@ pub struct ServiceConfig {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ServiceConfig { url "url" optional });
+atproto_core::object!(ServiceConfig {
+    url "url" optional,
+});
 
 /// The object `tools.ozone.server.getConfig#viewerConfig`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,4 +55,6 @@ pub struct ViewerConfig {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(ViewerConfig { role "role" optional });
+atproto_core::object!(ViewerConfig {
+    role "role" optional,
+});

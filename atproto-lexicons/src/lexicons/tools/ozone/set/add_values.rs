@@ -11,7 +11,10 @@ pub struct AddValues {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AddValues { name "name" required, values "values" required });
+atproto_core::object!(AddValues {
+    name "name" required,
+    values "values" required,
+});
 impl AddValues {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>, values: Vec<String>) -> Self {
@@ -30,11 +33,7 @@ impl atproto_core::endpoint::Procedure for AddValues {
     type Output = atproto_core::endpoint::NoBody;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -13,7 +13,10 @@ pub struct Set {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(Set { name "name" required, description "description" optional });
+atproto_core::object!(Set {
+    name "name" required,
+    description "description" optional,
+});
 impl Set {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
@@ -38,10 +41,13 @@ pub struct SetView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SetView { name "name" required, set_size "setSize" required, created_at "createdAt"
-    required, updated_at "updatedAt" required, description "description" optional }
-);
+atproto_core::object!(SetView {
+    name "name" required,
+    set_size "setSize" required,
+    created_at "createdAt" required,
+    updated_at "updatedAt" required,
+    description "description" optional,
+});
 impl SetView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

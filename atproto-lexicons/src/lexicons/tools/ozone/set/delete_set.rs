@@ -9,7 +9,9 @@ pub struct DeleteSet {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DeleteSet { name "name" required });
+atproto_core::object!(DeleteSet {
+    name "name" required,
+});
 impl DeleteSet {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
@@ -34,7 +36,9 @@ pub enum DeleteSetError {
     /// `SetNotFound`
     SetNotFound(Option<String>),
 }
-atproto_core::error_set!(DeleteSetError { SetNotFound "SetNotFound" });
+atproto_core::error_set!(DeleteSetError {
+    SetNotFound "SetNotFound",
+});
 
 impl atproto_core::endpoint::Procedure for DeleteSet {
     const NSID: &'static str = "tools.ozone.set.deleteSet";
@@ -43,11 +47,7 @@ impl atproto_core::endpoint::Procedure for DeleteSet {
     type Output = DeleteSetOutput;
     type Error = DeleteSetError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -11,7 +11,10 @@ pub struct DeleteValues {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DeleteValues { name "name" required, values "values" required });
+atproto_core::object!(DeleteValues {
+    name "name" required,
+    values "values" required,
+});
 impl DeleteValues {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>, values: Vec<String>) -> Self {
@@ -29,7 +32,9 @@ pub enum DeleteValuesError {
     /// `SetNotFound`
     SetNotFound(Option<String>),
 }
-atproto_core::error_set!(DeleteValuesError { SetNotFound "SetNotFound" });
+atproto_core::error_set!(DeleteValuesError {
+    SetNotFound "SetNotFound",
+});
 
 impl atproto_core::endpoint::Procedure for DeleteValues {
     const NSID: &'static str = "tools.ozone.set.deleteValues";
@@ -38,11 +43,7 @@ impl atproto_core::endpoint::Procedure for DeleteValues {
     type Output = atproto_core::endpoint::NoBody;
     type Error = DeleteValuesError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

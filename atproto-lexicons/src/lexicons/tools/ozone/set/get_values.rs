@@ -11,9 +11,11 @@ pub struct GetValues {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    GetValues { name "name" required, limit "limit" optional, cursor "cursor" optional }
-);
+atproto_core::params!(GetValues {
+    name "name" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl GetValues {
     /// With what the lexicon requires, and nothing else.
     pub fn new(name: impl Into<String>) -> Self {
@@ -34,10 +36,11 @@ pub struct GetValuesOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GetValuesOutput { set "set" required, cursor "cursor" optional, values "values"
-    required }
-);
+atproto_core::object!(GetValuesOutput {
+    set "set" required,
+    cursor "cursor" optional,
+    values "values" required,
+});
 impl GetValuesOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -59,7 +62,9 @@ pub enum GetValuesError {
     /// `SetNotFound`
     SetNotFound(Option<String>),
 }
-atproto_core::error_set!(GetValuesError { SetNotFound "SetNotFound" });
+atproto_core::error_set!(GetValuesError {
+    SetNotFound "SetNotFound",
+});
 
 impl atproto_core::endpoint::Query for GetValues {
     const NSID: &'static str = "tools.ozone.set.getValues";

@@ -15,11 +15,13 @@ pub struct QuerySets {
     /// One of `asc`, `desc`. Absent means `asc`.
     pub sort_direction: Option<String>,
 }
-atproto_core::params!(
-    QuerySets { limit "limit" optional, cursor "cursor" optional, sort_by "sortBy"
-    optional, name_prefix "namePrefix" optional, sort_direction "sortDirection" optional
-    }
-);
+atproto_core::params!(QuerySets {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    sort_by "sortBy" optional,
+    name_prefix "namePrefix" optional,
+    sort_direction "sortDirection" optional,
+});
 
 /// The output of `tools.ozone.set.querySets`.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +31,10 @@ pub struct QuerySetsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    QuerySetsOutput { sets "sets" required, cursor "cursor" optional }
-);
+atproto_core::object!(QuerySetsOutput {
+    sets "sets" required,
+    cursor "cursor" optional,
+});
 impl QuerySetsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(sets: Vec<lexicons::tools::ozone::set::defs::SetView>) -> Self {

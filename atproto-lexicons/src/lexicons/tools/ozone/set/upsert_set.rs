@@ -21,11 +21,7 @@ impl atproto_core::endpoint::Procedure for UpsertSet {
     type Output = UpsertSetOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self.input,
-        )
+        (Default::default(), self.input)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         Self { input }

@@ -22,12 +22,18 @@ pub struct OptionDef {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    OptionDef { did "did" required, key "key" required, scope "scope" required, value
-    "value" required, created_at "createdAt" optional, created_by "createdBy" required,
-    updated_at "updatedAt" optional, description "description" optional, manager_role
-    "managerRole" optional, last_updated_by "lastUpdatedBy" required }
-);
+atproto_core::object!(OptionDef {
+    did "did" required,
+    key "key" required,
+    scope "scope" required,
+    value "value" required,
+    created_at "createdAt" optional,
+    created_by "createdBy" required,
+    updated_at "updatedAt" optional,
+    description "description" optional,
+    manager_role "managerRole" optional,
+    last_updated_by "lastUpdatedBy" required,
+});
 impl OptionDef {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -16,10 +16,13 @@ pub struct ListOptions {
     /// At most 100 elements.
     pub keys: Option<Vec<Nsid>>,
 }
-atproto_core::params!(
-    ListOptions { keys "keys" optional, limit "limit" optional, scope "scope" optional,
-    cursor "cursor" optional, prefix "prefix" optional }
-);
+atproto_core::params!(ListOptions {
+    keys "keys" optional,
+    limit "limit" optional,
+    scope "scope" optional,
+    cursor "cursor" optional,
+    prefix "prefix" optional,
+});
 
 /// The output of `tools.ozone.setting.listOptions`.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +32,10 @@ pub struct ListOptionsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListOptionsOutput { cursor "cursor" optional, options "options" required }
-);
+atproto_core::object!(ListOptionsOutput {
+    cursor "cursor" optional,
+    options "options" required,
+});
 impl ListOptionsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(options: Vec<lexicons::tools::ozone::setting::defs::OptionDef>) -> Self {

@@ -13,7 +13,10 @@ pub struct RemoveOptions {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RemoveOptions { keys "keys" required, scope "scope" required });
+atproto_core::object!(RemoveOptions {
+    keys "keys" required,
+    scope "scope" required,
+});
 impl RemoveOptions {
     /// With what the lexicon requires, and nothing else.
     pub fn new(keys: Vec<Nsid>, scope: impl Into<String>) -> Self {
@@ -40,11 +43,7 @@ impl atproto_core::endpoint::Procedure for RemoveOptions {
     type Output = RemoveOptionsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

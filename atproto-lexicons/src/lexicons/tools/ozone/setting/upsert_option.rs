@@ -18,10 +18,13 @@ pub struct UpsertOption {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpsertOption { key "key" required, scope "scope" required, value "value" required,
-    description "description" optional, manager_role "managerRole" optional }
-);
+atproto_core::object!(UpsertOption {
+    key "key" required,
+    scope "scope" required,
+    value "value" required,
+    description "description" optional,
+    manager_role "managerRole" optional,
+});
 impl UpsertOption {
     /// With what the lexicon requires, and nothing else.
     pub fn new(key: Nsid, scope: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -43,7 +46,9 @@ pub struct UpsertOptionOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(UpsertOptionOutput { option "option" required });
+atproto_core::object!(UpsertOptionOutput {
+    option "option" required,
+});
 impl UpsertOptionOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(option: lexicons::tools::ozone::setting::defs::OptionDef) -> Self {
@@ -61,11 +66,7 @@ impl atproto_core::endpoint::Procedure for UpsertOption {
     type Output = UpsertOptionOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -10,9 +10,10 @@ pub struct SigDetail {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SigDetail { value "value" required, property "property" required }
-);
+atproto_core::object!(SigDetail {
+    value "value" required,
+    property "property" required,
+});
 impl SigDetail {
     /// With what the lexicon requires, and nothing else.
     pub fn new(property: impl Into<String>, value: impl Into<String>) -> Self {

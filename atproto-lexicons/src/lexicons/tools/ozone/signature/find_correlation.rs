@@ -9,7 +9,9 @@ use super::super::super::super as lexicons;
 pub struct FindCorrelation {
     pub dids: Vec<Did>,
 }
-atproto_core::params!(FindCorrelation { dids "dids" required });
+atproto_core::params!(FindCorrelation {
+    dids "dids" required,
+});
 impl FindCorrelation {
     /// With what the lexicon requires, and nothing else.
     pub fn new(dids: Vec<Did>) -> Self {
@@ -24,7 +26,9 @@ pub struct FindCorrelationOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(FindCorrelationOutput { details "details" required });
+atproto_core::object!(FindCorrelationOutput {
+    details "details" required,
+});
 impl FindCorrelationOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

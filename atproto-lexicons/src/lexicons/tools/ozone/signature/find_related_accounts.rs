@@ -12,10 +12,11 @@ pub struct FindRelatedAccounts {
     /// 1 to 100. Absent means `50`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    FindRelatedAccounts { did "did" required, limit "limit" optional, cursor "cursor"
-    optional }
-);
+atproto_core::params!(FindRelatedAccounts {
+    did "did" required,
+    limit "limit" optional,
+    cursor "cursor" optional,
+});
 impl FindRelatedAccounts {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -35,9 +36,10 @@ pub struct FindRelatedAccountsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    FindRelatedAccountsOutput { cursor "cursor" optional, accounts "accounts" required }
-);
+atproto_core::object!(FindRelatedAccountsOutput {
+    cursor "cursor" optional,
+    accounts "accounts" required,
+});
 impl FindRelatedAccountsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(accounts: Vec<RelatedAccount>) -> Self {
@@ -63,9 +65,10 @@ pub struct RelatedAccount {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RelatedAccount { account "account" required, similarities "similarities" optional }
-);
+atproto_core::object!(RelatedAccount {
+    account "account" required,
+    similarities "similarities" optional,
+});
 impl RelatedAccount {
     /// With what the lexicon requires, and nothing else.
     pub fn new(account: lexicons::com::atproto::admin::defs::AccountView) -> Self {

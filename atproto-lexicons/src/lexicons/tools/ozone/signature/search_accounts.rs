@@ -11,10 +11,11 @@ pub struct SearchAccounts {
     /// 1 to 100. Absent means `50`.
     pub limit: Option<i64>,
 }
-atproto_core::params!(
-    SearchAccounts { limit "limit" optional, cursor "cursor" optional, values "values"
-    required }
-);
+atproto_core::params!(SearchAccounts {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    values "values" required,
+});
 impl SearchAccounts {
     /// With what the lexicon requires, and nothing else.
     pub fn new(values: Vec<String>) -> Self {
@@ -34,9 +35,10 @@ pub struct SearchAccountsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    SearchAccountsOutput { cursor "cursor" optional, accounts "accounts" required }
-);
+atproto_core::object!(SearchAccountsOutput {
+    cursor "cursor" optional,
+    accounts "accounts" required,
+});
 impl SearchAccountsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(accounts: Vec<lexicons::com::atproto::admin::defs::AccountView>) -> Self {

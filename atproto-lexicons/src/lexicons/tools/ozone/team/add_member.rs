@@ -13,7 +13,10 @@ pub struct AddMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(AddMember { did "did" required, role "role" required });
+atproto_core::object!(AddMember {
+    did "did" required,
+    role "role" required,
+});
 impl AddMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, role: impl Into<String>) -> Self {
@@ -34,7 +37,9 @@ pub enum AddMemberError {
     /// `MemberAlreadyExists`
     MemberAlreadyExists(Option<String>),
 }
-atproto_core::error_set!(AddMemberError { MemberAlreadyExists "MemberAlreadyExists" });
+atproto_core::error_set!(AddMemberError {
+    MemberAlreadyExists "MemberAlreadyExists",
+});
 
 impl atproto_core::endpoint::Procedure for AddMember {
     const NSID: &'static str = "tools.ozone.team.addMember";
@@ -43,11 +48,7 @@ impl atproto_core::endpoint::Procedure for AddMember {
     type Output = AddMemberOutput;
     type Error = AddMemberError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -18,11 +18,15 @@ pub struct Member {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    Member { did "did" required, role "role" required, profile "profile" optional,
-    disabled "disabled" optional, created_at "createdAt" optional, updated_at "updatedAt"
-    optional, last_updated_by "lastUpdatedBy" optional }
-);
+atproto_core::object!(Member {
+    did "did" required,
+    role "role" required,
+    profile "profile" optional,
+    disabled "disabled" optional,
+    created_at "createdAt" optional,
+    updated_at "updatedAt" optional,
+    last_updated_by "lastUpdatedBy" optional,
+});
 impl Member {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did, role: impl Into<String>) -> Self {

@@ -10,7 +10,9 @@ pub struct DeleteMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(DeleteMember { did "did" required });
+atproto_core::object!(DeleteMember {
+    did "did" required,
+});
 impl DeleteMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -29,10 +31,10 @@ pub enum DeleteMemberError {
     /// `CannotDeleteSelf`
     CannotDeleteSelf(Option<String>),
 }
-atproto_core::error_set!(
-    DeleteMemberError { MemberNotFound "MemberNotFound", CannotDeleteSelf
-    "CannotDeleteSelf" }
-);
+atproto_core::error_set!(DeleteMemberError {
+    MemberNotFound "MemberNotFound",
+    CannotDeleteSelf "CannotDeleteSelf",
+});
 
 impl atproto_core::endpoint::Procedure for DeleteMember {
     const NSID: &'static str = "tools.ozone.team.deleteMember";
@@ -41,11 +43,7 @@ impl atproto_core::endpoint::Procedure for DeleteMember {
     type Output = atproto_core::endpoint::NoBody;
     type Error = DeleteMemberError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -13,10 +13,13 @@ pub struct ListMembers {
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }
-atproto_core::params!(
-    ListMembers { q "q" optional, limit "limit" optional, roles "roles" optional, cursor
-    "cursor" optional, disabled "disabled" optional }
-);
+atproto_core::params!(ListMembers {
+    q "q" optional,
+    limit "limit" optional,
+    roles "roles" optional,
+    cursor "cursor" optional,
+    disabled "disabled" optional,
+});
 
 /// The output of `tools.ozone.team.listMembers`.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,9 +29,10 @@ pub struct ListMembersOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListMembersOutput { cursor "cursor" optional, members "members" required }
-);
+atproto_core::object!(ListMembersOutput {
+    cursor "cursor" optional,
+    members "members" required,
+});
 impl ListMembersOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(members: Vec<lexicons::tools::ozone::team::defs::Member>) -> Self {

@@ -14,10 +14,11 @@ pub struct UpdateMember {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    UpdateMember { did "did" required, role "role" optional, disabled "disabled" optional
-    }
-);
+atproto_core::object!(UpdateMember {
+    did "did" required,
+    role "role" optional,
+    disabled "disabled" optional,
+});
 impl UpdateMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(did: Did) -> Self {
@@ -39,7 +40,9 @@ pub enum UpdateMemberError {
     /// `MemberNotFound`
     MemberNotFound(Option<String>),
 }
-atproto_core::error_set!(UpdateMemberError { MemberNotFound "MemberNotFound" });
+atproto_core::error_set!(UpdateMemberError {
+    MemberNotFound "MemberNotFound",
+});
 
 impl atproto_core::endpoint::Procedure for UpdateMember {
     const NSID: &'static str = "tools.ozone.team.updateMember";
@@ -48,11 +51,7 @@ impl atproto_core::endpoint::Procedure for UpdateMember {
     type Output = UpdateMemberOutput;
     type Error = UpdateMemberError;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input

@@ -4,42 +4,6 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{AtUri, Datetime, Did, Handle};
 use super::super::super::super as lexicons;
 
-/// Part of `tools.ozone.verification.defs#verificationView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum VerificationViewSubjectRepo {
-    /// `tools.ozone.moderation.defs#repoViewDetail`
-    RepoViewDetail(Box<lexicons::tools::ozone::moderation::defs::RepoViewDetail>),
-    /// `tools.ozone.moderation.defs#repoViewNotFound`
-    RepoViewNotFound(Box<lexicons::tools::ozone::moderation::defs::RepoViewNotFound>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    VerificationViewSubjectRepo {
-    RepoViewDetail(lexicons::tools::ozone::moderation::defs::RepoViewDetail)
-    "tools.ozone.moderation.defs#repoViewDetail",
-    RepoViewNotFound(lexicons::tools::ozone::moderation::defs::RepoViewNotFound)
-    "tools.ozone.moderation.defs#repoViewNotFound" }
-);
-
-/// Part of `tools.ozone.verification.defs#verificationView`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum VerificationViewIssuerRepo {
-    /// `tools.ozone.moderation.defs#repoViewDetail`
-    RepoViewDetail(Box<lexicons::tools::ozone::moderation::defs::RepoViewDetail>),
-    /// `tools.ozone.moderation.defs#repoViewNotFound`
-    RepoViewNotFound(Box<lexicons::tools::ozone::moderation::defs::RepoViewNotFound>),
-    /// A type that the lexicon does not list.
-    Other(Value),
-}
-atproto_core::open_union!(
-    VerificationViewIssuerRepo {
-    RepoViewDetail(lexicons::tools::ozone::moderation::defs::RepoViewDetail)
-    "tools.ozone.moderation.defs#repoViewDetail",
-    RepoViewNotFound(lexicons::tools::ozone::moderation::defs::RepoViewNotFound)
-    "tools.ozone.moderation.defs#repoViewNotFound" }
-);
-
 /// The object `tools.ozone.verification.defs#verificationView`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerificationView {
@@ -59,14 +23,21 @@ pub struct VerificationView {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    VerificationView { uri "uri" required, handle "handle" required, issuer "issuer"
-    required, subject "subject" required, created_at "createdAt" required, revoked_at
-    "revokedAt" optional, revoked_by "revokedBy" optional, issuer_repo "issuerRepo"
-    optional, display_name "displayName" required, subject_repo "subjectRepo" optional,
-    revoke_reason "revokeReason" optional, issuer_profile "issuerProfile" optional,
-    subject_profile "subjectProfile" optional }
-);
+atproto_core::object!(VerificationView {
+    uri "uri" required,
+    handle "handle" required,
+    issuer "issuer" required,
+    subject "subject" required,
+    created_at "createdAt" required,
+    revoked_at "revokedAt" optional,
+    revoked_by "revokedBy" optional,
+    issuer_repo "issuerRepo" optional,
+    display_name "displayName" required,
+    subject_repo "subjectRepo" optional,
+    revoke_reason "revokeReason" optional,
+    issuer_profile "issuerProfile" optional,
+    subject_profile "subjectProfile" optional,
+});
 impl VerificationView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -95,3 +66,33 @@ impl VerificationView {
         }
     }
 }
+
+/// Part of `tools.ozone.verification.defs#verificationView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VerificationViewSubjectRepo {
+    /// `tools.ozone.moderation.defs#repoViewDetail`
+    RepoViewDetail(Box<lexicons::tools::ozone::moderation::defs::RepoViewDetail>),
+    /// `tools.ozone.moderation.defs#repoViewNotFound`
+    RepoViewNotFound(Box<lexicons::tools::ozone::moderation::defs::RepoViewNotFound>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(VerificationViewSubjectRepo {
+    RepoViewDetail(lexicons::tools::ozone::moderation::defs::RepoViewDetail) "tools.ozone.moderation.defs#repoViewDetail",
+    RepoViewNotFound(lexicons::tools::ozone::moderation::defs::RepoViewNotFound) "tools.ozone.moderation.defs#repoViewNotFound",
+});
+
+/// Part of `tools.ozone.verification.defs#verificationView`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VerificationViewIssuerRepo {
+    /// `tools.ozone.moderation.defs#repoViewDetail`
+    RepoViewDetail(Box<lexicons::tools::ozone::moderation::defs::RepoViewDetail>),
+    /// `tools.ozone.moderation.defs#repoViewNotFound`
+    RepoViewNotFound(Box<lexicons::tools::ozone::moderation::defs::RepoViewNotFound>),
+    /// A type that the lexicon does not list.
+    Other(Value),
+}
+atproto_core::open_union!(VerificationViewIssuerRepo {
+    RepoViewDetail(lexicons::tools::ozone::moderation::defs::RepoViewDetail) "tools.ozone.moderation.defs#repoViewDetail",
+    RepoViewNotFound(lexicons::tools::ozone::moderation::defs::RepoViewNotFound) "tools.ozone.moderation.defs#repoViewNotFound",
+});

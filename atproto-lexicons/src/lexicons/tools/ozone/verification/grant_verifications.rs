@@ -12,7 +12,9 @@ pub struct GrantVerifications {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GrantVerifications { verifications "verifications" required });
+atproto_core::object!(GrantVerifications {
+    verifications "verifications" required,
+});
 impl GrantVerifications {
     /// With what the lexicon requires, and nothing else.
     pub fn new(verifications: Vec<VerificationInput>) -> Self {
@@ -31,10 +33,10 @@ pub struct GrantVerificationsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    GrantVerificationsOutput { verifications "verifications" required,
-    failed_verifications "failedVerifications" required }
-);
+atproto_core::object!(GrantVerificationsOutput {
+    verifications "verifications" required,
+    failed_verifications "failedVerifications" required,
+});
 impl GrantVerificationsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -56,11 +58,7 @@ impl atproto_core::endpoint::Procedure for GrantVerifications {
     type Output = GrantVerificationsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -77,10 +75,12 @@ pub struct VerificationInput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    VerificationInput { handle "handle" required, subject "subject" required, created_at
-    "createdAt" optional, display_name "displayName" required }
-);
+atproto_core::object!(VerificationInput {
+    handle "handle" required,
+    subject "subject" required,
+    created_at "createdAt" optional,
+    display_name "displayName" required,
+});
 impl VerificationInput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(subject: Did, handle: Handle, display_name: impl Into<String>) -> Self {
@@ -102,7 +102,10 @@ pub struct GrantError {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(GrantError { error "error" required, subject "subject" required });
+atproto_core::object!(GrantError {
+    error "error" required,
+    subject "subject" required,
+});
 impl GrantError {
     /// With what the lexicon requires, and nothing else.
     pub fn new(error: impl Into<String>, subject: Did) -> Self {

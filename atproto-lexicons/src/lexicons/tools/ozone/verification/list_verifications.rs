@@ -20,12 +20,16 @@ pub struct ListVerifications {
     pub sort_direction: Option<String>,
     pub is_revoked: Option<bool>,
 }
-atproto_core::params!(
-    ListVerifications { limit "limit" optional, cursor "cursor" optional, issuers
-    "issuers" optional, subjects "subjects" optional, is_revoked "isRevoked" optional,
-    created_after "createdAfter" optional, created_before "createdBefore" optional,
-    sort_direction "sortDirection" optional }
-);
+atproto_core::params!(ListVerifications {
+    limit "limit" optional,
+    cursor "cursor" optional,
+    issuers "issuers" optional,
+    subjects "subjects" optional,
+    is_revoked "isRevoked" optional,
+    created_after "createdAfter" optional,
+    created_before "createdBefore" optional,
+    sort_direction "sortDirection" optional,
+});
 
 /// The output of `tools.ozone.verification.listVerifications`.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,10 +39,10 @@ pub struct ListVerificationsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    ListVerificationsOutput { cursor "cursor" optional, verifications "verifications"
-    required }
-);
+atproto_core::object!(ListVerificationsOutput {
+    cursor "cursor" optional,
+    verifications "verifications" required,
+});
 impl ListVerificationsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(

@@ -13,9 +13,10 @@ pub struct RevokeVerifications {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RevokeVerifications { uris "uris" required, revoke_reason "revokeReason" optional }
-);
+atproto_core::object!(RevokeVerifications {
+    uris "uris" required,
+    revoke_reason "revokeReason" optional,
+});
 impl RevokeVerifications {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uris: Vec<AtUri>) -> Self {
@@ -35,10 +36,10 @@ pub struct RevokeVerificationsOutput {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(
-    RevokeVerificationsOutput { failed_revocations "failedRevocations" required,
-    revoked_verifications "revokedVerifications" required }
-);
+atproto_core::object!(RevokeVerificationsOutput {
+    failed_revocations "failedRevocations" required,
+    revoked_verifications "revokedVerifications" required,
+});
 impl RevokeVerificationsOutput {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
@@ -60,11 +61,7 @@ impl atproto_core::endpoint::Procedure for RevokeVerifications {
     type Output = RevokeVerificationsOutput;
     type Error = atproto_core::endpoint::NoErrors;
     fn into_parts(self) -> (Self::Params, Self::Input) {
-        (
-            atproto_core::endpoint::NoParams {
-            },
-            self,
-        )
+        (Default::default(), self)
     }
     fn from_parts(_params: Self::Params, input: Self::Input) -> Self {
         input
@@ -79,7 +76,10 @@ pub struct RevokeError {
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
-atproto_core::object!(RevokeError { uri "uri" required, error "error" required });
+atproto_core::object!(RevokeError {
+    uri "uri" required,
+    error "error" required,
+});
 impl RevokeError {
     /// With what the lexicon requires, and nothing else.
     pub fn new(uri: AtUri, error: impl Into<String>) -> Self {
