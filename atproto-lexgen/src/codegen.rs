@@ -10,7 +10,7 @@ mod union;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path as FilePath, PathBuf},
 };
 
 use quote::quote;
@@ -19,37 +19,40 @@ use crate::{
     error::Error,
     plan::{Item, Module, Path, Plan},
 };
+pub(crate) use pieces::MARK;
 use pieces::{Group, print};
 use tokens::{docs, ident};
 
-/// The text of every file by its path under the output directory.
-pub(crate) fn files(plan: &Plan) -> Result<BTreeMap<PathBuf, String>, Error> {
+/// The text of every file by its path under the output directory: `lexicons.rs`, and the
+/// others under the prefix.
+pub(crate) fn files(plan: &Plan, prefix: &FilePath) -> Result<BTreeMap<PathBuf, String>, Error> {
     let mut exported = BTreeSet::new();
     collect_exports(&plan.root, &mut exported);
     let mut files = BTreeMap::new();
-    root::emit(plan, &mut files)?;
-    emit_children(&plan.root, &exported, &mut files)?;
+    root::emit(plan, prefix, &mut files)?;
+    emit_children(&plan.root, prefix, &exported, &mut files)?;
     Ok(files)
 }
 
 fn emit_children(
     module: &Module,
+    prefix: &FilePath,
     exported: &BTreeSet<Path>,
     files: &mut BTreeMap<PathBuf, String>,
 ) -> Result<(), Error> {
     for child in module.children.values() {
-        let path = file_of(child);
+        let path = file_of(child, prefix);
         let mut context = Context::new(child, exported);
         let text = print(&path, &context.module())?;
         files.insert(path, text);
-        emit_children(child, exported, files)?;
+        emit_children(child, prefix, exported, files)?;
     }
     Ok(())
 }
 
-/// `lexicons/com/atproto/repo/get_record.rs`
-fn file_of(module: &Module) -> PathBuf {
-    let mut path = PathBuf::from("lexicons");
+/// `com/atproto/repo/get_record.rs` under the prefix.
+fn file_of(module: &Module, prefix: &FilePath) -> PathBuf {
+    let mut path = prefix.to_owned();
     for name in &module.path {
         path.push(name.strip_prefix("r#").unwrap_or(name));
     }

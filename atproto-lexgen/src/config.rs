@@ -36,7 +36,11 @@ impl Config {
         self
     }
 
-    /// The directory that receives `lexicons.rs` and `lexicons/`; `OUT_DIR` if not said.
+    /// A directory of the source tree that receives `lexicons.rs` and `lexicons/`, to be
+    /// used by `mod lexicons;`.
+    ///
+    /// Without this, `OUT_DIR` receives `lexicons.rs` and the other files beside it, which
+    /// is where the compiler looks for the modules of an included file.
     #[must_use]
     pub fn out(mut self, directory: impl Into<PathBuf>) -> Self {
         self.out = Some(directory.into());
@@ -71,7 +75,7 @@ impl Config {
     pub fn build(&self) -> Result<Report, Error> {
         let out = self.out_directory()?;
         let (files, report) = self.generate()?;
-        for path in stale(&out, &files)? {
+        for path in self.stale(&out, &files)? {
             fs::remove_file(&path).map_err(|source| Error::Io { path, source })?;
         }
         for (path, text) in &files {
@@ -97,7 +101,7 @@ impl Config {
     pub fn check(&self) -> Result<Report, Error> {
         let out = self.out_directory()?;
         let (files, report) = self.generate()?;
-        let mut differing = stale(&out, &files)?;
+        let mut differing = self.stale(&out, &files)?;
         for (path, text) in &files {
             let path = out.join(path);
             if !fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
@@ -108,6 +112,11 @@ impl Config {
         if differing.is_empty() { Ok(report) } else { Err(Error::Drift(differing)) }
     }
 
+    /// Where the files besides `lexicons.rs` go, seen from the output directory.
+    fn prefix(&self) -> &'static Path {
+        Path::new(if self.out.is_some() { "lexicons" } else { "" })
+    }
+
     fn out_directory(&self) -> Result<PathBuf, Error> {
         match &self.out {
             Some(out) => Ok(out.clone()),
@@ -115,11 +124,22 @@ impl Config {
         }
     }
 
+    /// Generated files that the plan no longer has.
+    fn stale(&self, out: &Path, files: &BTreeMap<PathBuf, String>) -> Result<Vec<PathBuf>, Error> {
+        let mut found = Vec::new();
+        rust_files(&out.join(self.prefix()), &mut found)?;
+        found.retain(|path| {
+            path.strip_prefix(out).is_ok_and(|relative| !files.contains_key(relative))
+                && fs::read_to_string(path).is_ok_and(|text| text.starts_with(codegen::MARK))
+        });
+        Ok(found)
+    }
+
     fn generate(&self) -> Result<(BTreeMap<PathBuf, String>, Report), Error> {
         let loaded = load::load(&self.lexicons, self.skip_invalid)?;
         let style = Style { descriptions: !self.omit_descriptions, features: self.features };
         let plan = plan::plan(&loaded.documents, style);
-        let files = codegen::files(&plan)?;
+        let files = codegen::files(&plan, self.prefix())?;
         let report = Report {
             documents: loaded.documents.len(),
             files: files.len(),
@@ -137,17 +157,6 @@ pub fn check(paths: &[PathBuf]) -> Result<Report, Error> {
     let unresolved = plan::plan(&loaded.documents, style).unresolved.into_iter().collect();
     let documents = loaded.documents.len();
     Ok(Report { documents, files: 0, skipped: loaded.skipped, unresolved })
-}
-
-/// Generated files that the plan no longer has.
-fn stale(out: &Path, files: &BTreeMap<PathBuf, String>) -> Result<Vec<PathBuf>, Error> {
-    let mut found = Vec::new();
-    rust_files(&out.join("lexicons"), &mut found)?;
-    found.retain(|path| {
-        path.strip_prefix(out).is_ok_and(|relative| !files.contains_key(relative))
-            && fs::read_to_string(path).is_ok_and(|text| text.contains("@generated"))
-    });
-    Ok(found)
 }
 
 fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {

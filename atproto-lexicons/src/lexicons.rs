@@ -7,7 +7,6 @@
     deprecated,
     missing_docs,
 )]
-#[path = "lexicons/app.rs"]
 pub mod app;
 #[allow(
     clippy::doc_lazy_continuation,
@@ -17,7 +16,6 @@ pub mod app;
     deprecated,
     missing_docs,
 )]
-#[path = "lexicons/chat.rs"]
 pub mod chat;
 #[allow(
     clippy::doc_lazy_continuation,
@@ -27,7 +25,6 @@ pub mod chat;
     deprecated,
     missing_docs,
 )]
-#[path = "lexicons/com.rs"]
 pub mod com;
 #[allow(
     clippy::doc_lazy_continuation,
@@ -37,7 +34,6 @@ pub mod com;
     deprecated,
     missing_docs,
 )]
-#[path = "lexicons/internal.rs"]
 pub mod internal;
 #[allow(
     clippy::doc_lazy_continuation,
@@ -47,7 +43,6 @@ pub mod internal;
     deprecated,
     missing_docs,
 )]
-#[path = "lexicons/site.rs"]
 pub mod site;
 #[allow(
     clippy::doc_lazy_continuation,
@@ -57,9 +52,7 @@ pub mod site;
     deprecated,
     missing_docs,
 )]
-#[path = "lexicons/tools.rs"]
 pub mod tools;
-#[path = "lexicons/schemas.rs"]
 mod schemas;
 pub use schemas::SCHEMAS;
 

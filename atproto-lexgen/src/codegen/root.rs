@@ -1,6 +1,9 @@
 //! The root module, which declares the others and lists what they hold.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -15,7 +18,11 @@ use crate::{
 };
 
 /// `lexicons.rs`, and `lexicons/schemas.rs` with the schemas themselves.
-pub(super) fn emit(plan: &Plan, files: &mut BTreeMap<PathBuf, String>) -> Result<(), Error> {
+pub(super) fn emit(
+    plan: &Plan,
+    prefix: &Path,
+    files: &mut BTreeMap<PathBuf, String>,
+) -> Result<(), Error> {
     let records = plan.records.iter().map(|record| {
         let (cfg, path) = (cfg(record.feature.as_deref()), &record.path);
         let modules = path.module.iter().map(|module| ident(module));
@@ -26,7 +33,6 @@ pub(super) fn emit(plan: &Plan, files: &mut BTreeMap<PathBuf, String>) -> Result
     let groups: [Group; 3] = [
         quote! {
             #(#children)*
-            #[path = "lexicons/schemas.rs"]
             mod schemas;
             pub use schemas::SCHEMAS;
         }
@@ -52,7 +58,7 @@ pub(super) fn emit(plan: &Plan, files: &mut BTreeMap<PathBuf, String>) -> Result
         let (cfg, nsid, json) = (cfg(schema.feature.as_deref()), &schema.nsid, &schema.json);
         quote! { #cfg (#nsid, #json) }
     });
-    let path = PathBuf::from("lexicons/schemas.rs");
+    let path = prefix.join("schemas.rs");
     let groups: [Group; 1] = [quote! {
         #![doc = " The schemas of the generated types."]
 
@@ -65,11 +71,9 @@ pub(super) fn emit(plan: &Plan, files: &mut BTreeMap<PathBuf, String>) -> Result
     Ok(())
 }
 
-/// The declaration of a top module. The root file may be a module or be included from
-/// `OUT_DIR`: an explicit path is found either way, and attributes have to stand outside
-/// because an included file cannot begin with inner ones.
+/// The declaration of a top module. Its attributes stand outside, and not once at the head
+/// of the root file, because an included file cannot begin with inner ones.
 fn child(name: &str) -> TokenStream {
-    let path = format!("lexicons/{}.rs", name.strip_prefix("r#").unwrap_or(name));
     let name = ident(name);
     quote! {
         #[allow(
@@ -80,7 +84,6 @@ fn child(name: &str) -> TokenStream {
             deprecated,
             missing_docs,
         )]
-        #[path = #path]
         pub mod #name;
     }
 }
