@@ -19,8 +19,13 @@ mod random;
 #[cfg(any(feature = "client", feature = "server"))]
 mod websocket;
 
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod server;
+
+#[cfg(feature = "client")]
+pub use client::{Client, Session};
 
 pub use error::XrpcError;
 #[cfg(any(feature = "client", feature = "server"))]

@@ -11,6 +11,8 @@ mod ser;
 
 pub use parse::{Pairs, QueryError, parse};
 pub use ser::to_string;
+#[cfg(feature = "client")]
+pub(crate) use ser::with_value;
 
 use serde::de::DeserializeOwned;
 

@@ -14,3 +14,9 @@ pub(crate) fn bytes<const N: usize>() -> [u8; N] {
 pub(crate) fn hex_id() -> String {
     HEXLOWER.encode(&bytes::<16>())
 }
+
+/// A number from 0 up to, but not including, 1.
+#[cfg(feature = "client")]
+pub(crate) fn fraction() -> f64 {
+    f64::from(u32::from_le_bytes(bytes())) / (f64::from(u32::MAX) + 1.0)
+}

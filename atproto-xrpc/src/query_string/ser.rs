@@ -16,6 +16,15 @@ pub fn to_string<T: Serialize>(params: &T) -> Result<String, serde_json::Error> 
     Ok(query)
 }
 
+/// The same query string with this value, and no other, for `name`.
+#[cfg(feature = "client")]
+pub(crate) fn with_value(query: &str, name: &str, value: &str) -> String {
+    let is_other = |pair: &&str| pair.split('=').next() != Some(name);
+    let mut changed = query.split('&').filter(is_other).collect::<Vec<_>>().join("&");
+    push(&mut changed, name, &Value::from(value));
+    changed
+}
+
 fn push(query: &mut String, name: &str, value: &Value) {
     let text = match value {
         Value::Null => return,
@@ -61,5 +70,12 @@ mod tests {
         let expected =
             "actor=did:web:a.example&limit=5&q=%C3%BC%20%26%3D%2B&r=true&uris=at://x/y&uris=b";
         assert_eq!(to_string(&params).unwrap(), expected);
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn xr_013_only_the_cursor_changes() {
+        assert_eq!(with_value("", "cursor", "1"), "cursor=1");
+        assert_eq!(with_value("a=1&cursor=x&cursors=2", "cursor", "&"), "a=1&cursors=2&cursor=%26");
     }
 }
