@@ -21,8 +21,11 @@ mod path;
 
 pub mod car;
 pub mod commit;
+pub mod event;
 
 pub mod mst;
+pub mod repo;
+pub mod sync;
 
 pub use blocks::{BlockMap, BlockSource, BlockSourceError, Overlay};
 pub use path::{PathError, RepoPath};
