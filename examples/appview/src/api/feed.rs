@@ -1,0 +1,204 @@
+//! `app.bsky.feed`
+
+use std::sync::Arc;
+
+use atproto_core::syntax::Datetime;
+use atproto_lexicons::app::bsky::feed::{
+    GetAuthorFeed, GetAuthorFeedError, GetAuthorFeedOutput, GetLikes, GetLikesOutput,
+    GetPostThread, GetPostThreadError, GetPostThreadOutput, GetPostThreadOutputThread, GetPosts,
+    GetPostsOutput, GetTimeline, GetTimelineOutput, defs::FeedViewPost, get_likes::Like,
+};
+use atproto_xrpc::XrpcError;
+
+use super::{Account, Anyone, page, viewer};
+use crate::{
+    app::{App, did_of},
+    hydrate::Hydrator,
+    query::{
+        Page, edge,
+        feed::{self, FeedItem},
+    },
+};
+
+/// Levels of replies shown unless asked otherwise, as the lexicon has it.
+const DEPTH: i64 = 6;
+/// Posts shown above unless asked otherwise, as the lexicon has it.
+const HEIGHT: i64 = 80;
+
+pub(super) async fn get_timeline(
+    app: Arc<App>,
+    context: Account,
+    params: GetTimeline,
+) -> Result<GetTimelineOutput, XrpcError> {
+    let page = page(params.limit, params.cursor.as_deref())?;
+    let viewer = context.proof.iss;
+    app.view(Some(viewer.clone()), move |tx, hydrator| {
+        let items = feed::timeline(tx, viewer.as_str(), &page)?;
+        let (views, cursor) = hydrate(hydrator, &items, &page, |_| true)?;
+        let mut output = GetTimelineOutput::new(views);
+        output.cursor = cursor;
+        Ok(output)
+    })
+    .await
+}
+
+pub(super) async fn get_author_feed(
+    app: Arc<App>,
+    context: Anyone,
+    params: GetAuthorFeed,
+) -> Result<GetAuthorFeedOutput, XrpcError> {
+    let page = page(params.limit, params.cursor.as_deref())?;
+    let keep = AuthorFilter::of(params.filter.as_deref());
+    app.view(viewer(&context), move |tx, hydrator| {
+        let Some(did) = did_of(tx, &params.actor)? else { return Ok(Err(None)) };
+        let Some(author) = hydrator.basic(&did)? else { return Ok(Err(None)) };
+        let relation = author.viewer.unwrap_or_default();
+        if relation.blocking.is_some() {
+            return Ok(Err(Some(GetAuthorFeedError::BlockedActor(None))));
+        }
+        if relation.blocked_by == Some(true) {
+            return Ok(Err(Some(GetAuthorFeedError::BlockedByActor(None))));
+        }
+        let items = feed::author(tx, &did, &page)?;
+        let (views, cursor) = hydrate(hydrator, &items, &page, |view| keep.admits(view))?;
+        let mut output = GetAuthorFeedOutput::new(views);
+        output.cursor = cursor;
+        Ok(Ok(output))
+    })
+    .await?
+    .map_err(|refusal| match refusal {
+        Some(error) => error.into(),
+        None => XrpcError::invalid_request("Profile not found"),
+    })
+}
+
+pub(super) async fn get_post_thread(
+    app: Arc<App>,
+    context: Anyone,
+    params: GetPostThread,
+) -> Result<GetPostThreadOutput, XrpcError> {
+    let depth = usize::try_from(params.depth.unwrap_or(DEPTH)).unwrap_or_default();
+    let height = usize::try_from(params.parent_height.unwrap_or(HEIGHT)).unwrap_or_default();
+    let thread = app
+        .view(viewer(&context), move |tx, hydrator| {
+            let uri = match params.uri.authority() {
+                authority if authority.as_did().is_some() => params.uri.to_string(),
+                authority => match did_of(tx, &authority)? {
+                    Some(did) => params.uri.as_str().replacen(authority.as_str(), &did, 1),
+                    None => params.uri.to_string(),
+                },
+            };
+            hydrator.thread(&uri, height, depth)
+        })
+        .await?;
+    match thread {
+        GetPostThreadOutputThread::NotFoundPost(post) => {
+            let message = format!("Post not found: {}", post.uri);
+            Err(GetPostThreadError::NotFound(Some(message)).into())
+        }
+        thread => Ok(GetPostThreadOutput::new(thread)),
+    }
+}
+
+/// Posts in the order in which they were asked for; hidden ones are left out.
+pub(super) async fn get_posts(
+    app: Arc<App>,
+    context: Anyone,
+    params: GetPosts,
+) -> Result<GetPostsOutput, XrpcError> {
+    app.view(viewer(&context), move |_, hydrator| {
+        let mut posts = Vec::with_capacity(params.uris.len());
+        for uri in &params.uris {
+            posts.extend(hydrator.post(uri.as_str())?.visible());
+        }
+        Ok(GetPostsOutput::new(posts))
+    })
+    .await
+}
+
+pub(super) async fn get_likes(
+    app: Arc<App>,
+    context: Anyone,
+    params: GetLikes,
+) -> Result<GetLikesOutput, XrpcError> {
+    let page = page(params.limit, params.cursor.as_deref())?;
+    app.view(viewer(&context), move |tx, hydrator| {
+        let rows = edge::incoming(tx, "like", params.uri.as_str(), &page)?;
+        let mut likes = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if hydrator.blocked(&row.did)? {
+                continue;
+            }
+            if let Some(actor) = hydrator.profile(&row.did)? {
+                let at = Datetime::new(&row.sort_at)?;
+                likes.push(Like::new(at.clone(), at, actor));
+            }
+        }
+        let last = rows.last().map(|row| (row.sort_at.as_str(), row.uri.as_str()));
+        let mut output = GetLikesOutput::new(params.uri, likes);
+        output.cid = params.cid;
+        output.cursor = page.next(rows.len(), last);
+        Ok(output)
+    })
+    .await
+}
+
+/// The views of a page's items, and the cursor of the next page. Hidden items make a page
+/// shorter, never its cursor wrong.
+fn hydrate(
+    hydrator: &Hydrator<'_>,
+    items: &[FeedItem],
+    page: &Page,
+    keep: impl Fn(&FeedViewPost) -> bool,
+) -> anyhow::Result<(Vec<FeedViewPost>, Option<String>)> {
+    let mut views = Vec::with_capacity(items.len());
+    for item in items {
+        views.extend(hydrator.feed_item(item)?.filter(&keep));
+    }
+    let last = items.last().map(|item| (item.sort_at.as_str(), item.uri.as_str()));
+    Ok((views, page.next(items.len(), last)))
+}
+
+/// Which posts an author feed shows: the lexicon's `filter`.
+#[derive(Clone, Copy)]
+enum AuthorFilter {
+    All,
+    NoReplies,
+    AuthorThreads,
+    WithMedia,
+    WithVideo,
+}
+
+impl AuthorFilter {
+    /// The filter of that name; the set is open, and an unknown name filters nothing.
+    fn of(name: Option<&str>) -> Self {
+        match name {
+            Some("posts_no_replies") => Self::NoReplies,
+            Some("posts_and_author_threads") => Self::AuthorThreads,
+            Some("posts_with_media") => Self::WithMedia,
+            Some("posts_with_video") => Self::WithVideo,
+            _ => Self::All,
+        }
+    }
+
+    fn admits(self, view: &FeedViewPost) -> bool {
+        let embed = view.post.record.get("embed").and_then(|embed| embed.type_name());
+        let root = view.post.record.get("reply").and_then(|reply| {
+            reply.get("root")?.get("uri")?.as_str().map(str::to_owned)
+        });
+        let repost = view.reason.is_some();
+        match self {
+            Self::All => true,
+            Self::NoReplies => repost || root.is_none(),
+            Self::AuthorThreads => {
+                let own = format!("at://{}/", view.post.author.did);
+                repost || root.is_none_or(|root| root.starts_with(&own))
+            }
+            Self::WithMedia => !repost && matches!(
+                embed,
+                Some("app.bsky.embed.images" | "app.bsky.embed.video" | "app.bsky.embed.recordWithMedia")
+            ),
+            Self::WithVideo => !repost && embed == Some("app.bsky.embed.video"),
+        }
+    }
+}

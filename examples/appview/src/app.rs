@@ -1,0 +1,95 @@
+//! What the parts of the AppView share.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use atproto_core::{
+    identity::{CacheConfig, CachingResolver, HttpResolver, HttpResolverConfig, Resolver, SafeClient},
+    syntax::{AtIdentifier, Did},
+};
+use atproto_xrpc::{XrpcError, auth::service::ServiceVerifier};
+use rusqlite::Transaction;
+use tokio::sync::Notify;
+
+use crate::{
+    config::Config,
+    hydrate::{Hydrator, ImageUrls},
+    query::actor,
+    store::Store,
+};
+
+/// The name of this service in its DID document.
+pub(crate) const SERVICE: &str = "bsky_appview";
+
+/// One AppView.
+pub(crate) struct App {
+    pub(crate) did: Did,
+    pub(crate) public_url: String,
+    pub(crate) store: Store,
+    pub(crate) images: ImageUrls,
+    pub(crate) resolver: Arc<dyn Resolver>,
+    /// Fetches blobs from the hosts of their accounts.
+    pub(crate) client: SafeClient,
+    pub(crate) verifier: Arc<ServiceVerifier>,
+    /// Wakes the search for handles.
+    pub(crate) identities: Arc<Notify>,
+}
+
+impl App {
+    pub(crate) fn open(config: &Config) -> anyhow::Result<Arc<Self>> {
+        let did = Did::new(&config.did).context("the DID of this service")?;
+        let mut resolving = HttpResolverConfig::default()
+            .plc_url(&config.plc_url)
+            .allow_loopback(config.allow_loopback);
+        for (suffix, url) in &config.dev_handle_host {
+            resolving = resolving.dev_handle_host(suffix, url);
+        }
+        let http = HttpResolver::new(resolving)?;
+        let client = http.client().clone();
+        let resolver: Arc<dyn Resolver> =
+            Arc::new(CachingResolver::new(Arc::new(http), CacheConfig::default()));
+        let audiences = [did.to_string(), format!("{did}#{SERVICE}")];
+        let verifier = Arc::new(ServiceVerifier::new(Arc::clone(&resolver), audiences));
+        Ok(Arc::new(Self {
+            did,
+            public_url: config.public_url.clone(),
+            store: Store::open(&config.data)?,
+            images: ImageUrls::new(&config.public_url),
+            resolver,
+            client,
+            verifier,
+            identities: Arc::new(Notify::new()),
+        }))
+    }
+
+    /// Answers a request from one snapshot of the store, hydrated for the viewer.
+    pub(crate) async fn view<T, F>(
+        self: &Arc<Self>,
+        viewer: Option<Did>,
+        work: F,
+    ) -> Result<T, XrpcError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &Hydrator<'_>) -> anyhow::Result<T> + Send + 'static,
+    {
+        let app = Arc::clone(self);
+        self.store
+            .read(move |tx| {
+                let viewer = viewer.as_ref().map(Did::as_str);
+                work(tx, &Hydrator::new(tx, viewer, &app.images))
+            })
+            .await
+            .map_err(XrpcError::internal)
+    }
+}
+
+/// The DID that a request means, if its handle is known here.
+pub(crate) fn did_of(
+    tx: &Transaction<'_>,
+    identifier: &AtIdentifier,
+) -> rusqlite::Result<Option<String>> {
+    match identifier {
+        AtIdentifier::Did(did) => Ok(Some(did.to_string())),
+        AtIdentifier::Handle(handle) => actor::did_of_handle(tx, handle.as_str()),
+    }
+}

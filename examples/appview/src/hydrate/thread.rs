@@ -1,0 +1,93 @@
+//! Threads: what is above a post and what is below it.
+
+use atproto_lexicons::app::bsky::feed::{
+    GetPostThreadOutputThread,
+    defs::{PostView, ThreadViewPost, ThreadViewPostParent, ThreadViewPostReply},
+};
+
+use super::{Hydrator, PostState};
+use crate::query::post;
+
+/// Replies shown below one post; ours: threads in the wild rarely have more direct replies.
+const MAX_REPLIES: usize = 100;
+/// Posts shown in one thread, however deep and wide it is asked for; ours.
+const MAX_POSTS: usize = 1_000;
+
+impl Hydrator<'_> {
+    /// The thread around a post: `height` posts up, `depth` levels down.
+    pub(crate) fn thread(
+        &self,
+        uri: &str,
+        height: usize,
+        depth: usize,
+    ) -> anyhow::Result<GetPostThreadOutputThread> {
+        let post = match self.post(uri)? {
+            PostState::Visible(post) => *post,
+            PostState::Blocked(post) => {
+                return Ok(GetPostThreadOutputThread::BlockedPost(Box::new(post)));
+            }
+            PostState::NotFound(post) => {
+                return Ok(GetPostThreadOutputThread::NotFoundPost(Box::new(post)));
+            }
+        };
+        let mut view = ThreadViewPost::new(post);
+        view.parent = self.parent(uri, height)?;
+        let mut budget = MAX_POSTS;
+        view.replies = Some(self.replies(uri, depth, &mut budget)?);
+        Ok(GetPostThreadOutputThread::ThreadViewPost(Box::new(view)))
+    }
+
+    fn parent(&self, uri: &str, height: usize) -> anyhow::Result<Option<ThreadViewPostParent>> {
+        if height == 0 {
+            return Ok(None);
+        }
+        let Some(parent) = post::by_uri(self.tx, uri)?.and_then(|row| row.reply_parent) else {
+            return Ok(None);
+        };
+        Ok(Some(match self.post(&parent)? {
+            PostState::Visible(post) => {
+                let mut view = ThreadViewPost::new(*post);
+                view.parent = self.parent(&parent, height - 1)?;
+                ThreadViewPostParent::ThreadViewPost(Box::new(view))
+            }
+            PostState::Blocked(post) => ThreadViewPostParent::BlockedPost(Box::new(post)),
+            PostState::NotFound(post) => ThreadViewPostParent::NotFoundPost(Box::new(post)),
+        }))
+    }
+
+    /// Replies that the viewer may not see are left out.
+    fn replies(
+        &self,
+        uri: &str,
+        depth: usize,
+        budget: &mut usize,
+    ) -> anyhow::Result<Vec<ThreadViewPostReply>> {
+        let mut views = Vec::new();
+        if depth == 0 {
+            return Ok(views);
+        }
+        for reply in post::replies(self.tx, uri, MAX_REPLIES)? {
+            if *budget == 0 {
+                break;
+            }
+            if let Some(post) = self.post(&reply)?.visible() {
+                *budget -= 1;
+                let view = self.below(post, depth, budget)?;
+                views.push(ThreadViewPostReply::ThreadViewPost(Box::new(view)));
+            }
+        }
+        Ok(views)
+    }
+
+    fn below(
+        &self,
+        post: PostView,
+        depth: usize,
+        budget: &mut usize,
+    ) -> anyhow::Result<ThreadViewPost> {
+        let uri = post.uri.clone();
+        let mut view = ThreadViewPost::new(post);
+        view.replies = Some(self.replies(uri.as_str(), depth - 1, budget)?);
+        Ok(view)
+    }
+}
