@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, Either, select};
 use futures::pin_mut;
 
-use super::plc::{PlcClient, PlcClientError};
+use super::plc::{PlcClient, PlcClientError, verify_log};
 use super::safe_client::{FetchError, FetchLimits, Fetched, SafeClient, SafeClientConfig};
 use super::{DidDocument, ResolveError, Resolver};
 use crate::syntax::{Did, DidMethod, Handle, Nsid, UnsupportedDid};
@@ -18,8 +18,8 @@ pub use txt::{SystemTxt, TxtLookup};
 /// A [`Resolver`] that asks the network each time. Put a
 /// [`CachingResolver`](super::CachingResolver) in front of it.
 ///
-/// - did:plc: the directory's document. The directory is trusted to tell the truth; who does
-///   not trust it verifies the audit log ([`verify_log`](super::plc::verify_log)).
+/// - did:plc: the directory's document. The directory is trusted to tell the truth, unless
+///   [`verify_logs`](HttpResolverConfig::verify_logs) is set.
 /// - did:web: `https://host/.well-known/did.json`, for bare host names only.
 /// - Handles: the TXT records of `_atproto.<handle>` and
 ///   `https://<handle>/.well-known/atproto-did`, asked at the same time; DNS wins. Several
@@ -32,6 +32,7 @@ pub struct HttpResolver {
     plc: PlcClient,
     txt: Arc<dyn TxtLookup>,
     dev_handle_hosts: Vec<(String, String)>,
+    verify_logs: bool,
 }
 
 /// How an [`HttpResolver`] behaves.
@@ -51,6 +52,9 @@ pub struct HttpResolverConfig {
     pub client: SafeClientConfig,
     /// Where TXT records come from. Default: the system's name servers.
     pub txt: Option<Arc<dyn TxtLookup>>,
+    /// Derive did:plc documents from the whole audit log, verified, in place of the
+    /// directory's own document: larger answers and more work, for less trust. Default: no.
+    pub verify_logs: bool,
 }
 
 impl Default for HttpResolverConfig {
@@ -61,6 +65,7 @@ impl Default for HttpResolverConfig {
             dev_handle_hosts: Vec::new(),
             client: SafeClientConfig::default(),
             txt: None,
+            verify_logs: false,
         }
     }
 }
@@ -100,6 +105,13 @@ impl HttpResolverConfig {
         self.txt = Some(txt);
         self
     }
+
+    /// Sets [`verify_logs`](Self::verify_logs).
+    #[must_use]
+    pub fn verify_logs(mut self, verify: bool) -> Self {
+        self.verify_logs = verify;
+        self
+    }
 }
 
 impl HttpResolver {
@@ -113,6 +125,7 @@ impl HttpResolver {
             client,
             txt: config.txt.unwrap_or_else(|| Arc::new(SystemTxt::default())),
             dev_handle_hosts: if allow_loopback { config.dev_handle_hosts } else { Vec::new() },
+            verify_logs: config.verify_logs,
         })
     }
 
@@ -136,6 +149,7 @@ impl HttpResolver {
 
     async fn resolve_did(&self, did: &Did) -> Result<Arc<DidDocument>, ResolveError> {
         let document = match did.supported() {
+            Ok(DidMethod::Plc { .. }) if self.verify_logs => self.verified_document(did).await?,
             Ok(DidMethod::Plc { .. }) => {
                 self.plc.document(did).await.map_err(|error| plc_error(did, error))?
             }
@@ -149,6 +163,14 @@ impl HttpResolver {
             return Err(ResolveError::IdMismatch { expected: did.clone(), found: document.id });
         }
         Ok(Arc::new(document))
+    }
+
+    async fn verified_document(&self, did: &Did) -> Result<DidDocument, ResolveError> {
+        let log = self.plc.audit_log(did).await.map_err(|error| plc_error(did, error))?;
+        let verified = verify_log(did, &log)
+            .map_err(|source| ResolveError::Log { did: did.clone(), source })?;
+        let state = verified.state.ok_or_else(|| ResolveError::Tombstoned(did.clone()))?;
+        Ok(state.to_document())
     }
 
     async fn web_document(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
+use super::plc::LogError;
 use super::{DidDocument, DocumentError};
 use crate::syntax::{Did, Handle, UnsupportedDid};
 
@@ -72,6 +73,15 @@ pub enum ResolveError {
         #[source]
         source: UnsupportedDid,
     },
+    /// The directory's audit log of the DID does not hold: the directory errs or lies.
+    #[error("the audit log of {did} is not to be believed")]
+    Log {
+        /// The DID.
+        did: Did,
+        /// What is wrong with the log.
+        #[source]
+        source: LogError,
+    },
     /// There is no such DID or no answer for the handle.
     #[error("{0} is not known")]
     NotFound(String),
@@ -109,6 +119,7 @@ impl ResolveError {
             Self::IdMismatch { .. } => "id_mismatch",
             Self::InvalidAnswer { .. } => "invalid_answer",
             Self::InvalidDid { .. } => "invalid_did",
+            Self::Log { .. } => "log",
             Self::NotFound(_) => "not_found",
             Self::Refused(_) => "refused",
             Self::ReservedDomain(_) => "reserved_domain",

@@ -5,10 +5,12 @@
 //! The rules themselves are those of [`atproto_core::identity::plc`]; here is what a server
 //! adds to them:
 //!
-//! - [`config`]: the command line;
-//! - [`store`]: the operations of all identities, in one durable file;
-//! - [`directory`]: the way of an operation into the store;
-//! - [`api`]: HTTP.
+//! | Module | Content |
+//! |---|---|
+//! | [`config`] | the command line |
+//! | [`store`] | the operations of all identities, in one durable file |
+//! | [`directory`] | the way of an operation into the store |
+//! | [`api`] | HTTP |
 
 pub mod api;
 pub mod config;

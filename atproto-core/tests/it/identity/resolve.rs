@@ -245,3 +245,39 @@ async fn the_directory_client_speaks_the_directorys_language() {
     let web = client.document(&did("did:web:example.com")).await.unwrap_err();
     assert!(matches!(web, PlcClientError::NotPlc(_)));
 }
+
+#[tokio::test]
+async fn t14_a_directory_that_lies() {
+    let key = SecretKey::generate(Curve::K256);
+    let public = key.public_key();
+    let keys = std::slice::from_ref(&public);
+    let operation = Operation::account(keys, &public, &handle("alice.test"), "https://a.example");
+    let (alice, genesis) = plc::create(operation, &key).unwrap();
+    let thief = SecretKey::generate(Curve::K256);
+    let mut update = genesis.successor().unwrap();
+    update.set_signing_key(&thief.public_key());
+    let end = Tombstone { prev: genesis.cid() };
+
+    let resolve = async |second: Option<plc::SignedOperation>| {
+        let log: Vec<_> = std::iter::once(&genesis)
+            .chain(&second)
+            .map(|operation| {
+                serde_json::json!({
+                    "did": alice, "operation": operation, "cid": operation.cid(),
+                    "nullified": false, "createdAt": "2026-01-01T00:00:00.000Z",
+                })
+            })
+            .collect();
+        let log = serde_json::to_vec(&log).unwrap();
+        let server = Server::start(move |_| ok(&log)).await;
+        let config = HttpResolverConfig::default().plc_url(server.url()).verify_logs(true);
+        HttpResolver::new(config).unwrap().did(&alice).await
+    };
+    assert_eq!(resolve(None).await.unwrap().signing_key().unwrap(), public);
+    let rotated = resolve(Some(update.clone().sign(&key).unwrap())).await.unwrap();
+    assert_eq!(rotated.signing_key().unwrap(), thief.public_key(), "the owner's own change");
+    let forged = resolve(Some(update.sign(&thief).unwrap())).await.unwrap_err();
+    assert!(matches!(forged, ResolveError::Log { .. }), "{forged:?}");
+    let ended = resolve(Some(end.sign(&key).unwrap())).await.unwrap_err();
+    assert!(matches!(ended, ResolveError::Tombstoned(_)), "{ended:?}");
+}

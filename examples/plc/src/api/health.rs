@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Api;
+use crate::store::Store;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -15,7 +16,7 @@ pub(super) async fn about() -> &'static str {
 }
 
 pub(super) async fn health(State(api): State<Api>) -> Response {
-    match api.read(|store| store.check()).await {
+    match api.read(Store::check).await {
         Ok(()) => Json(json!({ "version": VERSION })).into_response(),
         Err(_) => {
             let body = json!({ "version": VERSION, "error": "Service Unavailable" });

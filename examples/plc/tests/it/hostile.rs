@@ -90,8 +90,12 @@ async fn plc_001_to_003_limits() {
     let handle = Handle::new("alice.test").unwrap();
     let refusal = async |change: &dyn Fn(&mut Operation)| {
         let public = key.public_key();
-        let mut operation =
-            Operation::account(&[public.clone()], &public, &handle, "https://pds.example.com");
+        let mut operation = Operation::account(
+            std::slice::from_ref(&public),
+            &public,
+            &handle,
+            "https://pds.example.com",
+        );
         change(&mut operation);
         let (did, genesis) = plc::create(operation, &key).unwrap();
         world.submit(&did, &genesis).await.unwrap_or_default()
