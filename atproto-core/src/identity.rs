@@ -30,7 +30,7 @@ pub use document::{DidDocument, DocumentError, Service, VerificationMethod};
 pub use resolver::{ResolveError, Resolver, verified_handle};
 
 #[cfg(feature = "resolver")]
-pub use cache::{CacheConfig, CachingResolver};
+pub use cache::{CacheConfig, CacheStats, CachingResolver};
 #[cfg(feature = "resolver")]
 pub use http::{HttpResolver, HttpResolverConfig};
 #[cfg(feature = "resolver")]

@@ -1,9 +1,11 @@
 //! Remembering what was resolved.
 
 mod flight;
+mod pace;
 mod table;
 
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use tokio::time::Instant;
 use super::{DidDocument, ResolveError, Resolver};
 use crate::syntax::{Did, Handle};
 use flight::Flights;
+use pace::Pace;
 use table::{Remembered, Table};
 
 /// A [`Resolver`] that remembers the answers of another one.
@@ -24,7 +27,8 @@ use table::{Remembered, Table};
 /// - Final refusals are remembered too, for a short time, and so are failures, so that a
 ///   directory that is down is not asked for each event.
 /// - Everyone who asks for the same thing at the same time waits for one request.
-/// - The number of entries and of requests at the same time is bounded.
+/// - The number of entries is bounded, and so are requests at the same time and in a second:
+///   whoever invents a million handles makes this program slow for new names, not loud.
 /// - [`purge`](Resolver::purge) forgets a DID, the handle it claims, and requests under way.
 ///
 /// An error is never turned into an answer: what cannot be resolved is not taken as good.
@@ -49,6 +53,26 @@ pub struct CacheConfig {
     pub capacity: usize,
     /// How many requests are under way at most; others wait. Default: 64.
     pub concurrency: usize,
+    /// How many requests are begun in a second at most; others wait. Default: 200.
+    pub per_second: u32,
+}
+
+/// What a [`CachingResolver`] has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// Questions answered from memory.
+    pub hits: u64,
+    /// Questions that waited for a request, be it one of their own.
+    pub misses: u64,
+    /// Requests made.
+    pub requests: u64,
+    /// Requests that failed and left a stale answer to serve on.
+    pub stale: u64,
+    /// DIDs remembered at present.
+    pub dids: usize,
+    /// Handles remembered at present.
+    pub handles: usize,
 }
 
 impl Default for CacheConfig {
@@ -60,6 +84,7 @@ impl Default for CacheConfig {
             negative: Duration::from_secs(30),
             capacity: 100_000,
             concurrency: 64,
+            per_second: 200,
         }
     }
 }
@@ -106,6 +131,13 @@ impl CacheConfig {
         self.concurrency = concurrency;
         self
     }
+
+    /// Sets [`per_second`](Self::per_second).
+    #[must_use]
+    pub fn per_second(mut self, per_second: u32) -> Self {
+        self.per_second = per_second;
+        self
+    }
 }
 
 impl CachingResolver {
@@ -114,6 +146,8 @@ impl CachingResolver {
         let shared = Shared {
             inner,
             requests: Semaphore::new(config.concurrency.max(1)),
+            pace: Pace::new(config.per_second),
+            counters: Counters::default(),
             dids: Cache::new(config.did_fresh, config.capacity),
             handles: Cache::new(config.handle_fresh, config.capacity),
             config,
@@ -121,14 +155,18 @@ impl CachingResolver {
         Self { shared: Arc::new(shared) }
     }
 
-    /// How many DIDs and handles are remembered.
-    pub fn len(&self) -> usize {
-        lock(&self.shared.dids.state).table.len() + lock(&self.shared.handles.state).table.len()
-    }
-
-    /// Whether nothing is remembered.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// What has been done so far.
+    pub fn stats(&self) -> CacheStats {
+        let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.shared.counters;
+        CacheStats {
+            hits: counted(&counters.hits),
+            misses: counted(&counters.misses),
+            requests: counted(&counters.requests),
+            stale: counted(&counters.stale),
+            dids: lock(&self.shared.dids.state).table.len(),
+            handles: lock(&self.shared.handles.state).table.len(),
+        }
     }
 }
 
@@ -160,9 +198,19 @@ impl Resolver for CachingResolver {
 struct Shared {
     inner: Arc<dyn Resolver>,
     requests: Semaphore,
+    pace: Pace,
+    counters: Counters,
     dids: Cache<Did, Arc<DidDocument>>,
     handles: Cache<Handle, Did>,
     config: CacheConfig,
+}
+
+#[derive(Default)]
+struct Counters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    requests: AtomicU64,
+    stale: AtomicU64,
 }
 
 /// One kind of question with its answers.
@@ -206,8 +254,10 @@ where
         if let Some(remembered) = state.table.get(key)
             && Instant::now() < remembered.ask_again
         {
+            count(&shared.counters.hits);
             return remembered.answer.clone();
         }
+        count(&shared.counters.misses);
         let (shared, key) = (Arc::clone(shared), key.clone());
         state.flights.join(&key.clone(), move |number| {
             async move { shared.ask(cache, key, fetch, number).await }.boxed()
@@ -230,7 +280,11 @@ impl Shared {
         V: Clone,
     {
         let answer = match self.requests.acquire().await {
-            Ok(_permit) => fetch(Arc::clone(&self), key.clone()).await,
+            Ok(_permit) => {
+                self.pace.turn().await;
+                count(&self.counters.requests);
+                fetch(Arc::clone(&self), key.clone()).await
+            }
             Err(closed) => Err(ResolveError::Unavailable(Arc::new(closed))),
         };
         let cache = cache(&self);
@@ -239,6 +293,7 @@ impl Shared {
         let state = &mut *state;
         let remembered = match (answer, state.table.get(&key)) {
             (Err(error), Some(old)) if error.is_transient() && old.serves(now, &self.config) => {
+                count(&self.counters.stale);
                 Remembered { ask_again: now + self.config.negative, ..old.clone() }
             }
             (answer @ Ok(_), _) => {
@@ -263,6 +318,10 @@ impl<V> Remembered<V> {
     fn serves(&self, now: Instant, config: &CacheConfig) -> bool {
         self.answer.is_ok() && now < self.asked + config.max_age
     }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A panic elsewhere leaves tables whole: no lock is held while foreign code runs.

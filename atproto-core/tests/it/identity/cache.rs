@@ -185,5 +185,21 @@ async fn entries_and_requests_are_bounded() {
     }))
     .await;
     assert_eq!(network.most_at_once.load(Ordering::SeqCst), 7);
-    assert!(cache.len() <= 20 && !cache.is_empty());
+    let stats = cache.stats();
+    assert!((1..=20).contains(&stats.dids), "{stats:?}");
+    assert_eq!((stats.hits, stats.misses, stats.requests), (0, 100, 100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn t11_a_flood_of_names_is_asked_slowly() {
+    let (network, cache) = world(CacheConfig::default().per_second(10).concurrency(1000));
+    let start = tokio::time::Instant::now();
+    join_all((0..100).map(|number| {
+        let cache = Arc::clone(&cache);
+        tokio::spawn(async move { cache.did(&did(number)).await.map(drop) })
+    }))
+    .await;
+    assert_eq!(network.asked(), 100);
+    // The burst of ten at once, then nine seconds of ten, then the last answer's second.
+    assert_eq!(start.elapsed().as_secs(), 10);
 }
