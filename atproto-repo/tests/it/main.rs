@@ -3,4 +3,6 @@
 mod support;
 
 mod car;
+mod event;
 mod mst;
+mod repo;

@@ -1,0 +1,207 @@
+//! Commits that are made: what is in them, and that they hold up.
+
+use std::collections::BTreeMap;
+
+use atproto_core::{
+    crypto::{Curve, SecretKey, Signer},
+    syntax::{Did, Tid},
+};
+use atproto_repo::{
+    BlockMap, RepoPath, car,
+    event::{Action, Event},
+    mst::{Limits, Tree, diff},
+    repo::{self, ApplyError, Head, Write},
+    sync,
+};
+use proptest::{collection::vec, prelude::*};
+
+use crate::support::record;
+
+struct Account {
+    did: Did,
+    key: SecretKey,
+    blocks: BlockMap,
+    head: Head,
+    records: BTreeMap<RepoPath, String>,
+}
+
+impl Account {
+    fn new() -> Self {
+        let did = Did::new("did:plc:ewvi7nxzyoun6zhxrhs64oiz").unwrap();
+        let key = SecretKey::from_bytes(Curve::K256, &[7; 32]).unwrap();
+        let first = repo::create(&did, &key, Tid::from_parts(1, 0)).unwrap();
+        let records = BTreeMap::new();
+        Self { did, key, blocks: first.new_blocks, head: first.head, records }
+    }
+
+    fn next_rev(&self) -> Tid {
+        Tid::from_parts(self.head.rev.micros() + 1, 0)
+    }
+
+    /// Applies writes that fit, and keeps exactly what the commit says.
+    fn apply(&mut self, changes: BTreeMap<RepoPath, Option<String>>) -> repo::AppliedCommit {
+        let writes = changes.iter().filter_map(|(path, text)| {
+            let (collection, rkey) = (path.collection.clone(), path.rkey.clone());
+            let record = |text| record(text).into();
+            match (self.records.get(path), text) {
+                (None, Some(text)) => {
+                    Some(Write::Create { collection, rkey, record: record(text) })
+                }
+                (Some(_), Some(text)) => {
+                    Some(Write::Update { collection, rkey, record: record(text) })
+                }
+                (Some(_), None) => Some(Write::delete(path.clone())),
+                (None, None) => None,
+            }
+        });
+        let writes = writes.collect();
+        let rev = self.next_rev();
+        let applied =
+            repo::apply(&self.blocks, &self.head, &self.did, writes, rev, &self.key).unwrap();
+        for (path, text) in changes {
+            match text {
+                Some(text) => self.records.insert(path, text),
+                None => self.records.remove(&path),
+            };
+        }
+        // A record may live on at another path.
+        let texts: Vec<_> = self.records.values().map(|text| record(text)).collect();
+        for cid in &applied.removed {
+            if !texts.iter().any(|text| cid.matches(text)) {
+                self.blocks.remove(cid).expect("what is removed was stored");
+            }
+        }
+        self.blocks.extend(applied.new_blocks.clone());
+        self.head = applied.head;
+        applied
+    }
+}
+
+fn changes() -> impl Strategy<Value = BTreeMap<RepoPath, Option<String>>> {
+    let path = (0..60u32).prop_map(|n| RepoPath::parse(&format!("com.example.note/{n}")).unwrap());
+    let text = prop::option::weighted(0.7, "[ab]{1,2}");
+    prop::collection::btree_map(path, text, 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn every_commit_inverts_and_the_store_stays_exact(batches in vec(changes(), 1..10)) {
+        let mut account = Account::new();
+        for batch in batches {
+            let before = account.head;
+            let old = account.blocks.clone();
+            let applied = account.apply(batch);
+            prop_assert_eq!(applied.since, Some(before.rev));
+            prop_assert_eq!(applied.prev_data, Some(before.data));
+            applied.commit.verify(&account.key.public_key()).unwrap();
+
+            let (roots, slice) = car::read_all(applied.car.clone(), &car::Limits::default()).unwrap();
+            prop_assert_eq!(roots, vec![applied.head.commit]);
+            let data = applied.head.data;
+            let limits = Limits::default();
+            prop_assert_eq!(sync::invert(&data, &applied.ops, &slice, &limits).unwrap(), before.data);
+            for op in &applied.ops {
+                prop_assert!(op.cid.is_none_or(|cid| slice.contains(&cid)), "SY-004");
+            }
+            let diff = diff((&old, &before.data), (&slice, &data), &limits).unwrap();
+            prop_assert!(diff.created_nodes.iter().all(|node| slice.contains(node)), "SY-002");
+            prop_assert!(diff.changes.len() <= applied.ops.len());
+
+            let mut archive = Vec::new();
+            repo::export(&account.blocks, &account.head, &mut archive).unwrap();
+            let verified = repo::verify(archive, Some(&account.key.public_key())).unwrap();
+            let records: Vec<_> = verified.records().map(|r| (r.path, r.bytes.to_vec())).collect();
+            let expected: Vec<_> =
+                account.records.iter().map(|(path, text)| (path.clone(), record(text))).collect();
+            prop_assert_eq!(records, expected);
+            prop_assert_eq!(verified.reachable().len(), account.blocks.len());
+        }
+    }
+}
+
+#[test]
+fn the_first_commit_is_empty() {
+    let account = Account::new();
+    assert_eq!(account.head.data, Tree::empty_root());
+    assert_eq!(account.blocks.len(), 2);
+}
+
+#[test]
+fn sy_009_operations_say_what_was_and_what_is() {
+    let mut account = Account::new();
+    let path = RepoPath::parse("com.example.note/self").unwrap();
+    let mut ops = Vec::new();
+    for text in [Some("one"), Some("two"), None] {
+        let change = [(path.clone(), text.map(str::to_owned))].into_iter().collect();
+        ops.extend(account.apply(change).ops);
+    }
+    let forms: Vec<_> =
+        ops.iter().map(|op| (op.action, op.cid.is_some(), op.prev.is_some())).collect();
+    assert_eq!(
+        forms,
+        [
+            (Action::Create, true, false),
+            (Action::Update, true, true),
+            (Action::Delete, false, true)
+        ]
+    );
+    assert_eq!(account.head.data, Tree::empty_root());
+}
+
+#[test]
+fn sy_006_a_record_that_moves_is_in_the_slice() {
+    let mut account = Account::new();
+    let [from, to] =
+        ["com.example.note/a", "com.example.note/b"].map(|path| RepoPath::parse(path).unwrap());
+    account.apply([(from.clone(), Some("same".to_owned()))].into_iter().collect());
+    let moved = [(from, None), (to, Some("same".to_owned()))].into_iter().collect();
+    let applied = account.apply(moved);
+    let (_, slice) = car::read_all(applied.car, &car::Limits::default()).unwrap();
+    let cid = applied.ops[1].cid.unwrap();
+    assert!(slice.contains(&cid));
+    assert!(!applied.removed.contains(&cid));
+}
+
+#[test]
+fn writes_that_do_not_fit_are_refused() {
+    let account = Account::new();
+    let apply = |writes, rev| {
+        let Account { did, key, blocks, head, .. } = &account;
+        repo::apply(blocks, head, did, writes, rev, key).unwrap_err()
+    };
+    let path = || RepoPath::parse("com.example.note/self").unwrap();
+    let create = |bytes: &[u8]| {
+        let RepoPath { collection, rkey } = path();
+        Write::Create { collection, rkey, record: bytes.to_vec().into() }
+    };
+    let rev = account.next_rev();
+    let error = apply(vec![Write::delete(path())], rev);
+    assert!(matches!(error, ApplyError::NotFound { .. }));
+    let error = apply(vec![create(&record("a")), create(&record("b"))], rev);
+    assert!(matches!(error, ApplyError::SamePath { .. }));
+    let error = apply(vec![create(&record("a"))], account.head.rev);
+    assert!(matches!(error, ApplyError::Rev { .. }), "RP-009");
+    for not_a_record in [&b"\x80"[..], b"\xa1\x61a\xf9\x00\x00", b"", b"\xa0\xa0"] {
+        let error = apply(vec![create(not_a_record)], rev);
+        assert!(matches!(error, ApplyError::Record { .. }), "{error}");
+    }
+    let error = apply(vec![create(&record(&"a".repeat(1_000_001)))], rev);
+    assert!(matches!(error, ApplyError::TooLarge { limit: 1_000_000, .. }));
+}
+
+#[test]
+fn it_003_a_commit_beyond_the_limits_is_announced_as_a_state() {
+    let mut account = Account::new();
+    let many = |count: u32| {
+        let path = |n| RepoPath::parse(&format!("com.example.note/{n}")).unwrap();
+        (0..count).map(|n| (path(n), Some("a".to_owned()))).collect()
+    };
+    let within = account.apply(many(200)).to_event(1, "2026-01-01T00:00:00Z");
+    assert!(matches!(within, Event::Commit(_)));
+    let mut account = Account::new();
+    let beyond = account.apply(many(201)).to_event(2, "2026-01-01T00:00:00Z");
+    assert!(matches!(&beyond, Event::Sync(event) if event.blocks.len() < 10_000));
+    assert_eq!(beyond.seq(), Some(2));
+}
