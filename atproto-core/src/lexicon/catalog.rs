@@ -16,7 +16,7 @@ use crate::syntax::Nsid;
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     documents: HashMap<Nsid, Document>,
-    pub(super) records: HashMap<&'static str, RecordType>,
+    records: HashMap<&'static str, RecordType>,
 }
 
 /// A reference that leads nowhere, or to something that cannot be referred to.
@@ -101,6 +101,11 @@ impl Catalog {
     /// The definition that a reference points to.
     pub fn resolve(&self, reference: &Reference) -> Option<&Definition> {
         self.documents.get(&reference.nsid)?.definition(&reference.name)
+    }
+
+    /// The generated type of a collection's records.
+    pub fn record_type(&self, collection: &Nsid) -> Option<&RecordType> {
+        self.records.get(collection.as_str())
     }
 
     /// The documents, in no particular order.

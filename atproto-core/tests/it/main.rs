@@ -2,6 +2,7 @@
 
 mod crypto;
 mod identity;
+mod lexicon;
 mod plc;
 mod data;
 mod frame;

@@ -1,0 +1,5 @@
+//! The schema language, catalogs and validation.
+
+mod document;
+mod validate;
+mod vectors;
