@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use atproto_core::lexicon::Catalog;
 use tokio_util::sync::CancellationToken;
 
 use super::{IpRange, RateLimiter, SubscriptionLimits};
@@ -8,6 +9,9 @@ use super::{IpRange, RateLimiter, SubscriptionLimits};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RouterConfig {
+    /// The lexicons by which parameters and JSON input are checked before a handler sees
+    /// them. Methods that it lacks are checked by the endpoint's Rust type alone.
+    pub catalog: Option<Arc<Catalog>>,
     /// Whether JSON output is checked as well; a fault is a 500. On in debug builds.
     pub validate_output: bool,
     /// Sizes and times.
@@ -26,6 +30,7 @@ pub struct RouterConfig {
 impl Default for RouterConfig {
     fn default() -> Self {
         Self {
+            catalog: None,
             validate_output: cfg!(debug_assertions),
             limits: Limits::default(),
             rate_limit: None,
@@ -37,6 +42,13 @@ impl Default for RouterConfig {
 }
 
 impl RouterConfig {
+    /// The same configuration with lexicons to check requests by.
+    #[must_use]
+    pub fn catalog(mut self, catalog: Arc<Catalog>) -> Self {
+        self.catalog = Some(catalog);
+        self
+    }
+
     /// The same configuration with these limits.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {

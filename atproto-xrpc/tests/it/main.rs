@@ -9,3 +9,4 @@ mod requests;
 mod service_auth;
 mod session;
 mod subscription;
+mod validation;
