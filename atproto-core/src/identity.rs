@@ -32,8 +32,8 @@ pub use resolver::{ResolveError, Resolver, verified_handle};
 #[cfg(feature = "resolver")]
 pub use cache::{CacheConfig, CacheStats, CachingResolver};
 #[cfg(feature = "resolver")]
-pub use http::{HttpResolver, HttpResolverConfig};
+pub use http::{HttpResolver, HttpResolverConfig, TxtLookup};
 #[cfg(feature = "resolver")]
 pub use plc::{PlcClient, PlcClientError};
 #[cfg(feature = "resolver")]
-pub use safe_client::{FetchError, SafeClient, SafeClientConfig};
+pub use safe_client::{FetchError, FetchLimits, Fetched, SafeClient, SafeClientConfig};

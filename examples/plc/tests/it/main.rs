@@ -4,5 +4,6 @@ mod durability;
 mod export;
 mod hostile;
 mod identity;
+mod process;
 mod replay;
 mod support;
