@@ -2,3 +2,4 @@
 //! producer.
 
 pub mod log;
+pub mod producer;

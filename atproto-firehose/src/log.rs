@@ -38,6 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batch;
 mod config;
 mod crc;
 mod error;
@@ -57,10 +58,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use self::batch::Appended;
+use self::batch::Batch;
 pub use self::config::{Durability, LogConfig, MAX_RECORD_BYTES, SEQ_LIMIT};
 pub use self::error::LogError;
 pub(crate) use self::handle::Shared;
 pub use self::handle::{LogHandle, TailEntry};
+pub(crate) use self::medium::DiskLock;
 pub use self::medium::{Disk, Medium, MediumFile};
 pub use self::reader::LogReader;
 pub use self::record::Record;
@@ -79,6 +83,8 @@ pub struct SegmentLog {
     /// When the newest record was written, in unix microseconds.
     last_time: i64,
     state: State,
+    /// Set when the medium is a folder of our own.
+    lock: Option<DiskLock>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,14 +117,6 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Entries in the form in which they are written.
-struct Batch {
-    bytes: Vec<u8>,
-    records: Vec<Record>,
-    /// Where each record begins in `bytes`.
-    offsets: Vec<u64>,
-}
-
 impl SegmentLog {
     /// Opens the log in a folder, creating it if missing, and repairs what a
     /// crash left unfinished.
@@ -131,11 +129,14 @@ impl SegmentLog {
         dir: impl AsRef<Path>,
         config: LogConfig,
     ) -> Result<(Self, RecoveryReport), LogError> {
-        let disk = Disk::open(dir).map_err(|error| match error.kind() {
+        let disk = Disk::open(dir).map_err(LogError::io("create", "the folder"))?;
+        let lock = disk.lock().map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => LogError::Locked,
-            _ => LogError::io("open", "lock")(error),
+            _ => LogError::io("lock", "the folder")(error),
         })?;
-        Self::open_on(Arc::new(disk), config)
+        let (mut log, report) = Self::open_on(Arc::new(disk), config)?;
+        log.lock = Some(lock);
+        Ok((log, report))
     }
 
     /// Like [`Self::open`], on any [`Medium`].
@@ -157,22 +158,19 @@ impl SegmentLog {
     /// [`LogError::TooLarge`] and [`LogError::Io`] with a failed write leave
     /// the log as it was. After a failed sync it is [`LogError::Stopped`].
     pub fn append_batch(&mut self, entries: Vec<Entry>, now: i64) -> Result<Range<i64>, LogError> {
-        self.append_records(entries, now).map(|(range, _)| range)
+        let mut appended = self.append_groups(vec![entries], now)?;
+        appended.ranges.pop().unwrap_or(Ok(self.next_seq..self.next_seq))
     }
 
-    /// Like [`Self::append_batch`], and gives back the records as readers will
-    /// see them.
-    pub(crate) fn append_records(
+    /// Appends several groups as one batch. A group with an entry that is too
+    /// large is left out; the others are not its hostages.
+    pub(crate) fn append_groups(
         &mut self,
-        entries: Vec<Entry>,
+        groups: Vec<Vec<Entry>>,
         now: i64,
-    ) -> Result<(Range<i64>, Vec<Record>), LogError> {
+    ) -> Result<Appended, LogError> {
         if self.state == State::Stopped {
             return Err(LogError::Stopped);
-        }
-        let first = self.next_seq;
-        if entries.is_empty() {
-            return Ok((first..first, Vec::new()));
         }
         // Numbers within a segment have no gaps: what a reader relies on to
         // notice a missing record.
@@ -182,17 +180,26 @@ impl SegmentLog {
             self.roll()?;
         }
         let start = self.active.visible();
-        let Batch { bytes, records, offsets } = self.encode(entries, start, now)?;
+        let mut batch = Batch::new(start, self.next_seq, now);
+        let limit = self.shared.config.max_record_bytes;
+        let ranges = groups.into_iter().map(|group| batch.add(group, limit)).collect();
+        let Batch { bytes, records, offsets, next_seq, .. } = batch;
+        if records.is_empty() {
+            return Ok(Appended { ranges, records, end_positions: offsets });
+        }
         self.write(start, &bytes)?;
         for (record, offset) in records.iter().zip(&offsets) {
-            self.active.note(record.seq, start + offset, self.shared.config.index_bytes);
+            self.active.note(record.seq, *offset, self.shared.config.index_bytes);
         }
-        self.next_seq = first + records.len() as i64;
-        self.last_record = self.next_seq - 1;
+        self.next_seq = next_seq;
+        self.last_record = next_seq - 1;
         self.last_time = now;
-        self.active.publish(start + bytes.len() as u64);
-        self.shared.set_last_seq(self.next_seq - 1);
-        Ok((first..self.next_seq, records))
+        let end = start + bytes.len() as u64;
+        self.active.publish(end);
+        self.shared.set_last_seq(self.last_record);
+        let ends = offsets.into_iter().skip(1).chain([end]);
+        let end_positions = ends.map(|end| self.active.base + end).collect();
+        Ok(Appended { ranges, records, end_positions })
     }
 
     /// Removes what the configured retention no longer keeps, in whole
@@ -247,33 +254,6 @@ impl SegmentLog {
     /// For readers, on any thread.
     pub fn handle(&self) -> LogHandle {
         LogHandle::new(Arc::clone(&self.shared))
-    }
-
-    fn encode(
-        &self,
-        entries: Vec<Entry>,
-        start: u64,
-        now: i64,
-    ) -> Result<Batch, LogError> {
-        let limit = self.shared.config.max_record_bytes;
-        let count = entries.len() as i64;
-        if self.next_seq.saturating_add(count) > SEQ_LIMIT {
-            return Err(LogError::Exhausted);
-        }
-        let mut bytes = Vec::new();
-        let mut records = Vec::with_capacity(entries.len());
-        let mut offsets = Vec::with_capacity(entries.len());
-        for (seq, entry) in (self.next_seq..).zip(entries) {
-            let payload = (entry.make)(seq);
-            let found = entry.key.len() + payload.len();
-            if found > limit {
-                return Err(LogError::TooLarge { found, limit });
-            }
-            offsets.push(bytes.len() as u64);
-            record::write(&mut bytes, start, seq, now, &entry.key, &payload);
-            records.push(Record { seq, time: now, key: entry.key, payload });
-        }
-        Ok(Batch { bytes, records, offsets })
     }
 
     /// The only sequence number that the active segment can take next.

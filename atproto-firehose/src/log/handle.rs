@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -35,8 +36,9 @@ impl LogHandle {
         Self { shared }
     }
 
-    /// Reads records with sequence numbers from `from` on, beginning with the
-    /// oldest kept if that one is gone. Nothing is read until the first call.
+    /// Reads records with sequence numbers from `from` on. Nothing is read
+    /// until the first call; if records from `from` on are gone by then, that
+    /// is [`LogError::Expired`].
     pub fn reader(&self, from: i64) -> LogReader {
         LogReader::new(Arc::clone(&self.shared), from)
     }
@@ -55,7 +57,7 @@ impl LogHandle {
     /// The highest sequence number whose record is gone; 0 if none is. A
     /// reader that has seen it has missed nothing.
     pub fn removed_through(&self) -> i64 {
-        self.shared.read(|segments| segments.first().map_or(0, |first| first.previous_or_name()))
+        self.shared.removed_through()
     }
 
     /// The newest `count` entries, oldest first: how a producer finds out
@@ -135,6 +137,10 @@ impl Shared {
         self.read(|segments| segments.first().map_or(1, |first| first.first_seq))
     }
 
+    pub(crate) fn removed_through(&self) -> i64 {
+        self.read(|segments| segments.first().map_or(0, |first| first.previous_or_name()))
+    }
+
     pub(crate) fn set_last_seq(&self, seq: i64) {
         self.last_seq.store(seq, Ordering::Release);
     }
@@ -167,7 +173,7 @@ impl Shared {
         }
         let name = segment.name();
         let file = self.medium.open(&name, false).map_err(|error| {
-            if error.kind() == std::io::ErrorKind::NotFound {
+            if self.is_removed(&error, segment) {
                 LogError::Expired { wanted: seq, first: self.first_seq() }
             } else {
                 LogError::io("open", &name)(error)
@@ -178,6 +184,11 @@ impl Shared {
             recovery::scan(&*file, &name, segment.first_seq, max_record, self.config.index_bytes)?;
         segment.set_index(scan.index);
         Ok(segment.seek(seq).unwrap_or(segment.start()))
+    }
+
+    /// Whether opening `segment` failed because retention removed it.
+    pub(crate) fn is_removed(&self, error: &io::Error, segment: &Segment) -> bool {
+        error.kind() == io::ErrorKind::NotFound && self.first_seq() > segment.first_seq
     }
 
     /// Takes the segments out that retention no longer keeps, oldest first.

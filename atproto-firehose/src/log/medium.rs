@@ -40,31 +40,37 @@ pub trait MediumFile: Send + Sync {
     }
 }
 
-/// A folder of the file system. The folder is locked while this lives, so two
-/// writers cannot interleave.
-#[derive(Debug)]
+/// A folder of the file system.
+#[derive(Clone, Debug)]
 pub struct Disk {
     dir: PathBuf,
-    _lock: File,
 }
+
+/// While this lives nobody else can lock the folder, so two writers cannot
+/// interleave. Readers may outlive it.
+#[derive(Debug)]
+pub(crate) struct DiskLock(#[expect(dead_code, reason = "held for its drop")] File);
 
 const LOCK_FILE: &str = "lock";
 
 impl Disk {
-    /// Creates the folder if it is missing and takes its lock.
+    /// Creates the folder if it is missing.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] if another handle holds the lock.
+    /// What the system says.
     pub fn open(dir: impl AsRef<Path>) -> io::Result<Self> {
         let dir = dir.as_ref().to_owned();
         fs::create_dir_all(&dir)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(dir.join(LOCK_FILE))?;
+        Ok(Self { dir })
+    }
+
+    /// [`io::ErrorKind::WouldBlock`] if another handle holds the lock.
+    pub(crate) fn lock(&self) -> io::Result<DiskLock> {
+        let mut options = OpenOptions::new();
+        let lock =
+            options.create(true).truncate(false).write(true).open(self.dir.join(LOCK_FILE))?;
         lock.try_lock().map_err(io::Error::from)?;
-        Ok(Self { dir, _lock: lock })
+        Ok(DiskLock(lock))
     }
 }
 

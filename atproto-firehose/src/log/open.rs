@@ -47,7 +47,9 @@ pub(crate) fn open(
     segments.push(Arc::clone(&active));
     let shared = Arc::new(Shared::new(medium, config, segments, next_seq - 1));
     let state = State::Running;
-    Ok((SegmentLog { shared, active, file, next_seq, last_record, last_time, state }, report))
+    let log =
+        SegmentLog { shared, active, file, next_seq, last_record, last_time, state, lock: None };
+    Ok((log, report))
 }
 
 /// Creates a segment with its head, durably.

@@ -1,4 +1,3 @@
-use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -71,6 +70,29 @@ impl LogReader {
         }
     }
 
+    /// The next records, about `bytes` of them; none if all visible records
+    /// have been read. What was read before an error is returned first, and
+    /// the error by the next call.
+    ///
+    /// # Errors
+    /// As [`Self::next_record`].
+    pub fn next_records(&mut self, bytes: usize) -> Result<Vec<Record>, LogError> {
+        let mut records = Vec::new();
+        let mut size = 0;
+        while size < bytes {
+            match self.next_record() {
+                Ok(Some(record)) => {
+                    size += record.payload.len();
+                    records.push(record);
+                }
+                Ok(None) => break,
+                Err(error) if records.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(records)
+    }
+
     /// After [`LogError::Corrupt`]: moves to the first good record behind the
     /// damage and returns its sequence number, or `None` if none is visible
     /// yet. The caller owes its own readers word of the gap.
@@ -119,6 +141,9 @@ impl LogReader {
 
     /// Finds the segment and offset to begin at.
     fn locate(&mut self) -> Result<bool, LogError> {
+        if self.from <= self.shared.removed_through() {
+            return Err(self.expired());
+        }
         let Some(segment) = self.shared.segment_for(self.from) else { return Ok(false) };
         let start = if self.from <= segment.first_seq {
             segment.start()
@@ -134,7 +159,7 @@ impl LogReader {
         let name = segment.name();
         let file = match self.shared.medium.open(&name, false) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.expired()),
+            Err(error) if self.shared.is_removed(&error, &segment) => return Err(self.expired()),
             Err(error) => return Err(LogError::io("open", name)(error)),
         };
         self.passed = seq - 1;

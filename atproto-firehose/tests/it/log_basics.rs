@@ -82,7 +82,7 @@ fn retention_by_size_removes_whole_segments() {
     assert!(log.retain(0).unwrap() > 0);
     let handle = log.handle();
     assert!(handle.size_bytes() <= 2_000);
-    let kept = seqs(&read_all(&handle, 1));
+    let kept = seqs(&read_all(&handle, handle.first_seq()));
     assert_eq!(kept.first().copied(), Some(handle.first_seq()));
     assert_eq!(kept.last().copied(), Some(120));
     assert_eq!(handle.removed_through(), handle.first_seq() - 1);
@@ -95,7 +95,9 @@ fn seq_is_not_reused_after_retention_removed_everything() {
     let (mut log, _) = SegmentLog::open(dir.path(), config.clone()).unwrap();
     log.append_batch(entries(0, 50, 50), 0).unwrap();
     log.retain(11_000_000).unwrap();
-    assert!(read_all(&log.handle(), 1).is_empty());
+    assert!(read_all(&log.handle(), 51).is_empty());
+    let gone = log.handle().reader(50).next_record();
+    assert!(matches!(gone, Err(LogError::Expired { wanted: 50, first: 51 })));
     drop(log);
 
     let (mut log, report) = SegmentLog::open(dir.path(), config).unwrap();

@@ -6,3 +6,4 @@ mod support;
 mod log_basics;
 mod log_damage;
 mod log_faults;
+mod producer;
