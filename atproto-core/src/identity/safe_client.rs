@@ -13,9 +13,10 @@
 //! [`SafeClientConfig::trusted_origins`].
 
 mod address;
+mod config;
 mod dns;
+mod error;
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,42 +26,16 @@ use reqwest::{Client, ClientBuilder, Method, Request, Response, StatusCode, redi
 use url::{Host, Url};
 
 pub use address::is_public;
-use dns::{GuardedDns, RefusedHost, SystemDns, is_allowed};
+pub use config::{FetchLimits, SafeClientConfig};
+pub use error::FetchError;
+
+use dns::{GuardedDns, SystemDns, is_allowed};
+use error::request_error;
 
 /// An HTTP client that refuses what is not public. Cloning shares its connections.
 #[derive(Clone)]
 pub struct SafeClient {
     inner: Arc<Inner>,
-}
-
-/// How a [`SafeClient`] behaves.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct SafeClientConfig {
-    /// Development: also connect to this machine, and to this machine in plain `http`.
-    /// Default: no.
-    pub allow_loopback: bool,
-    /// Origins (`scheme://host:port`) that the operator vouches for: no check applies to
-    /// them. Redirects to them are refused. Default: none.
-    pub trusted_origins: Vec<String>,
-    /// The limit for establishing a connection. Default: 3 seconds.
-    pub connect_timeout: Duration,
-    /// What the client calls itself. Default: the name and version of this crate.
-    pub user_agent: String,
-    /// Where addresses of host names come from; what it answers is filtered all the same.
-    /// Default: the system.
-    pub dns: Option<Arc<dyn reqwest::dns::Resolve>>,
-}
-
-/// The limits of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FetchLimits {
-    /// The longest body in bytes.
-    pub max_body: usize,
-    /// How many redirects to follow.
-    pub max_redirects: usize,
-    /// The time from the first connection to the last byte, redirects included.
-    pub deadline: Duration,
 }
 
 /// An answer, complete.
@@ -75,110 +50,11 @@ pub struct Fetched {
     pub body: Bytes,
 }
 
-/// Why a request failed or was not made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// The host has no address that may be connected to.
-    #[error("{host} has no address that may be connected to")]
-    AddressRefused {
-        /// The host name or address.
-        host: String,
-    },
-    /// The client cannot be set up.
-    #[error("the client cannot be set up")]
-    Build(#[source] reqwest::Error),
-    /// The answer was not complete in time.
-    #[error("no complete answer within {0:?}")]
-    Deadline(Duration),
-    /// The connection or the request failed.
-    #[error("the request failed")]
-    Request(#[source] reqwest::Error),
-    /// The URL is not `https`.
-    #[error("{scheme} is not admitted, only https")]
-    Scheme {
-        /// The URL's scheme.
-        scheme: String,
-    },
-    /// The body is longer than allowed.
-    #[error("the answer is longer than {limit} bytes")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// There were more redirects than allowed.
-    #[error("more than {limit} redirects")]
-    TooManyRedirects {
-        /// The limit.
-        limit: usize,
-    },
-    /// Not a URL.
-    #[error("not a URL")]
-    Url(#[from] url::ParseError),
-    /// The URL contains a user name or a password.
-    #[error("a URL with credentials is not admitted")]
-    UserInfo,
-}
-
 struct Inner {
     guarded: Client,
     trusted: Client,
     trusted_origins: Vec<url::Origin>,
     allow_loopback: bool,
-}
-
-impl Default for SafeClientConfig {
-    fn default() -> Self {
-        Self {
-            allow_loopback: false,
-            trusted_origins: Vec::new(),
-            connect_timeout: Duration::from_secs(3),
-            user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
-            dns: None,
-        }
-    }
-}
-
-impl SafeClientConfig {
-    /// Sets [`allow_loopback`](Self::allow_loopback).
-    #[must_use]
-    pub fn allow_loopback(mut self, allow: bool) -> Self {
-        self.allow_loopback = allow;
-        self
-    }
-
-    /// Adds to [`trusted_origins`](Self::trusted_origins).
-    #[must_use]
-    pub fn trust_origin(mut self, origin: impl Into<String>) -> Self {
-        self.trusted_origins.push(origin.into());
-        self
-    }
-
-    /// Sets [`user_agent`](Self::user_agent).
-    #[must_use]
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = user_agent.into();
-        self
-    }
-
-    /// Sets [`dns`](Self::dns).
-    #[must_use]
-    pub fn dns(mut self, dns: Arc<dyn reqwest::dns::Resolve>) -> Self {
-        self.dns = Some(dns);
-        self
-    }
-}
-
-impl FetchLimits {
-    /// For DID documents: 256 KiB, no redirects, 10 seconds.
-    pub const DID_DOCUMENT: Self =
-        Self { max_body: 256 << 10, max_redirects: 0, deadline: Duration::from_secs(10) };
-    /// For `/.well-known/atproto-did`: 2 KiB, 3 redirects, 5 seconds.
-    pub const HANDLE: Self =
-        Self { max_body: 2 << 10, max_redirects: 3, deadline: Duration::from_secs(5) };
-    /// For OAuth client and server metadata: 64 KiB, no redirects, 10 seconds.
-    pub const METADATA: Self =
-        Self { max_body: 64 << 10, max_redirects: 0, deadline: Duration::from_secs(10) };
 }
 
 impl SafeClient {
@@ -326,21 +202,6 @@ impl std::fmt::Debug for SafeClient {
     }
 }
 
-impl FetchError {
-    /// Whether policy forbade the request, so that trying again is of no use.
-    pub fn is_refusal(&self) -> bool {
-        match self {
-            Self::AddressRefused { .. }
-            | Self::Scheme { .. }
-            | Self::TooLarge { .. }
-            | Self::TooManyRedirects { .. }
-            | Self::Url(_)
-            | Self::UserInfo => true,
-            Self::Build(_) | Self::Deadline(_) | Self::Request(_) => false,
-        }
-    }
-}
-
 fn build(
     config: &SafeClientConfig,
     finish: impl FnOnce(ClientBuilder) -> ClientBuilder,
@@ -389,18 +250,6 @@ async fn within<T>(
     work: impl Future<Output = Result<T, FetchError>>,
 ) -> Result<T, FetchError> {
     tokio::time::timeout(deadline, work).await.map_err(|_| FetchError::Deadline(deadline))?
-}
-
-/// Finds the guard's refusal inside the client's error.
-fn request_error(error: reqwest::Error) -> FetchError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(current) = cause {
-        if let Some(RefusedHost { host }) = current.downcast_ref() {
-            return FetchError::AddressRefused { host: host.clone() };
-        }
-        cause = current.source();
-    }
-    FetchError::Request(error)
 }
 
 fn is_localhost(name: &str) -> bool {
