@@ -98,6 +98,8 @@ fn cargo(arguments: &[&str]) -> String {
         .args(arguments)
         .args(["--locked", "--offline", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        // Features of other members would show through as if they were the package's own.
+        .env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION")
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
