@@ -24,13 +24,7 @@ pub fn invert(
     limits: &Limits,
 ) -> Result<Cid, InversionError> {
     let mut tree = Tree::load(*data).with_limits(*limits);
-    for RepoOp { path, cid: expected, .. } in ops {
-        let found = tree.get(source, path.to_key())?;
-        if found != *expected {
-            let (path, expected) = (path.clone(), *expected);
-            return Err(InversionError::OpMismatch { path, expected, found });
-        }
-    }
+    check_ops(&mut tree, ops, source)?;
     for RepoOp { action, path, prev, .. } in ops {
         let key = path.to_key();
         match (action, prev) {
@@ -41,6 +35,22 @@ pub fn invert(
         };
     }
     Ok(tree.root())
+}
+
+/// Holds every operation against the tree that it left.
+pub(super) fn check_ops(
+    tree: &mut Tree,
+    ops: &[RepoOp],
+    source: &dyn BlockSource,
+) -> Result<(), InversionError> {
+    for RepoOp { path, cid: expected, .. } in ops {
+        let found = tree.get(source, path.to_key())?;
+        if found != *expected {
+            let (path, expected) = (path.clone(), *expected);
+            return Err(InversionError::OpMismatch { path, expected, found });
+        }
+    }
+    Ok(())
 }
 
 /// Why operations cannot be undone.
