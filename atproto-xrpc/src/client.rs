@@ -41,6 +41,8 @@ mod send;
 mod session;
 pub mod subscribe;
 
+#[cfg(feature = "server")]
+pub(crate) use builder::is_loopback;
 pub use builder::{BuildError, ClientBuilder};
 pub use call::{Call, kind};
 pub use download::Download;

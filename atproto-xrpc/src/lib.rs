@@ -21,6 +21,8 @@ mod websocket;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(all(feature = "client", feature = "server"))]
+pub mod proxy;
 #[cfg(feature = "server")]
 pub mod server;
 

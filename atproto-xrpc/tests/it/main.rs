@@ -2,11 +2,14 @@
 
 mod cancellation;
 mod client;
+mod directory;
 mod endpoints;
 mod net;
 mod policies;
+mod proxy;
 mod requests;
 mod service_auth;
 mod session;
+mod shared;
 mod subscription;
 mod validation;
