@@ -18,6 +18,7 @@ use crate::{
 pub struct Config {
     lexicons: Vec<PathBuf>,
     out: Option<PathBuf>,
+    included: bool,
     skip_invalid: bool,
     features: bool,
     omit_descriptions: bool,
@@ -38,13 +39,19 @@ impl Config {
 
     /// A directory of the source tree that receives `lexicons.rs` and `lexicons/`, to be
     /// used by `mod lexicons;`.
-    ///
-    /// Without this, `OUT_DIR` receives `lexicons.rs` and the other files beside it, which
-    /// is where the compiler looks for the modules of an included file.
     #[must_use]
     pub fn out(mut self, directory: impl Into<PathBuf>) -> Self {
         self.out = Some(directory.into());
         self
+    }
+
+    /// A directory that receives `lexicons.rs` and the other files beside it, to be used by
+    /// `include!`: the compiler looks for the modules of an included file there. This is
+    /// the layout in `OUT_DIR`, which is the directory if none is said.
+    #[must_use]
+    pub fn out_for_include(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.included = true;
+        self.out(directory)
     }
 
     /// Leaves invalid documents out and reports them, where the default is to fail.
@@ -114,7 +121,7 @@ impl Config {
 
     /// Where the files besides `lexicons.rs` go, seen from the output directory.
     fn prefix(&self) -> &'static Path {
-        Path::new(if self.out.is_some() { "lexicons" } else { "" })
+        Path::new(if self.out.is_some() && !self.included { "lexicons" } else { "" })
     }
 
     fn out_directory(&self) -> Result<PathBuf, Error> {

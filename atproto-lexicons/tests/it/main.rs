@@ -1,0 +1,6 @@
+//! Integration tests of the generated types.
+
+mod answers;
+mod catalog;
+mod frames;
+mod support;
