@@ -27,13 +27,14 @@ use std::{
 
 use atproto_core::syntax::Did;
 use atproto_firehose::{
-    log::Entry,
-    producer::{Producer, ProducerError},
+    log::{Entry, LogError},
+    producer::{AppendError, Producer},
 };
 use atproto_repo::event::{Event, EventError};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     database::DatabaseError,
@@ -119,9 +120,12 @@ pub enum SequencerError {
         /// What is wrong with it.
         source: EventError,
     },
-    /// The log failed.
+    /// The log cannot be written.
     #[error(transparent)]
-    Log(#[from] ProducerError),
+    Append(#[from] AppendError),
+    /// The log's tail cannot be read.
+    #[error(transparent)]
+    Tail(#[from] LogError),
 }
 
 /// Whether events still get their numbers.
@@ -160,19 +164,23 @@ impl Sequencer {
         pending: Arc<Pending>,
         running: Running,
     ) -> Result<Self, SequencerError> {
-        let tail = producer.tail_keys(BATCH)?.into_iter().collect();
+        let tail = producer.log().tail(BATCH)?.into_iter().map(|entry| entry.key).collect();
         Ok(Self { producer, stores, pending, running, tail, uncleared: HashMap::new() })
     }
 
-    /// Runs until the log fails. Cancel safe: what was under way is finished at the next
-    /// start.
-    pub async fn run(mut self) -> SequencerError {
+    /// Runs until it is asked to stop and nothing waits any more, or the log fails. What a
+    /// killed process leaves undone is done at the next start.
+    pub async fn run(mut self, stop: CancellationToken) {
         loop {
-            let accounts = self.pending.take(BATCH).await;
+            let accounts = tokio::select! {
+                biased;
+                accounts = self.pending.take(BATCH) => accounts,
+                () = stop.cancelled() => return,
+            };
             if let Err(error) = self.drain(accounts).await {
                 self.running.stop();
                 tracing::error!(%error, "sequencing has stopped; writes are refused");
-                return error;
+                return;
             }
         }
     }
@@ -234,7 +242,7 @@ impl Sequencer {
             return Ok(None);
         }
         let id = waiting.id;
-        let event = Event::decode(&waiting.frame)
+        let event = Event::decode(waiting.frame.clone())
             .map_err(|source| SequencerError::Event { did: did.clone(), id, source })?;
         Ok(Some(Entry::new(key, move |seq| event.with_seq(seq).encode())))
     }

@@ -7,10 +7,8 @@ use atproto_core::{
     syntax::{Cid, Did, Nsid, RecordKey},
 };
 use atproto_lexicons::com::atproto::repo::{
-    ApplyWrites, ApplyWritesOutput,
-    apply_writes::{
-        ApplyWritesOutputResults, ApplyWritesWrites, CreateResult, DeleteResult, UpdateResult,
-    },
+    ApplyWrites, ApplyWritesOutput, ApplyWritesOutputResult, ApplyWritesWrite,
+    apply_writes::{CreateResult, DeleteResult, UpdateResult},
 };
 use atproto_xrpc::{XrpcError, server::Context};
 
@@ -58,24 +56,24 @@ struct Planned {
 
 fn plan(
     catalog: &Catalog,
-    write: ApplyWritesWrites,
+    write: ApplyWritesWrite,
     validate: Option<bool>,
 ) -> Result<Planned, XrpcError> {
     match write {
-        ApplyWritesWrites::Create(create) => {
+        ApplyWritesWrite::Create(create) => {
             let collection = create.collection;
             let rkey = create.rkey.unwrap_or_else(|| prepare::new_key(catalog, &collection));
             let prepared = prepare::record(catalog, &collection, &rkey, create.value, validate)?;
             let action = Action::Create(prepared.record);
             Ok(Planned::new(collection, rkey, action, prepared.status))
         }
-        ApplyWritesWrites::Update(update) => {
+        ApplyWritesWrite::Update(update) => {
             let (collection, rkey) = (update.collection, update.rkey);
             let prepared = prepare::record(catalog, &collection, &rkey, update.value, validate)?;
             let action = Action::Update(prepared.record);
             Ok(Planned::new(collection, rkey, action, prepared.status))
         }
-        ApplyWritesWrites::Delete(delete) => {
+        ApplyWritesWrite::Delete(delete) => {
             Ok(Planned::new(delete.collection, delete.rkey, Action::Delete, None))
         }
     }
@@ -91,24 +89,24 @@ impl Planned {
         Self { write: Write { collection, rkey, action, swap: Swap::Any }, status }
     }
 
-    fn result(&self, did: &Did) -> ApplyWritesOutputResults {
+    fn result(&self, did: &Did) -> ApplyWritesOutputResult {
         let uri = || uri(did, &self.write.collection, &self.write.rkey);
         match &self.write.action {
             Action::Create(record) => self.created(uri(), record.cid),
             Action::Update(record) | Action::Put(record) => {
                 let mut result = UpdateResult::new(uri(), record.cid);
                 result.validation_status = self.status.map(Into::into);
-                ApplyWritesOutputResults::UpdateResult(Box::new(result))
+                ApplyWritesOutputResult::UpdateResult(Box::new(result))
             }
             Action::Delete | Action::DeleteIfThere => {
-                ApplyWritesOutputResults::DeleteResult(Box::new(DeleteResult::default()))
+                ApplyWritesOutputResult::DeleteResult(Box::new(DeleteResult::default()))
             }
         }
     }
 
-    fn created(&self, uri: atproto_core::syntax::AtUri, cid: Cid) -> ApplyWritesOutputResults {
+    fn created(&self, uri: atproto_core::syntax::AtUri, cid: Cid) -> ApplyWritesOutputResult {
         let mut result = CreateResult::new(uri, cid);
         result.validation_status = self.status.map(Into::into);
-        ApplyWritesOutputResults::CreateResult(Box::new(result))
+        ApplyWritesOutputResult::CreateResult(Box::new(result))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use atproto_lexicons::com::atproto::repo::{GetRecord, GetRecordOutput};
-use atproto_xrpc::{XrpcError, server::Context};
+use atproto_xrpc::{XrpcError, client::CallError, server::Context};
 
 use super::{uri, value};
 use crate::{accounts::Account, app::App, availability::Viewer};
@@ -43,7 +43,11 @@ async fn elsewhere(app: &App, params: GetRecord) -> Result<GetRecordOutput, Xrpc
         let message = format!("Could not find repo: {}", params.repo);
         return Err(XrpcError::bad_request("RepoNotFound", message));
     };
-    Ok(appview.query(params).await?)
+    appview.query(params).await.map_err(|error| match error {
+        CallError::Declared(error) => error.into(),
+        CallError::Xrpc(error) => error,
+        other => XrpcError::upstream_failure(other.to_string()),
+    })
 }
 
 fn not_found(uri: &atproto_core::syntax::AtUri) -> XrpcError {

@@ -2,8 +2,7 @@
 
 use atproto_core::{
     data::{Map, Value, cbor},
-    endpoint::KeyKind,
-    lexicon::Catalog,
+    lexicon::{Catalog, Definition, RecordKeyRule},
     syntax::{Cid, Nsid, RecordKey, Tid},
 };
 use atproto_xrpc::XrpcError;
@@ -49,8 +48,8 @@ pub(super) fn record(
 /// The key of a record that the client named none for: what the collection prescribes, or
 /// the time.
 pub(super) fn new_key(catalog: &Catalog, collection: &Nsid) -> RecordKey {
-    let literal = match catalog.record_key(collection) {
-        Some(KeyKind::Literal(literal)) => RecordKey::new(literal).ok(),
+    let literal = match key_rule(catalog, collection) {
+        Some(RecordKeyRule::Literal(literal)) => RecordKey::new(literal).ok(),
         _ => None,
     };
     literal.unwrap_or_else(|| RecordKey::from(Tid::now()))
@@ -82,7 +81,7 @@ fn validated(
     value: &Value,
     required: bool,
 ) -> Result<&'static str, XrpcError> {
-    let Some(kind) = catalog.record_key(collection) else {
+    let Some(rule) = key_rule(catalog, collection) else {
         if required {
             let message = format!("Unknown lexicon type: {collection}");
             return Err(XrpcError::invalid_request(message));
@@ -92,15 +91,23 @@ fn validated(
     catalog.validate_record(collection, value).map_err(|error| {
         XrpcError::invalid_request(format!("Invalid {collection} record: {error}"))
     })?;
-    check_key(kind, rkey)?;
+    check_key(rule, rkey)?;
     Ok("valid")
 }
 
-fn check_key(kind: KeyKind, rkey: &RecordKey) -> Result<(), XrpcError> {
-    let (fits, expected) = match kind {
-        KeyKind::Tid => (Tid::new(rkey).is_ok(), "a TID"),
-        KeyKind::Nsid => (Nsid::new(rkey).is_ok(), "an NSID"),
-        KeyKind::Literal(literal) => (rkey.as_str() == literal, literal),
+/// The rule for the keys of a collection, if its lexicon is known here.
+fn key_rule<'c>(catalog: &'c Catalog, collection: &Nsid) -> Option<&'c RecordKeyRule> {
+    match catalog.get(collection)?.definition("main")? {
+        Definition::Record(record) => Some(&record.key),
+        _ => None,
+    }
+}
+
+fn check_key(rule: &RecordKeyRule, rkey: &RecordKey) -> Result<(), XrpcError> {
+    let (fits, expected) = match rule {
+        RecordKeyRule::Tid => (Tid::new(rkey).is_ok(), "a TID"),
+        RecordKeyRule::Nsid => (Nsid::new(rkey).is_ok(), "an NSID"),
+        RecordKeyRule::Literal(literal) => (rkey.as_str() == literal, literal.as_str()),
         _ => (true, ""),
     };
     if fits {

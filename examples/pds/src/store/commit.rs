@@ -5,15 +5,12 @@ use std::collections::HashSet;
 use atproto_core::{
     crypto::Signer,
     data::BlobRef,
-    syntax::{Cid, Datetime, Nsid, RecordKey, Tid, TidClock},
+    syntax::{Cid, Nsid, RecordKey, Tid, TidClock},
 };
-use atproto_repo::{
-    event::{CommitEvent, Event},
-    repo::{self, AppliedCommit, ApplyError},
-};
+use atproto_repo::repo::{self, ApplyError};
 use bytes::Bytes;
 
-use super::{Edit, view::Announced};
+use super::{Edit, events, view::Announced};
 use crate::{accounts::Status, database::DatabaseError};
 
 /// Writes that happen together or not at all.
@@ -180,7 +177,7 @@ impl Edit<'_> {
         let applied = repo::apply(&self.view(), &head, self.did(), writes, rev, signer)?;
         self.save(&applied)?;
         self.refer_to_blobs(&changes, rev)?;
-        self.post(commit_event(self.did(), &applied))?;
+        self.post(&events::commit(&applied))?;
         Ok(Some(Committed { cid: applied.head.commit, rev }))
     }
 
@@ -234,11 +231,6 @@ impl Edit<'_> {
 pub fn next_rev(now_micros: u64, last: Option<Tid>) -> Tid {
     // The clock id only tells apart writers of one repository, and there is one.
     TidClock::new(0).next_after(now_micros, last)
-}
-
-/// The event that tells of a commit.
-pub fn commit_event(did: &atproto_core::syntax::Did, applied: &AppliedCommit) -> Event {
-    Event::Commit(CommitEvent::new(did.clone(), applied, Datetime::now()))
 }
 
 /// A write whose effect on the repository is known.

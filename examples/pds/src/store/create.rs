@@ -1,18 +1,12 @@
 //! A new account's repository, and what the outside is told of an account.
 
-use atproto_core::{
-    crypto::Signer,
-    syntax::{Datetime, Handle},
-};
-use atproto_repo::{
-    car,
-    event::{AccountEvent, Event, IdentityEvent, SyncEvent},
-    repo::{self, AppliedCommit},
-};
+use atproto_core::{crypto::Signer, syntax::Handle};
+use atproto_repo::repo;
 
 use super::{
     Edit,
-    commit::{CommitError, Committed, commit_event, next_rev},
+    commit::{CommitError, Committed, next_rev},
+    events,
     view::Announced,
 };
 use crate::{accounts::Status, database::DatabaseError};
@@ -39,8 +33,8 @@ impl Edit<'_> {
         self.save(&applied)?;
         if status == Status::Active {
             self.announce(handle, status)?;
-            let did = self.did();
-            self.post_all([commit_event(did, &applied), sync_event(did, &applied)])?;
+            self.post(&events::commit(&applied))?;
+            self.post(&events::sync(&applied))?;
         }
         Ok(Committed { cid: applied.head.commit, rev })
     }
@@ -59,27 +53,11 @@ impl Edit<'_> {
         }
         let next = Announced { handle, status };
         if last.as_ref().is_none_or(|last| last.handle != next.handle) {
-            self.post(Event::Identity(IdentityEvent::new(
-                self.did().clone(),
-                next.handle.clone(),
-                Datetime::now(),
-            )))?;
+            self.post(&events::identity(self.did(), next.handle.clone()))?;
         }
         if last.as_ref().is_none_or(|last| last.status != next.status) {
-            self.post(Event::Account(AccountEvent::new(
-                self.did().clone(),
-                status.event_status(),
-                Datetime::now(),
-            )))?;
+            self.post(&events::account(self.did(), status))?;
         }
         self.set_announced(&next)
     }
-}
-
-/// The event that tells of a repository's state without any history.
-pub fn sync_event(did: &atproto_core::syntax::Did, applied: &AppliedCommit) -> Event {
-    let commit = &applied.head.commit;
-    let block = applied.new_blocks.get(commit).cloned().unwrap_or_default();
-    let blocks = car::write(commit, [(commit, &block)]);
-    Event::Sync(SyncEvent::new(did.clone(), blocks.into(), applied.head.rev, Datetime::now()))
 }

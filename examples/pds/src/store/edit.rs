@@ -6,7 +6,7 @@ use atproto_core::{
     data::BlobRef,
     syntax::{Cid, Did, Nsid, RecordKey, Tid},
 };
-use atproto_repo::{event::Event, repo::AppliedCommit};
+use atproto_repo::repo::AppliedCommit;
 use rusqlite::{Connection, params};
 
 use super::{View, view::Announced};
@@ -149,14 +149,6 @@ impl<'t> Edit<'t> {
             .prepare_cached("REPLACE INTO announced (id, handle, status) VALUES (1, ?1, ?2)")?
             .execute(params![handle, announced.status.as_str()])?;
         Ok(())
-    }
-
-    /// Posts several events in order.
-    pub fn post_all(
-        &mut self,
-        events: impl IntoIterator<Item = Event>,
-    ) -> Result<(), DatabaseError> {
-        events.into_iter().try_for_each(|event| self.post(event))
     }
 
     fn set_record(

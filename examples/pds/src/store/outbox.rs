@@ -8,7 +8,7 @@ use super::{Edit, View};
 use crate::database::DatabaseError;
 
 /// The sequence number of an event that has none yet: the lowest that decodes.
-const PLACEHOLDER: i64 = 1;
+pub(super) const PLACEHOLDER: i64 = 1;
 
 /// An event that waits for its sequence number.
 #[derive(Debug, Clone)]
@@ -41,8 +41,8 @@ impl View<'_> {
 
 impl Edit<'_> {
     /// Puts an event into the outbox, where the sequencer finds it after the transaction.
-    pub fn post(&mut self, event: Event) -> Result<(), DatabaseError> {
-        let frame = event.with_seq(PLACEHOLDER).encode();
+    pub fn post(&mut self, event: &Event) -> Result<(), DatabaseError> {
+        let frame = event.encode();
         self.connection()
             .prepare_cached("INSERT INTO outbox (frame) VALUES (?1)")?
             .execute([frame])?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use atproto_firehose::producer::StreamEnd;
 use atproto_lexicons::com::atproto::sync::SubscribeRepos;
 use atproto_xrpc::{
     XrpcError,
@@ -17,12 +18,28 @@ pub(super) async fn handle(
     _context: Context<()>,
     params: SubscribeRepos,
 ) -> Result<impl Stream<Item = Result<Bytes, StreamError>> + Send + 'static, XrpcError> {
-    let frames = match app.producer.subscribe(params.cursor).await {
-        Ok(frames) => frames.map(|frame| frame.map_err(ended)).left_stream(),
-        Err(refused) => {
-            let error = StreamError::new(refused.name(), refused.to_string());
-            stream::once(async move { Err(error) }).right_stream()
+    match app.producer.subscribe(params.cursor) {
+        Ok(reader) => {
+            let events = reader.into_stream().filter_map(|item| async move { frame(item) });
+            Ok(events.left_stream())
         }
+        Err(refused) => {
+            let error = StreamError::new(refused.name()).with_message(refused.to_string());
+            Ok(stream::once(async move { Err(error) }).right_stream())
+        }
+    }
+}
+
+/// A frame, or the error that the subscriber is owed. A stream that ends because the
+/// server does says nothing: the subscriber comes back with its cursor.
+fn frame(item: Result<Bytes, StreamEnd>) -> Option<Result<Bytes, StreamError>> {
+    let end = match item {
+        Ok(frame) => return Some(Ok(frame)),
+        Err(end) => end,
     };
-    Ok(frames)
+    if let StreamEnd::Log(error) = &end {
+        tracing::error!(%error, "a subscription ended: the log cannot be read");
+    }
+    let name = end.name()?;
+    Some(Err(StreamError::new(name).with_message(end.to_string())))
 }
