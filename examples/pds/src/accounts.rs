@@ -2,6 +2,13 @@
 //!
 //! The file holds secrets; its directory is readable for the server's user alone.
 
+mod app_password;
+mod invite;
+mod preference;
+pub mod reservation;
+mod session;
+mod standing;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -22,7 +29,13 @@ use crate::{
     store::column,
 };
 
-const MIGRATIONS: &[&str] = &[include_str!("accounts/schema.sql")];
+pub use app_password::AppPassword;
+pub use invite::Invite;
+pub use preference::Preference;
+pub use session::{GRACE_SECONDS, RefreshToken, Rotation};
+
+const MIGRATIONS: &[&str] =
+    &[include_str!("accounts/schema.sql"), include_str!("accounts/credentials.sql")];
 /// Parsed signing keys kept in memory; ours: about 100 bytes each.
 const KEYS: usize = 10_000;
 
@@ -118,6 +131,9 @@ pub enum AccountError {
     /// The DID, the handle or the address belongs to another account.
     #[error("{0} is already taken")]
     Taken(&'static str),
+    /// There is no such invite code, or it is used up.
+    #[error("the invite code is not available")]
+    InviteCode,
     /// There is no such account.
     #[error("there is no such account")]
     Unknown,

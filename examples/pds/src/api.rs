@@ -6,17 +6,23 @@ use atproto_xrpc::server::{Router, RouterConfig};
 use axum::middleware;
 use service_kit::Shutdown;
 
-use crate::{app::App, repo, sync};
+use crate::{admin, app::App, identity, preferences, proxy, repo, server, sync, well_known};
 
 /// The server's HTTP interface.
 pub fn router(app: &Arc<App>, shutdown: &Shutdown) -> axum::Router {
-    let config = RouterConfig::default()
-        .catalog(Arc::clone(&app.catalog))
-        .shutdown(shutdown.token());
+    let mut config = RouterConfig::default()
+        .shutdown(shutdown.token())
+        .trusted_proxies(app.config.trusted_proxies.iter().copied());
+    config.rate_limit = app.auth.limits.requests();
     let router = Router::new(config);
     let router = repo::routes(router, app);
     let router = sync::routes(router, app);
-    router.into_router().layer(middleware::from_fn(service_kit::http::observe))
+    let router = server::routes(router, app);
+    let router = identity::routes(router, app);
+    let router = admin::routes(router, app);
+    let router = preferences::routes(router, app);
+    let router = proxy::routes(router, app);
+    router.into_router().merge(well_known::router(app)).layer(middleware::from_fn(service_kit::http::observe))
 }
 
 /// Gives a handler the server's state as its first argument.

@@ -10,25 +10,28 @@ use std::{
 
 use anyhow::Context as _;
 use atproto_core::{
-    crypto::SecretKey,
-    identity::Resolver,
+    crypto::{PublicKey, SecretKey},
+    identity::{PlcClient, Resolver, SafeClient},
     lexicon::Catalog,
     syntax::Did,
 };
 use atproto_firehose::{
-    log::{LogConfig, SegmentLog},
-    producer::{Producer, ProducerConfig},
+    log::LogConfig,
+    producer::{Producer, ProducerOptions},
 };
 use atproto_xrpc::{Client, XrpcError, auth::session::SessionTokens};
 use atproto_repo::repo::Head;
 use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    accounts::{Account, Accounts},
+    accounts::{Account, Accounts, Status},
+    auth::Auth,
     blobs::BlobStore,
     config::Config,
     database::{DatabaseError, Pool},
-    identity,
+    counters, identity, limits,
+    proxy::Services,
     secrets::Secrets,
     sequencer::{self, Pending, Running, Sequencer},
     store::{
@@ -47,6 +50,17 @@ pub struct App {
     pub secrets: Secrets,
     /// Makes and verifies the tokens of sessions.
     pub sessions: SessionTokens,
+    /// Proves who is who.
+    pub auth: Auth,
+    /// The directory of did:plc identities.
+    pub directory: PlcClient,
+    /// For requests to other services: it connects to public addresses and to the services
+    /// that the operator configured.
+    pub client: SafeClient,
+    /// The services to which methods are passed on.
+    pub services: Services,
+    /// A key that new identities get above the server's own, for recovery.
+    pub recovery_key: Option<PublicKey>,
     /// The accounts and their signing keys.
     pub accounts: Accounts,
     /// The accounts' repositories.
@@ -65,12 +79,23 @@ pub struct App {
     pub exports: Arc<Semaphore>,
     running: Running,
     pending: Arc<Pending>,
+    stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl App {
     /// Opens everything that is stored and starts numbering events. Events that a crash
     /// left waiting are on their way when this returns.
     pub async fn open(config: Config) -> anyhow::Result<Arc<Self>> {
+        let resolver = identity::resolver(&config)?;
+        Self::open_with(config, resolver).await
+    }
+
+    /// The same with another source of identities.
+    pub async fn open_with(
+        config: Config,
+        resolver: Arc<dyn Resolver>,
+    ) -> anyhow::Result<Arc<Self>> {
         let service_did = config.service_did().context("the server's DID")?;
         private_directory(&config.data_directory)?;
         private_directory(&config.actors())?;
@@ -90,7 +115,13 @@ impl App {
         ));
         let producer = open_producer(&config).context("the event log")?;
         let exports = Arc::new(Semaphore::new(config.exports));
-        let resolver = identity::resolver(&config)?;
+        let auth = Auth::new(&config, &service_did, Arc::clone(&resolver))?;
+        let client = identity::client(&config)?;
+        let directory = PlcClient::new(&config.plc_url, client.clone());
+        let recovery_key = config.recovery_key.as_deref().map(PublicKey::from_did_key).transpose();
+        let recovery_key = recovery_key.context("the recovery key")?;
+        let services = Services::new(&config)?;
+        counters::describe();
         let appview = config.appview_url.as_deref().map(Client::new).transpose();
         let appview = appview.context("the AppView's URL")?;
         let app = Arc::new(Self {
@@ -98,16 +129,23 @@ impl App {
             service_did,
             secrets,
             sessions,
+            auth,
+            directory,
+            client,
+            services,
+            recovery_key,
             accounts,
             stores,
             blobs,
-            catalog: Arc::new(atproto_lexicons::catalog()),
+            catalog: Arc::new(Catalog::new().with_generated(atproto_lexicons::SCHEMAS)),
             resolver,
             appview,
             producer,
             exports,
             running: Running::default(),
             pending,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
         });
         app.recover().await?;
         Ok(app)
@@ -141,6 +179,8 @@ impl App {
         if !self.running.is_ok() {
             return Err(XrpcError::unavailable("writes are not possible at the moment"));
         }
+        let points = batch.writes.iter().map(|write| limits::points(&write.action)).sum();
+        self.auth.limits.writes(did, points)?;
         let key = self.signing_key(did).await?;
         let store = self.store(did).await?;
         let committed =
@@ -152,13 +192,25 @@ impl App {
         Ok(committed)
     }
 
+    /// Makes the repository of an account that is in the account database. May be
+    /// repeated.
+    pub async fn create_repo(&self, account: &Account) -> Result<Committed, XrpcError> {
+        let key = self.signing_key(&account.did).await?;
+        let store = self.stores.create(&account.did).await?;
+        let (handle, status) = (account.handle.clone(), account.status);
+        let created = store
+            .write(move |edit| edit.create_repo(handle, status, key.as_ref(), now_micros()))
+            .await?;
+        Ok(created)
+    }
+
     /// Tells the outside of an account's handle and status, as far as they differ from
     /// what it was told last. Call it after each change of them in the account database; a
     /// crash in between is made good at the next start.
     pub async fn announce(&self, account: &Account) -> Result<(), DatabaseError> {
         let Some(store) = self.stores.open(&account.did).await? else { return Ok(()) };
         let (handle, status) = (account.handle.clone(), account.status);
-        store.write(move |edit| edit.announce(handle, status)).await
+        store.write(move |edit| edit.announce_change(handle, status)).await
     }
 
     /// Whether events still get their numbers.
@@ -170,6 +222,13 @@ impl App {
     pub fn observe(&self) {
         metrics::gauge!("atproto_pds_open_actor_stores").set(self.stores.count_open() as f64);
         metrics::gauge!("atproto_pds_outboxes_waiting").set(self.pending.count() as f64);
+    }
+
+    /// Numbers what still waits and closes the log. Requests must have ended.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+        self.producer.close().await;
     }
 
     /// Makes good what a crash interrupted, then starts the sequencer.
@@ -187,7 +246,7 @@ impl App {
             let Some((last, _)) = page.last() else { break };
             after = *last;
             for (_, account) in &page {
-                self.announce_missed(account).await?;
+                self.repair(account).await?;
             }
             let dids = page.into_iter().map(|(_, account)| account.did);
             waiting += sequencer::scan(&self.stores, dids, &self.pending).await?;
@@ -195,8 +254,28 @@ impl App {
         if waiting > 0 {
             tracing::info!(accounts = waiting, "events of the last run are waiting");
         }
-        tokio::spawn(sequencer.run());
+        self.settle_reservations().await?;
+        self.tasks.spawn(sequencer.run(self.stop.clone()));
+        self.tasks.close();
         Ok(())
+    }
+
+    /// Goes on where the server stopped: with an account's creation, its end, or telling
+    /// the outside of a change.
+    async fn repair(self: &Arc<Self>, account: &Account) -> anyhow::Result<()> {
+        if account.status == Status::Deleted {
+            self.continue_deletion(&account.did);
+            return Ok(());
+        }
+        let head = match self.stores.open(&account.did).await? {
+            Some(store) => store.read(|view| view.head()).await?,
+            None => None,
+        };
+        if head.is_none() {
+            tracing::info!(did = %account.did, "an interrupted account creation is finished");
+            self.create_repo(account).await?;
+        }
+        Ok(self.announce_missed(account).await?)
     }
 
     /// Announces what the account database says and the outside has not been told: the
@@ -222,11 +301,11 @@ pub fn now_micros() -> u64 {
 fn open_producer(config: &Config) -> anyhow::Result<Producer> {
     let directory = config.data_directory.join("events");
     let log_config = LogConfig::default().retention_age(config.backfill());
-    let (log, report) = SegmentLog::open(&directory, log_config)?;
+    let (producer, report) = Producer::open(&directory, log_config, ProducerOptions::default())?;
     if !report.is_clean() {
         tracing::warn!(?report, "the event log was repaired");
     }
-    Ok(Producer::new(log, ProducerConfig::default()))
+    Ok(producer)
 }
 
 /// Makes a directory that nobody but the server's user can look into.

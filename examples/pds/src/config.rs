@@ -4,6 +4,7 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use atproto_core::syntax::{Did, SyntaxError};
+use atproto_xrpc::server::IpRange;
 use clap::Parser;
 use service_kit::Ops;
 
@@ -108,7 +109,7 @@ pub struct Config {
     pub rate_limits_enabled: bool,
     /// Addresses of proxies whose X-Forwarded-For is believed; comma separated.
     #[arg(long, env = "PDS_TRUSTED_PROXIES", value_delimiter = ',', value_name = "RANGES")]
-    pub trusted_proxies: Vec<String>,
+    pub trusted_proxies: Vec<IpRange>,
 
     /// The AppView that answers what this server does not.
     #[arg(long, env = "PDS_BSKY_APP_VIEW_URL", value_name = "URL")]
@@ -192,6 +193,11 @@ impl Config {
         self.database_jobs.unwrap_or_else(|| {
             4 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
         })
+    }
+
+    /// The name under which relays find this server.
+    pub fn crawl_hostname(&self) -> String {
+        if self.is_local() { format!("localhost:{}", self.port) } else { self.hostname.clone() }
     }
 
     fn is_local(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Failures of the server's parts as answers to a client.
 
+use atproto_repo::repo::ApplyError;
 use atproto_xrpc::XrpcError;
 
 use crate::{
@@ -18,7 +19,11 @@ impl From<CommitError> for XrpcError {
         let message = error.to_string();
         match error {
             CommitError::Database(error) => error.into(),
-            CommitError::Apply(error) if error.is_fault() => Self::internal(error),
+            CommitError::Apply(error @ ApplyError::TooLarge { .. }) => {
+                Self::invalid_request(error.to_string())
+            }
+            // Everything else that a client can do wrong was looked at before.
+            CommitError::Apply(error) => Self::internal(error),
             CommitError::NoRepo => Self::bad_request("RepoNotFound", message),
             CommitError::Inactive => Self::bad_request("AccountDeactivated", message),
             CommitError::CommitSwapped { .. } | CommitError::RecordSwapped { .. } => {
@@ -26,8 +31,7 @@ impl From<CommitError> for XrpcError {
             }
             CommitError::BlobNotFound { .. } => Self::bad_request("BlobNotFound", message),
             CommitError::RecordNotFound { .. } => Self::bad_request("RecordNotFound", message),
-            CommitError::Apply(_)
-            | CommitError::BlobMismatch { .. }
+            CommitError::BlobMismatch { .. }
             | CommitError::RecordExists { .. }
             | CommitError::SamePath { .. } => Self::invalid_request(message),
         }
@@ -38,7 +42,7 @@ impl From<AccountError> for XrpcError {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Database(error) => error.into(),
-            AccountError::Taken(_) | AccountError::Unknown => {
+            AccountError::Taken(_) | AccountError::InviteCode | AccountError::Unknown => {
                 Self::invalid_request(error.to_string())
             }
         }

@@ -12,12 +12,16 @@
 //! | [`edit`] | writes inside a transaction |
 //! | [`commit`] | a batch of record writes becomes a signed commit |
 //! | [`create`] | the first commit of a new account |
+//! | [`events`] | what the outside is told |
 //! | [`outbox`] | events on their way to the sequencer |
 
+pub mod announce;
+pub mod census;
 pub mod column;
 pub mod commit;
 pub mod create;
 pub mod edit;
+pub mod events;
 pub mod outbox;
 pub mod view;
 

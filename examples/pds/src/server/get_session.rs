@@ -1,0 +1,27 @@
+//! `com.atproto.server.getSession`
+
+use std::sync::Arc;
+
+use atproto_lexicons::com::atproto::server::{GetSession, GetSessionOutput};
+use atproto_xrpc::{XrpcError, server::Context};
+
+use super::session::{Profile, describe};
+use crate::{
+    app::App,
+    auth::{Caller, refusal},
+    accounts::Status,
+};
+
+pub(super) async fn handle(
+    app: Arc<App>,
+    context: Context<Caller>,
+    _params: GetSession,
+) -> Result<GetSessionOutput, XrpcError> {
+    let Caller { did, scope } = context.proof;
+    let account = app.accounts.by_did(&did).await?;
+    let account = account.ok_or_else(|| refusal(Status::Deleted))?;
+    let profile = Profile::of(&app, account, scope).await;
+    let mut output = GetSessionOutput::new(profile.handle, profile.did);
+    describe!(output, profile);
+    Ok(output)
+}
