@@ -69,12 +69,12 @@ impl Pds {
         let (account, key) = new_account(name);
         self.app.accounts.add(account.clone(), Arc::clone(&key)).await.unwrap();
         self.app.create_repo(&account).await.unwrap();
-        self.user(account.did, key.public_key())
+        self.user(account.did, key.public_key()).await
     }
 
     /// An account that was made before.
-    pub(crate) fn user(&self, did: Did, key: PublicKey) -> User<'_> {
-        let token = self.app.sessions.mint(&did, Scope::Access).access_jwt;
+    pub(crate) async fn user(&self, did: Did, key: PublicKey) -> User<'_> {
+        let token = self.app.begin_session(&did, Scope::Access, None).await.unwrap().access_jwt;
         User { pds: self, did, key, token }
     }
 

@@ -55,7 +55,7 @@ async fn events_in_log_and_outbox_are_not_sent_twice() {
     drop(store);
 
     let pds = Pds::start_on(dir.path(), &[]).await;
-    let alice = pds.user(did.clone(), key);
+    let alice = pds.user(did.clone(), key).await;
     alice.create("three").await.ok();
     let after = events(&pds, 7).await;
     assert_eq!(&after[..6], &before[..]);
@@ -95,7 +95,7 @@ async fn events_in_the_outbox_alone_are_sent_after_the_start() {
     drop(store);
 
     let pds = Pds::start_on(dir.path(), &[]).await;
-    let alice = pds.user(did, key);
+    let alice = pds.user(did, key).await;
     alice.create("two").await.ok();
     let after = events(&pds, 6).await;
     assert_eq!(&after[..5], &before[..]);
