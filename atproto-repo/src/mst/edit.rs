@@ -11,7 +11,7 @@ use atproto_core::syntax::Cid;
 use super::{
     Limits, MstError, NodeFault,
     codec::Place,
-    node::{Entry, Loader, Node, Subtree},
+    node::{Child, Entry, Loader, Node, Subtree},
 };
 
 /// Loads the nodes in which the key is looked for, down to its entry or to the bottom.
@@ -152,8 +152,8 @@ fn load_edge(
 
 /// Loads the nodes that become one when the entry between two subtrees goes.
 fn load_seam(
-    (before, before_place): (&mut Subtree, Place<'_>),
-    (after, after_place): (&mut Subtree, Place<'_>),
+    (before, before_place): Child<'_>,
+    (after, after_place): Child<'_>,
     loader: Loader<'_>,
 ) -> Result<(), MstError> {
     let before = before.load(loader, before_place)?;
@@ -171,10 +171,7 @@ fn load_seam(
 }
 
 /// Loads a subtree that becomes the root, down to the node that stays when it is trimmed.
-fn load_top(
-    (subtree, place): (&mut Subtree, Place<'_>),
-    loader: Loader<'_>,
-) -> Result<(), MstError> {
+fn load_top((subtree, place): Child<'_>, loader: Loader<'_>) -> Result<(), MstError> {
     match subtree.load(loader, place)? {
         Some(node) if node.entries.is_empty() => match node.child(0, place) {
             Some(child) => load_top(child, loader),

@@ -42,6 +42,9 @@ pub(super) struct Entry {
     pub(super) value: Cid,
 }
 
+/// A subtree, and what its place asks of it.
+pub(super) type Child<'a> = (&'a mut Subtree, Place<'a>);
+
 /// Loads nodes: a source and the limits that what comes from it must keep.
 #[derive(Clone, Copy)]
 pub(super) struct Loader<'a> {
@@ -130,11 +133,7 @@ impl Node {
     }
 
     /// The subtree of that index, with what its place asks of it.
-    pub(super) fn child<'a>(
-        &'a mut self,
-        index: usize,
-        outer: Place<'a>,
-    ) -> Option<(&'a mut Subtree, Place<'a>)> {
+    pub(super) fn child<'a>(&'a mut self, index: usize, outer: Place<'a>) -> Option<Child<'a>> {
         let child = self.children.get_mut(index)?;
         let before = index.checked_sub(1).map(|before| &*self.entries[before].key);
         let after = self.entries.get(index).map(|after| &*after.key);
@@ -147,7 +146,7 @@ impl Node {
         &'a mut self,
         index: usize,
         outer: Place<'a>,
-    ) -> Option<((&'a mut Subtree, Place<'a>), (&'a mut Subtree, Place<'a>))> {
+    ) -> Option<(Child<'a>, Child<'a>)> {
         let (before, after) = self.children.split_at_mut_checked(index + 1)?;
         let key = self.entries.get(index).map(|entry| &*entry.key);
         let above = index.checked_sub(1).map(|before| &*self.entries[before].key);

@@ -48,7 +48,7 @@ pub fn create(did: &Did, signer: &dyn Signer, rev: Tid) -> Result<AppliedCommit,
     let mut tree = Tree::empty();
     let nodes = tree.take_new_blocks();
     let commit = UnsignedCommit::new(did.clone(), tree.root(), rev).sign(signer)?;
-    Ok(AppliedCommit::new(commit, None, Vec::new(), nodes, BlockMap::new(), Vec::new()))
+    Ok(AppliedCommit::new(commit, None, Vec::new(), nodes, &BlockMap::new(), Vec::new()))
 }
 
 /// Makes the commit that applies writes to a repository.
@@ -89,7 +89,7 @@ pub fn apply(
 
     let mut new_blocks = nodes;
     new_blocks.extend(records);
-    let applied = AppliedCommit::new(commit, Some(head), ops, new_blocks, proof, stale);
+    let applied = AppliedCommit::new(commit, Some(head), ops, new_blocks, &proof, stale);
     applied.check_inversion()?;
     Ok(applied)
 }
@@ -100,7 +100,7 @@ impl AppliedCommit {
         previous: Option<&Head>,
         ops: Vec<RepoOp>,
         blocks: BlockMap,
-        proof: BlockMap,
+        proof: &BlockMap,
         stale: Vec<Cid>,
     ) -> Self {
         let block = commit.encode();

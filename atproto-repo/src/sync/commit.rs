@@ -42,13 +42,14 @@ fn judge(
     check_envelope(event, context, options)?;
     let claim = Claim { did: &event.repo, rev: event.rev, commit: Some(event.commit) };
     let (commit, blocks) = claim.check(&event.blocks, context)?;
+    let before = check_tree(event, &commit, &blocks, options)?;
     for op in &event.ops {
         check_record(op, &blocks, options)?;
     }
-    let before = check_tree(event, &commit, &blocks, options)?;
 
     let state = RepoState { rev: commit.rev, data: commit.data };
-    Ok(match context.previous.and_then(|previous| discontinuity(event, previous, before)) {
+    let why = context.previous.and_then(|previous| discontinuity(event, previous, before, options));
+    Ok(match why {
         Some(why) => Verdict::Discontinuous { state, why },
         None => Verdict::Accept(state),
     })
@@ -150,12 +151,17 @@ fn discontinuity(
     event: &CommitEvent,
     previous: &RepoState,
     before: Option<Cid>,
+    options: &VerifyOptions,
 ) -> Option<Discontinuity> {
-    if event.since != Some(previous.rev) {
-        return Some(Discontinuity::Since { known: previous.rev, found: event.since });
+    let since = (event.since != Some(previous.rev))
+        .then_some(Discontinuity::Since { known: previous.rev, found: event.since });
+    match before {
+        Some(found) if found == previous.data => since.filter(|_| options.check_since),
+        Some(found) => {
+            let why = Discontinuity::PrevData { known: previous.data, found };
+            Some(since.unwrap_or(why))
+        }
+        // A legacy commit that was let through says nothing about the tree before.
+        None => since,
     }
-    // A legacy commit that was let through says nothing about the tree before.
-    before
-        .filter(|before| *before != previous.data)
-        .map(|found| Discontinuity::PrevData { known: previous.data, found })
 }

@@ -25,6 +25,10 @@ pub struct VerifyOptions {
     /// Whether records must be maps in canonical DAG-CBOR. A relay may leave that to
     /// those who use them.
     pub check_records: bool,
+    /// Whether a commit must name the known revision in `since` although its tree is
+    /// proven to follow the known one. Off: with the same tree before, nothing was missed
+    /// that left a trace, and `since` is no more than the host's word.
+    pub check_since: bool,
 }
 
 /// What becomes of commits from before Sync 1.1: after the first one of an account, yet
@@ -51,6 +55,7 @@ impl Default for VerifyOptions {
             tree: mst::Limits::default(),
             legacy: LegacyPolicy::Reject,
             check_records: true,
+            check_since: false,
         }
     }
 }
@@ -65,6 +70,12 @@ impl VerifyOptions {
     /// Sets whether records are looked at.
     pub fn check_records(mut self, check: bool) -> Self {
         self.check_records = check;
+        self
+    }
+
+    /// Sets whether `since` counts where the tree follows.
+    pub fn check_since(mut self, check: bool) -> Self {
+        self.check_since = check;
         self
     }
 

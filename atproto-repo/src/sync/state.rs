@@ -82,8 +82,7 @@ impl Claim<'_> {
 /// The first root and the blocks. Each block may be as long as the whole: records that
 /// are too long get a verdict of their own.
 fn read(blocks: &Bytes) -> Result<(Cid, BlockMap), CarError> {
-    let mut limits = car::Limits::default();
-    limits.max_block = blocks.len();
+    let limits = car::Limits { max_block: blocks.len(), ..Default::default() };
     let (roots, blocks) = car::read_all(blocks.clone(), &limits)?;
     roots.first().map(|root| (*root, blocks)).ok_or(CarError::NoRoots)
 }

@@ -6,3 +6,4 @@ mod car;
 mod event;
 mod mst;
 mod repo;
+mod sync;

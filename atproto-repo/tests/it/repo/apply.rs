@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use atproto_core::{
-    crypto::{Curve, SecretKey, Signer},
+    crypto::{Curve, SecretKey},
     syntax::{Did, Tid},
 };
 use atproto_repo::{

@@ -138,8 +138,11 @@ fn malformed_commits_are_refused() {
     }
 }
 
+/// A tree's root, its nodes, and the number of its records.
+type Rebuilt = (Cid, Vec<(Cid, Vec<u8>)>, usize);
+
 /// Builds the tree again from its records.
-fn rebuild(blocks: &BlockMap, data: Cid) -> Result<(Cid, Vec<(Cid, Vec<u8>)>, usize), MstError> {
+fn rebuild(blocks: &BlockMap, data: Cid) -> Result<Rebuilt, MstError> {
     let mut nodes = Vec::new();
     let mut builder = Builder::new(|cid, node| nodes.push((cid, node)));
     let mut cursor = Cursor::with_limits(blocks, data, Limits::default());
