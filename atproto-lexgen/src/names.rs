@@ -55,18 +55,18 @@ impl Scope {
         if TAKEN.contains(&name.as_str()) || self.used.contains(&name) {
             name.push_str(fallback);
         }
-        self.claim(name)
+        self.claim(&name)
     }
 
     /// Claims the name of a field or module.
     pub(crate) fn field_name(&mut self, text: &str) -> String {
-        let name = self.claim(plain(&text.to_snake_case(), "field"));
+        let name = self.claim(&plain(&text.to_snake_case(), "field"));
         escape(name)
     }
 
     /// Claims the name of a constant.
     pub(crate) fn constant_name(&mut self, text: &str) -> String {
-        self.claim(plain(&text.to_shouty_snake_case(), "CONSTANT"))
+        self.claim(&plain(&text.to_shouty_snake_case(), "CONSTANT"))
     }
 
     /// Claims a name as it is, if it is free.
@@ -74,8 +74,8 @@ impl Scope {
         self.used.insert(name.to_owned())
     }
 
-    fn claim(&mut self, name: String) -> String {
-        let mut unique = name.clone();
+    fn claim(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
         let mut count = 2;
         while !self.used.insert(unique.clone()) {
             unique = format!("{name}{count}");

@@ -78,6 +78,7 @@ fn child(name: &str) -> TokenStream {
     quote! {
         #[allow(
             clippy::doc_lazy_continuation,
+            clippy::enum_variant_names,
             clippy::large_enum_variant,
             clippy::module_inception,
             clippy::too_many_arguments,
