@@ -11,6 +11,9 @@ use crate::{
 /// node before what is below it and each record where its key is in order. A reader can
 /// so verify and use it as it arrives, holding one node for each layer.
 ///
+/// A record that is at two paths is written at both: to remember which were written would
+/// take memory, and readers accept a block more than once.
+///
 /// One block is in memory at a time. If it fails, what has been written is not a
 /// repository, and every reader notices.
 pub fn export(

@@ -32,12 +32,13 @@ fn frames_of_the_public_relay_survive_a_round_trip() {
 /// What an expectation of the malformed frames means for decoding alone, where the
 /// message is told from its form: `None` if that is not for the decoder to say.
 fn expected(file: &str, expect: &str) -> Option<&'static str> {
-    const BY_NAME: [(&str, &str); 10] = [
+    const BY_NAME: [(&str, &str); 11] = [
         ("header-t-nohash", "unknown"),
         ("header-t-fullnsid", "unknown"),
         ("account-active-and-status", "event"),
         ("error-no-name", "frame"),
         ("error-with-t", "upstream"),
+        ("op-path-not-in-tree", "event"),
         ("op-path", "invalid"),
         ("op-action", "invalid"),
         ("frame-over-5mb", "frame"),

@@ -161,7 +161,12 @@ fn t32_a_first_commit_begins_from_nothing() {
     let mut event = scene.event(1);
     (event.since, event.prev_data) = (None, None);
     assert_eq!(word(&scene.judge(&event, None)), "accept");
-    assert_eq!(word(&scene.judge(&event, Some(0))), "discontinuous");
+    assert_eq!(word(&scene.judge(&event, Some(0))), "accept");
+    // To an account that was known to have records, it is one that began anew.
+    let other = RepoState { data: scene.state(2).data, ..scene.state(0) };
+    let context = scene.context(Some(&other));
+    let verdict = verify_commit(&event, &context, &VerifyOptions::default());
+    assert_eq!(word(&verdict), "discontinuous");
 }
 
 #[test]
