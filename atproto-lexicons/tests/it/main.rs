@@ -3,4 +3,5 @@
 mod answers;
 mod catalog;
 mod frames;
+mod records;
 mod support;
