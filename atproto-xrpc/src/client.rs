@@ -49,7 +49,7 @@ pub use download::Download;
 pub use error::{CallError, RequestError, TransportError};
 pub use retry::RetryPolicy;
 pub use send::RawResponse;
-pub use session::{Session, SessionState, Written};
+pub use session::{CommitMeta, Session, SessionState, Written};
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::XrpcError;
 mod records;
 mod wire;
 
-pub use records::Written;
+pub use records::{CommitMeta, Written};
 
 /// A login of an account: calls in its name, with the access token renewed as needed.
 ///

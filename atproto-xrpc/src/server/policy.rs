@@ -107,6 +107,19 @@ pub trait AccountVerifier: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Account, XrpcError>> + Send;
 }
 
+impl<V: AccountVerifier> AccountVerifier for Arc<V> {
+    type Account = V::Account;
+
+    async fn verify(
+        &self,
+        credentials: Credentials<'_>,
+        request: &Parts,
+        nsid: &str,
+    ) -> Result<V::Account, XrpcError> {
+        V::verify(self, credentials, request, nsid).await
+    }
+}
+
 /// An account's owner, or a program that acts for them, as the verifier decides.
 #[derive(Debug, Clone, Default)]
 pub struct Account<V>(pub V);

@@ -1,1 +1,163 @@
+//! A PDS, an AppView, and requests that go through the one to the other.
 
+use std::sync::Arc;
+
+use atproto_core::{
+    crypto::{Curve, SecretKey},
+    identity::{DidDocument, SafeClient, SafeClientConfig},
+};
+use atproto_xrpc::{
+    XrpcError,
+    auth::service::{self, ServiceClaims, ServiceProof, ServiceVerifier},
+    proxy::{ProxyOptions, ProxyTarget, forward},
+    server::{Context, Public, Router, RouterConfig, ServeConfig, Service},
+};
+use axum::extract::Request;
+
+use crate::{
+    directory::{Directory, account, alice, did},
+    endpoints::{GetThing, PutThing, Thing},
+    net::Server,
+};
+
+const APPVIEW: &str = "did:web:api.example";
+
+/// An AppView that is asked in alice's name and says what arrived.
+async fn appview(directory: Arc<Directory>) -> Server {
+    let verifier = ServiceVerifier::new(directory, [format!("{APPVIEW}#bsky_appview")]);
+    let policy = Service(Arc::new(verifier));
+    let get = |context: Context<ServiceProof>, params: GetThing| async move {
+        let header = |name| context.header(name).unwrap_or("-").to_owned();
+        let seen = ["accept-language", "cookie", "x-secret", "via"].map(header);
+        let text = format!("{} {} {}", context.proof.iss, params.actor, seen.join(" "));
+        Ok::<_, XrpcError>(Thing { text })
+    };
+    let put = |_context: Context<ServiceProof>, input: PutThing| async move {
+        match input.text.as_str() {
+            "fault" => Err(XrpcError::internal("details")),
+            "refuse" => Err(XrpcError::bad_request("Custom", "because")),
+            text => Ok(Thing { text: text.to_owned() }),
+        }
+    };
+    let router = Router::new(RouterConfig::default())
+        .query::<GetThing, _>(policy.clone(), get)
+        .procedure::<PutThing, _>(policy, put);
+    Server::start(router).await
+}
+
+/// A PDS that forwards everything in alice's name.
+async fn pds(directory: Arc<Directory>, key: SecretKey, options: ProxyOptions) -> Server {
+    let client = SafeClient::new(SafeClientConfig::default().allow_loopback(true)).unwrap();
+    let key = Arc::new(key);
+    let handler = move |context: Context<()>, request: Request| {
+        let (directory, client, key) = (directory.clone(), client.clone(), key.clone());
+        let options = options.clone();
+        async move {
+            let target = ProxyTarget::of(request.headers())?;
+            let target = target.ok_or_else(XrpcError::method_not_implemented)?;
+            let origin = target.resolve(&*directory).await?;
+            let nsid = atproto_core::syntax::Nsid::new(&*context.nsid).unwrap();
+            let claims = ServiceClaims::new(alice(), target.audience(), nsid.as_str());
+            let token = service::mint(&*key, &claims).map_err(XrpcError::internal)?;
+            forward(&client, &origin, Some(&token), &nsid, request, &options).await
+        }
+    };
+    Server::start(Router::new(RouterConfig::default()).fallback(Public, handler)).await
+}
+
+async fn world(options: ProxyOptions) -> (Server, Server) {
+    let key = SecretKey::generate(Curve::K256);
+    let directory = Directory::with([account(&alice(), &key)]);
+    let appview = appview(directory.clone()).await;
+    let document = DidDocument::new(did(APPVIEW));
+    directory.publish(document.with_service("bsky_appview", "BskyAppView", &appview.url()));
+    (pds(directory, key, options).await, appview)
+}
+
+const HEADER: &str = "atproto-proxy: did:web:api.example#bsky_appview";
+
+#[tokio::test]
+async fn px_006_and_t10_what_arrives_at_the_service() {
+    let (pds, _appview) = world(ProxyOptions::default()).await;
+    let head = format!(
+        "GET /xrpc/org.example.getThing?actor=a%20b\n{HEADER}\naccept-language: de\n\
+        cookie: c=1\nx-secret: s\nauthorization: Bearer alices-own"
+    );
+    let answer = pds.send(&head, "").await;
+    let text = "did:web:alice.example a b de - - 1.1 atproto-proxy";
+    assert_eq!((answer.status, answer.body), (200, format!(r#"{{"text":"{text}"}}"#)));
+}
+
+#[tokio::test]
+async fn bodies_and_errors_come_through() {
+    let (pds, _appview) = world(ProxyOptions::default()).await;
+    let post = async |text: &str| {
+        let head =
+            format!("POST /xrpc/org.example.putThing\n{HEADER}\ncontent-type: application/json");
+        pds.send(&head, &format!(r#"{{"text":"{text}"}}"#)).await
+    };
+    assert_eq!(post("t").await.body, r#"{"text":"t"}"#);
+    assert_eq!(post("refuse").await.error(), (400, "Custom".into(), "because".into()));
+    assert_eq!(post("fault").await.error().1, "UpstreamFailure");
+}
+
+#[tokio::test]
+async fn px_002_targets_that_are_none() {
+    let (pds, _appview) = world(ProxyOptions::default()).await;
+    for target in
+        ["did:web:api.example", "did:web:api.example#other", "did:web:nobody.example#x", "x#y"]
+    {
+        let head = format!("GET /xrpc/org.example.getThing?actor=a\natproto-proxy: {target}");
+        let answer = pds.send(&head, "").await;
+        assert_eq!((answer.status, answer.error().1.as_str()), (400, "InvalidRequest"), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn t09_a_request_does_not_go_round() {
+    let (pds, _appview) = world(ProxyOptions::default().own_host("127.0.0.1")).await;
+    let head = format!("GET /xrpc/org.example.getThing?actor=a\n{HEADER}");
+    assert_eq!(pds.send(&head, "").await.status, 400, "to itself");
+    let (pds, _appview) = world(ProxyOptions::default()).await;
+    let again = format!("{head}\nvia: 1.1 caddy, 1.1 atproto-proxy");
+    assert_eq!(pds.send(&again, "").await.status, 400, "through another like it");
+    assert_eq!(pds.send(&format!("{head}\nvia: 1.1 caddy"), "").await.status, 200);
+}
+
+#[tokio::test]
+async fn t08_private_addresses_and_large_answers_are_refused() {
+    let key = SecretKey::generate(Curve::K256);
+    for endpoint in
+        ["https://127.0.0.1:444", "http://10.0.0.1", "https://10.0.0.1", "https://10.0.0.1:22"]
+    {
+        let document = DidDocument::new(did(APPVIEW)).with_service("bsky_appview", "B", endpoint);
+        let directory = Directory::with([document]);
+        let key = SecretKey::from_bytes(Curve::K256, &*key.to_bytes()).unwrap();
+        let pds = pds(directory, key, ProxyOptions::default()).await;
+        let answer = pds.send(&format!("GET /xrpc/org.example.getThing\n{HEADER}"), "").await;
+        assert!(matches!(answer.status, 400 | 502), "{endpoint} {answer:?}");
+    }
+    let mut options = ProxyOptions::default();
+    options.max_response = 10;
+    let (pds, _appview) = world(options).await;
+    let answer = pds.send(&format!("GET /xrpc/org.example.getThing?actor=a\n{HEADER}"), "").await;
+    assert_eq!(answer.error().1, "UpstreamFailure");
+}
+
+#[tokio::test]
+async fn t08_an_answer_in_pieces_breaks_off_at_the_limit() {
+    let body = || async {
+        let pieces = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![0_u8; 1_000]));
+        axum::body::Body::from_stream(pieces)
+    };
+    let app = axum::Router::new().route("/{*path}", axum::routing::any(body));
+    let endless = Server::start_with(app, ServeConfig::default()).await;
+    let document = DidDocument::new(did(APPVIEW));
+    let document = document.with_service("bsky_appview", "B", &endless.url());
+    let mut options = ProxyOptions::default();
+    options.max_response = 100_000;
+    let pds = pds(Directory::with([document]), SecretKey::generate(Curve::K256), options).await;
+    let answer = pds.send(&format!("GET /xrpc/org.example.getThing\n{HEADER}"), "").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.len() < 200_000, "{} bytes came through", answer.body.len());
+}

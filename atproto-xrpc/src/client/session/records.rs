@@ -3,7 +3,7 @@
 use atproto_core::{
     data::BlobRef,
     endpoint::{BodyError, NoErrors, NoParams, Record},
-    syntax::{AtUri, Cid, Nsid, RecordKey},
+    syntax::{AtUri, Cid, Nsid, RecordKey, Tid},
 };
 use bytes::Bytes;
 use http::Method;
@@ -21,6 +21,18 @@ pub struct Written {
     pub uri: AtUri,
     /// This version of it.
     pub cid: Cid,
+    /// The commit that wrote it; older servers do not say.
+    pub commit: Option<CommitMeta>,
+}
+
+/// A commit, as far as the answer to a write names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct CommitMeta {
+    /// The commit.
+    pub cid: Cid,
+    /// Its revision.
+    pub rev: Tid,
 }
 
 #[derive(Deserialize)]
