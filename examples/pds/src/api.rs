@@ -11,6 +11,7 @@ use crate::{admin, app::App, identity, preferences, proxy, repo, server, sync, w
 /// The server's HTTP interface.
 pub fn router(app: &Arc<App>, shutdown: &Shutdown) -> axum::Router {
     let mut config = RouterConfig::default()
+        .catalog(Arc::clone(&app.catalog))
         .shutdown(shutdown.token())
         .trusted_proxies(app.config.trusted_proxies.iter().copied());
     config.rate_limit = app.auth.limits.requests();

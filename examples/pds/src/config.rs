@@ -47,6 +47,22 @@ pub struct Config {
     /// Bytes of blobs that one account may keep.
     #[arg(long, env = "PDS_BLOB_QUOTA", default_value_t = 10 * 1024 * 1024 * 1024, value_name = "BYTES")]
     pub blob_quota: u64,
+    /// Whether accounts that move in may bring their repositories.
+    #[arg(
+        long,
+        env = "PDS_ACCEPTING_REPO_IMPORTS",
+        value_parser = clap::builder::BoolishValueParser::new(),
+        action = clap::ArgAction::Set, default_value = "true"
+    )]
+    pub accepting_repo_imports: bool,
+    /// Largest repository that is taken in, in bytes.
+    #[arg(
+        long,
+        env = "PDS_MAX_REPO_IMPORT_SIZE",
+        default_value_t = 100 * 1024 * 1024,
+        value_name = "BYTES"
+    )]
+    pub max_repo_import_size: usize,
     /// Hours of events that subscribers can go back.
     #[arg(long, env = "PDS_REPO_BACKFILL_HOURS", default_value_t = 72, value_name = "HOURS")]
     pub backfill_hours: u64,

@@ -5,6 +5,7 @@ mod create_record;
 mod delete_record;
 mod describe_repo;
 mod get_record;
+mod import_repo;
 mod list_missing_blobs;
 mod list_records;
 mod prepare;
@@ -18,7 +19,7 @@ use atproto_core::{
     syntax::{AtIdentifier, AtUri, Did},
 };
 use atproto_lexicons::com::atproto::repo::{
-    ApplyWrites, CreateRecord, DeleteRecord, DescribeRepo, GetRecord, ListMissingBlobs,
+    ApplyWrites, CreateRecord, DeleteRecord, DescribeRepo, GetRecord, ImportRepo, ListMissingBlobs,
     ListRecords, PutRecord, UploadBlob, defs::CommitMeta,
 };
 use atproto_xrpc::{
@@ -48,6 +49,12 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
         .query::<GetRecord, _>(Public, with(app, get_record::handle))
         .query::<ListRecords, _>(Public, with(app, list_records::handle))
         .query::<ListMissingBlobs, _>(present(), with(app, list_missing_blobs::handle))
+        .raw_procedure::<ImportRepo, _>(present().full(), {
+            let app = Arc::clone(app);
+            move |context, params, body| {
+                import_repo::handle(Arc::clone(&app), context, params, body)
+            }
+        })
         .raw_procedure::<UploadBlob, _>(present(), {
             let app = Arc::clone(app);
             move |context, params, body| {

@@ -12,6 +12,7 @@
 //! | [`edit`] | writes inside a transaction |
 //! | [`commit`] | a batch of record writes becomes a signed commit |
 //! | [`create`] | the first commit of a new account |
+//! | [`import`] | a repository that moves in |
 //! | [`events`] | what the outside is told |
 //! | [`outbox`] | events on their way to the sequencer |
 
@@ -22,6 +23,7 @@ pub mod commit;
 pub mod create;
 pub mod edit;
 pub mod events;
+pub mod import;
 pub mod outbox;
 pub mod view;
 

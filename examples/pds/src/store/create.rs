@@ -34,7 +34,7 @@ impl Edit<'_> {
         if status == Status::Active {
             self.announce(handle, status)?;
             self.post(&events::commit(&applied))?;
-            self.post(&events::sync(&applied))?;
+            self.post(&events::sync(&applied.commit))?;
         }
         Ok(Committed { cid: applied.head.commit, rev })
     }

@@ -6,7 +6,7 @@ use atproto_core::{
     data::BlobRef,
     syntax::{Cid, Did, Nsid, RecordKey, Tid},
 };
-use atproto_repo::repo::AppliedCommit;
+use atproto_repo::repo::{AppliedCommit, Head};
 use rusqlite::{Connection, params};
 
 use super::{View, view::Announced};
@@ -79,11 +79,7 @@ impl<'t> Edit<'t> {
         for (cid, bytes) in applied.new_blocks.iter() {
             self.add_block(cid, bytes, &rev)?;
         }
-        let head = &applied.head;
-        self.connection()
-            .prepare_cached("REPLACE INTO head (id, cid, rev, data) VALUES (1, ?1, ?2, ?3)")?
-            .execute(params![head.commit.to_bytes(), rev, head.data.to_bytes()])?;
-        Ok(())
+        self.set_head(&applied.head)
     }
 
     /// Notes an uploaded blob. One that is there already stays as it is.
@@ -151,7 +147,15 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    fn set_record(
+    pub(super) fn set_head(&self, head: &Head) -> Result<(), DatabaseError> {
+        let (commit, data) = (head.commit.to_bytes(), head.data.to_bytes());
+        self.connection()
+            .prepare_cached("REPLACE INTO head (id, cid, rev, data) VALUES (1, ?1, ?2, ?3)")?
+            .execute(params![commit, head.rev.to_string(), data])?;
+        Ok(())
+    }
+
+    pub(super) fn set_record(
         &self,
         collection: &Nsid,
         rkey: &RecordKey,
@@ -173,7 +177,7 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    fn add_block(&self, cid: &Cid, bytes: &[u8], rev: &str) -> Result<(), DatabaseError> {
+    pub(super) fn add_block(&self, cid: &Cid, bytes: &[u8], rev: &str) -> Result<(), DatabaseError> {
         self.connection()
             .prepare_cached(
                 "INSERT INTO block (cid, rev, bytes) VALUES (?1, ?2, ?3)

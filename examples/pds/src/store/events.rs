@@ -2,6 +2,7 @@
 
 use atproto_core::syntax::{Datetime, Did, Handle};
 use atproto_repo::{
+    commit::Commit,
     event::{AccountEvent, Event, IdentityEvent, SyncEvent},
     repo::AppliedCommit,
 };
@@ -16,8 +17,8 @@ pub fn commit(applied: &AppliedCommit) -> Event {
 }
 
 /// `#sync`: the state of a repository without any history.
-pub fn sync(applied: &AppliedCommit) -> Event {
-    Event::Sync(SyncEvent::of_commit(&applied.commit, now())).with_seq(PLACEHOLDER)
+pub fn sync(commit: &Commit) -> Event {
+    Event::Sync(SyncEvent::of_commit(commit, now())).with_seq(PLACEHOLDER)
 }
 
 /// `#identity`: look again who this is.

@@ -53,6 +53,11 @@ impl Pds {
         let config = Config::parse_from(args.iter().chain(options));
         let app = App::open_with(config, Arc::new(Names::default())).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(app, listener)
+    }
+
+    /// Serves what has been opened.
+    pub(crate) fn serve(app: Arc<App>, listener: TcpListener) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = Shutdown::default();
         let router = api::router(&app, &shutdown);
@@ -135,7 +140,12 @@ impl User<'_> {
 
     /// Uploads a blob.
     pub(crate) async fn upload(&self, mime: &str, bytes: Vec<u8>) -> Answer {
-        let url = format!("{}/xrpc/com.atproto.repo.uploadBlob", self.pds.url);
+        self.post_bytes("com.atproto.repo.uploadBlob", mime, bytes).await
+    }
+
+    /// Calls a procedure whose input is not JSON.
+    pub(crate) async fn post_bytes(&self, method: &str, mime: &str, bytes: Vec<u8>) -> Answer {
+        let url = format!("{}/xrpc/{method}", self.pds.url);
         let request = self.pds.http.post(url).bearer_auth(&self.token);
         let request = request.header("content-type", mime).body(bytes);
         Answer::of(request.send().await.unwrap()).await
@@ -156,7 +166,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn of(response: reqwest::Response) -> Self {
+    pub(crate) async fn of(response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
