@@ -13,6 +13,7 @@
 
 pub mod auth;
 mod error;
+#[cfg(any(feature = "client", feature = "server"))]
 mod media_type;
 pub mod query_string;
 mod random;

@@ -45,7 +45,7 @@ pub(super) fn limited(head: &Head, body: Body) -> Result<Body, XrpcError> {
 /// For handlers of [`raw_procedure`](super::Router::raw_procedure) routes.
 pub fn body_error(error: &(dyn StdError + 'static)) -> XrpcError {
     let mut causes = std::iter::successors(Some(error), |&error| error.source());
-    if causes.any(|cause| cause.is::<LengthLimitError>()) {
+    if causes.any(<dyn StdError>::is::<LengthLimitError>) {
         return XrpcError::payload_too_large();
     }
     XrpcError::invalid_request("the request body could not be read")

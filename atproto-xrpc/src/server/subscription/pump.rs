@@ -86,7 +86,7 @@ impl Pump<'_> {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let step = tokio::select! {
-                message = self.socket.next() => self.hear(message),
+                message = self.socket.next() => self.hear(message.as_ref()),
                 frame = self.frames.next() => self.send_burst(frame).await,
                 _ = pings.tick() => self.ping().await,
             };
@@ -97,7 +97,7 @@ impl Pump<'_> {
     }
 
     /// Notes that the client is alive. What it says is ignored.
-    fn hear(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<(), End> {
+    fn hear(&mut self, message: Option<&Result<Message, tungstenite::Error>>) -> Result<(), End> {
         match message {
             Some(Ok(Message::Close(_))) | None => return Err(End::ClientLeft),
             Some(Ok(_)) => {}
