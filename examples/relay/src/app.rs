@@ -76,13 +76,7 @@ impl App {
             if args.allow_insecure_hosts { HostPolicy::Insecure } else { HostPolicy::Public };
         let hosts = Arc::new(Hosts::new(store.clone(), args.limits.clone(), policy));
         let (submit, queue) = sequencer::queue();
-        let ingest = Arc::new(Ingest::new(
-            store.clone(),
-            submit,
-            resolver,
-            args.limits.patience(),
-            args.limits.account_limit,
-        ));
+        let ingest = Arc::new(Ingest::new(store.clone(), submit, resolver, &args.limits.ingest()));
         let sequencer = Sequencer::new(producer.clone(), store.clone(), Arc::clone(&hosts), queue);
         let stop = CancellationToken::new();
         let (end, ended) = watch::channel(None);

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::ingest::IngestOptions;
+
 /// Reference relay: verifies the streams of many hosts and serves them as one.
 ///
 /// All state is in one directory: a segmented event log and one SQLite file that is a view of
@@ -90,6 +92,15 @@ pub struct Limits {
     /// Seconds that an event may wait for an identity that cannot be resolved.
     #[arg(long, env = "RELAY_IDENTITY_WAIT", default_value_t = 600, value_name = "SECONDS")]
     pub identity_wait: u64,
+    /// Milliseconds between two looks past the identity cache for one account, which senders of
+    /// falsehoods could otherwise cause at will.
+    #[arg(
+        long,
+        env = "RELAY_IDENTITY_REFRESH",
+        default_value_t = 1_000,
+        value_name = "MILLISECONDS"
+    )]
+    pub identity_refresh: u64,
     /// Subscribers at a time.
     #[arg(long, env = "RELAY_SUBSCRIBERS", default_value_t = 4_096, value_name = "COUNT")]
     pub subscribers: usize,
@@ -106,8 +117,12 @@ impl Args {
 }
 
 impl Limits {
-    /// How long an event may wait for its identity.
-    pub fn patience(&self) -> Duration {
-        Duration::from_secs(self.identity_wait)
+    /// How events are judged.
+    pub fn ingest(&self) -> IngestOptions {
+        IngestOptions {
+            patience: Duration::from_secs(self.identity_wait),
+            refresh: Duration::from_millis(self.identity_refresh),
+            account_limit: self.account_limit,
+        }
     }
 }

@@ -12,6 +12,7 @@
 
 mod account;
 mod commit;
+mod counts;
 mod identity;
 mod paced;
 mod refusal;
@@ -24,16 +25,17 @@ use atproto_core::syntax::Did;
 use atproto_firehose::verify::{self, Verifier};
 use atproto_repo::event::Event;
 use atproto_repo::sync::{RepoState, VerifyOptions};
-use metrics::{counter, histogram};
+use metrics::histogram;
 use tokio::time::{Instant, sleep};
 
 use crate::change::{Change, Effect, Origin};
 use crate::clock;
 use crate::hostname::Hostname;
 use crate::locks::{AccountGuard, Locks};
-use crate::metrics::{DISCONTINUOUS, EVENTS, FAILURES, VERIFY_SECONDS};
+use crate::metrics::VERIFY_SECONDS;
 use crate::sequencer::{Ended, Submit};
 use crate::store::{Account, Store};
+pub use counts::Counts;
 use paced::Paced;
 pub use refusal::Refusal;
 use refusal::Samples;
@@ -50,7 +52,19 @@ pub struct Ingest {
     verifier: Verifier,
     patience: Duration,
     account_limit: u64,
+    counts: Counts,
     samples: Samples,
+}
+
+/// How events are judged.
+#[derive(Debug, Clone)]
+pub struct IngestOptions {
+    /// How long an event may wait for its identity.
+    pub patience: Duration,
+    /// Between two looks past the resolver's memory for one DID.
+    pub refresh: Duration,
+    /// Accounts of a host that is not trusted.
+    pub account_limit: u64,
 }
 
 /// Who sends an event.
@@ -105,27 +119,32 @@ enum Decision {
 type Judgement = Result<Decision, Outcome>;
 
 impl Ingest {
-    /// Sets up judging. `patience` is how long an event may wait for its identity.
+    /// Sets up judging.
     pub fn new(
         store: Store,
         submit: Submit,
         resolver: Arc<dyn Resolver>,
-        patience: Duration,
-        account_limit: u64,
+        options: &IngestOptions,
     ) -> Self {
-        let resolver: Arc<dyn Resolver> = Arc::new(Paced::new(resolver));
+        let resolver: Arc<dyn Resolver> = Arc::new(Paced::new(resolver, options.refresh));
         // Records are for those who use them to judge; a relay passes on what it cannot read.
-        let options = VerifyOptions::default().check_records(false);
+        let rules = VerifyOptions::default().check_records(false);
         Self {
             store,
             submit,
             locks: Locks::default(),
-            verifier: Verifier::new(Arc::clone(&resolver)).options(options),
+            verifier: Verifier::new(Arc::clone(&resolver)).options(rules),
             resolver,
-            patience,
-            account_limit,
+            patience: options.patience,
+            account_limit: options.account_limit,
+            counts: Counts::default(),
             samples: Samples::default(),
         }
+    }
+
+    /// What has become of events so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Judges an event and does what follows. Returns when that is durable.
@@ -164,8 +183,7 @@ impl Ingest {
 
     /// Counts a message that is no event, although its kind says so.
     pub fn refuse_malformed(&self, sender: &Sender, error: &dyn std::error::Error) {
-        counter!(EVENTS, "outcome" => "refused").increment(1);
-        counter!(FAILURES, "reason" => "malformed").increment(1);
+        self.counts.count_refusal("malformed");
         if self.samples.is_due("malformed") {
             tracing::info!(host = %sender.host, %error, "a malformed event was refused");
         }
@@ -196,7 +214,7 @@ impl Ingest {
             match checked.verdict {
                 verify::Outcome::Accept(_) => return Ok(()),
                 verify::Outcome::Discontinuous { why, .. } => {
-                    counter!(DISCONTINUOUS, "reason" => why.label()).increment(1);
+                    self.counts.count_discontinuity(why.label());
                     return Ok(());
                 }
                 verify::Outcome::Stale => return Err(Outcome::Stale),
@@ -267,10 +285,9 @@ impl Ingest {
     }
 
     fn count(&self, case: &Case<'_>, seq: i64, outcome: &Outcome) {
-        counter!(EVENTS, "outcome" => outcome.label()).increment(1);
+        self.counts.count(outcome);
         let Outcome::Refused(refusal) = outcome else { return };
         let reason = refusal.reason();
-        counter!(FAILURES, "reason" => reason).increment(1);
         // Whoever sends falsehoods must not decide how much is logged.
         if self.samples.is_due(reason) {
             let (host, did) = (&case.sender.host, case.did);

@@ -3,7 +3,6 @@
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-use crate::ingest::{OUTCOMES, Refusal};
 use crate::store::HostStatus;
 
 pub(crate) const RECEIVED: &str = "atproto_firehose_events_received_total";
@@ -64,15 +63,6 @@ pub(crate) fn describe() {
     }
     for reason in ENDINGS {
         counter!(RECONNECTS, "reason" => reason).absolute(0);
-    }
-    for reason in DISCONTINUITIES {
-        counter!(DISCONTINUOUS, "reason" => reason).absolute(0);
-    }
-    for outcome in OUTCOMES {
-        counter!(EVENTS, "outcome" => outcome).absolute(0);
-    }
-    for reason in Refusal::REASONS {
-        counter!(FAILURES, "reason" => reason).absolute(0);
     }
     for name in [RECEIVED_BYTES, GAPS, BACKPRESSURE, SENT, TOO_SLOW] {
         counter!(name).absolute(0);

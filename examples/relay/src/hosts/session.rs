@@ -22,7 +22,7 @@ use super::quota::Quota;
 use super::window::Window;
 use super::{Host, Hosts};
 use crate::ingest::{Ingest, Outcome, Sender};
-use crate::metrics::{BACKPRESSURE, EVENTS, FAILURES, GAPS, RECEIVED, RECEIVED_BYTES};
+use crate::metrics::{BACKPRESSURE, GAPS, RECEIVED, RECEIVED_BYTES};
 use crate::sequencer::Ended;
 use crate::store::HostStatus;
 
@@ -201,8 +201,7 @@ impl<'h> Session<'h> {
     /// known, so that the host has to leave it out before we get past it.
     fn lost(&self, error: SubscribeError) -> End {
         if matches!(error, SubscribeError::TooLarge { .. }) {
-            counter!(EVENTS, "outcome" => "refused").increment(1);
-            counter!(FAILURES, "reason" => "size").increment(1);
+            self.ingest.counts().count_refusal("size");
         }
         End::Network(error)
     }
@@ -264,10 +263,7 @@ async fn handle(ingest: Arc<Ingest>, sender: Sender, event: Event) {
             Ok(Ok(_)) => {}
             // The event is not settled and must not count as such.
             Ok(Err(Ended)) => std::future::pending().await,
-            Err(_) => {
-                counter!(EVENTS, "outcome" => "refused").increment(1);
-                counter!(FAILURES, "reason" => "panic").increment(1);
-            }
+            Err(_) => ingest.counts().count_refusal("panic"),
         }
     };
     work.instrument(span).await;

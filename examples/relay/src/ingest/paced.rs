@@ -13,10 +13,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::metrics::VERIFY_SECONDS;
 
-/// Between two looks past the cache for one DID. Ours: whoever sends falsehoods about an
-/// account makes us ask its directory at most that often.
-const EVERY: Duration = Duration::from_secs(1);
-
 /// DIDs that are remembered before those whose time is over are forgotten.
 const REMEMBERED: usize = 4_096;
 
@@ -25,6 +21,7 @@ const REMEMBERED: usize = 4_096;
 /// fresh as was asked for.
 pub(super) struct Paced {
     inner: Arc<dyn Resolver>,
+    every: Duration,
     turns: Mutex<HashMap<Did, Turn>>,
 }
 
@@ -37,8 +34,9 @@ struct Turn {
 }
 
 impl Paced {
-    pub(super) fn new(inner: Arc<dyn Resolver>) -> Self {
-        Self { inner, turns: Mutex::default() }
+    /// `every` is the time between two looks.
+    pub(super) fn new(inner: Arc<dyn Resolver>, every: Duration) -> Self {
+        Self { inner, every, turns: Mutex::default() }
     }
 
     /// Waits for a new look, if one is wanted.
@@ -46,7 +44,7 @@ impl Paced {
         let wanted = self.turns().get(did).copied().filter(|turn| turn.wanted);
         let Some(turn) = wanted else { return };
         sleep_until(turn.at).await;
-        let next = Turn { at: Instant::now() + EVERY, wanted: false };
+        let next = Turn { at: Instant::now() + self.every, wanted: false };
         self.turns().insert(did.clone(), next);
         self.inner.purge(did);
     }
@@ -88,6 +86,8 @@ mod tests {
 
     use super::*;
 
+    const EVERY: Duration = Duration::from_secs(1);
+
     #[derive(Default)]
     struct Counting(AtomicU32);
 
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn t42_a_new_look_is_fresh_and_not_more_often_than_allowed() {
         let inner = Arc::new(Counting::default());
-        let paced = Paced::new(Arc::clone(&inner) as Arc<_>);
+        let paced = Paced::new(Arc::clone(&inner) as Arc<_>, EVERY);
         let did = Did::new("did:web:a.example").unwrap();
         let start = Instant::now();
         for _ in 0..5 {
