@@ -38,19 +38,21 @@ mod macros;
 mod message;
 mod reader;
 mod union;
+mod writer;
 
 use std::{fmt, marker::PhantomData};
 
 use bytes::Bytes;
 use serde::{
     Deserializer, Serialize, Serializer,
-    de::{DeserializeOwned, MapAccess, Visitor},
+    de::{DeserializeOwned, Error, MapAccess, Visitor},
     ser::SerializeMap,
 };
 
 pub use message::{Message, decode_body};
 pub use reader::{Keys, ObjectReader, TypeTag};
 pub use union::{MemberReader, Union, deserialize_union, serialize_member};
+pub use writer::ObjectWriter;
 
 use crate::endpoint::{Body, BodyError, JSON};
 
@@ -64,7 +66,7 @@ pub trait Object: Serialize + DeserializeOwned {
     /// Reads the fields.
     fn read<'de, A: MapAccess<'de>>(reader: &mut ObjectReader<'de, A>) -> Result<Self, A::Error>;
     /// Writes the fields, `$type` apart.
-    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
+    fn write<M: SerializeMap>(&self, writer: &mut ObjectWriter<'_, M>);
 }
 
 /// Writes an object; the macro's `Serialize` calls it.
@@ -73,7 +75,7 @@ pub fn serialize<T: Object, S: Serializer>(object: &T, serializer: S) -> Result<
     if let Some(type_name) = T::RECORD {
         map.serialize_entry("$type", type_name)?;
     }
-    object.write(&mut map)?;
+    ObjectWriter::write(&mut map, object)?;
     map.end()
 }
 
@@ -116,62 +118,9 @@ impl<T: Object + Send + Sync + 'static> Body for T {
     }
 }
 
-/// How a field is taken out of what was read, by the kind that the table gives it.
-pub mod take {
-    use serde::de::Error;
-
-    /// Has to be there.
-    pub fn required<T, E: Error>(slot: Option<T>, key: &'static str) -> Result<T, E> {
-        slot.ok_or_else(|| E::missing_field(key))
-    }
-
-    /// May be absent.
-    pub fn optional<T, E: Error>(slot: Option<T>, _key: &'static str) -> Result<Option<T>, E> {
-        Ok(slot)
-    }
-
-    /// Has to be there, and may be null.
-    pub fn nullable<T, E: Error>(
-        slot: Option<Option<T>>,
-        key: &'static str,
-    ) -> Result<Option<T>, E> {
-        required(slot, key)
-    }
-}
-
-/// How a field is written, by the kind that the table gives it.
-pub mod put {
-    use serde::{Serialize, ser::SerializeMap};
-
-    /// Always there.
-    pub fn required<T: Serialize, M: SerializeMap>(
-        map: &mut M,
-        key: &'static str,
-        field: &T,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry(key, field)
-    }
-
-    /// Left out if `None`.
-    pub fn optional<T: Serialize, M: SerializeMap>(
-        map: &mut M,
-        key: &'static str,
-        field: &Option<T>,
-    ) -> Result<(), M::Error> {
-        match field {
-            Some(value) => map.serialize_entry(key, value),
-            None => Ok(()),
-        }
-    }
-
-    /// Null if `None`.
-    pub fn nullable<T: Serialize, M: SerializeMap>(
-        map: &mut M,
-        key: &'static str,
-        field: &Option<T>,
-    ) -> Result<(), M::Error> {
-        map.serialize_entry(key, field)
-    }
+/// The value of a field that has to be there; the macro's `read` calls it.
+pub fn required<T, E: Error>(slot: Option<T>, key: &'static str) -> Result<T, E> {
+    slot.ok_or_else(|| E::missing_field(key))
 }
 
 #[cfg(test)]

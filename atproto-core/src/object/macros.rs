@@ -21,17 +21,17 @@ macro_rules! object {
                 $(let mut $field = None;)*
                 $crate::__read_fields!(reader { $($field)* });
                 Ok(Self {
-                    $($field: $crate::object::take::$kind($field, $key)?,)*
+                    $($field: $crate::__take!($kind $field $key),)*
                     extra: reader.extra()?,
                 })
             }
 
             fn write<M: $crate::__private::serde::ser::SerializeMap>(
                 &self,
-                map: &mut M,
-            ) -> Result<(), M::Error> {
-                $($crate::object::put::$kind(map, $key, &self.$field)?;)*
-                self.extra.serialize_into(map)
+                writer: &mut $crate::object::ObjectWriter<'_, M>,
+            ) {
+                $(writer.$kind($key, &self.$field);)*
+                writer.extra(&self.extra);
             }
         }
         $crate::__object_serde!($name);
@@ -52,16 +52,15 @@ macro_rules! params {
             ) -> Result<Self, A::Error> {
                 $(let mut $field = None;)*
                 $crate::__read_fields!(reader { $($field)* });
-                Ok(Self { $($field: $crate::object::take::$kind($field, $key)?,)* })
+                Ok(Self { $($field: $crate::__take!($kind $field $key),)* })
             }
 
             #[allow(unused_variables)]
             fn write<M: $crate::__private::serde::ser::SerializeMap>(
                 &self,
-                map: &mut M,
-            ) -> Result<(), M::Error> {
-                $($crate::object::put::$kind(map, $key, &self.$field)?;)*
-                Ok(())
+                writer: &mut $crate::object::ObjectWriter<'_, M>,
+            ) {
+                $(writer.$kind($key, &self.$field);)*
             }
         }
         $crate::__object_serde!($name);
@@ -181,6 +180,17 @@ macro_rules! __record {
 
 #[doc(hidden)]
 #[macro_export]
+macro_rules! __take {
+    (optional $field:ident $key:literal) => {
+        $field
+    };
+    ($kind:ident $field:ident $key:literal) => {
+        $crate::object::required($field, $key)?
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
 macro_rules! __read_fields {
     ($reader:ident {}) => {
         while $reader.next_field()?.is_some() {}
@@ -191,10 +201,12 @@ macro_rules! __read_fields {
             $($field),+
         }
         while let Some(place) = $reader.next_field()? {
-            match place {
-                $(place if place == Place::$field as usize => $reader.set(&mut $field)?,)+
-                _ => {}
-            }
+            // One `?` for all fields: each costs the compiler more than the rest of its arm.
+            let read = match place {
+                $(place if place == Place::$field as usize => $reader.set(&mut $field),)+
+                _ => Ok(()),
+            };
+            read?;
         }
     };
 }

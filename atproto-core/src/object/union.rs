@@ -13,6 +13,7 @@ use super::{
     Object,
     buffered::Early,
     reader::{ObjectReader, TypeTag},
+    writer::ObjectWriter,
 };
 use crate::data::{ExtraReader, Map, Value, limits};
 
@@ -34,7 +35,7 @@ pub fn serialize_member<T: Object, S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
     map.serialize_entry("$type", type_name)?;
-    member.write(&mut map)?;
+    ObjectWriter::write(&mut map, member)?;
     map.end()
 }
 
