@@ -3,7 +3,14 @@
 
 mod support;
 
+mod consumer;
+mod crash_between_apply_and_ack;
+mod intake_simulation;
 mod log_basics;
 mod log_damage;
 mod log_faults;
+mod one_hot_did_does_not_stall_others;
+mod outdated_cursor_then_backfill;
 mod producer;
+mod slow_consumer_is_bounded;
+mod verify;

@@ -1,6 +1,7 @@
 //! What several tests need.
 
 pub(crate) mod medium;
+pub(crate) mod network;
 pub(crate) mod random;
 
 use atproto_firehose::log::{Entry, LogHandle, Record};

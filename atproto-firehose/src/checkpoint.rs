@@ -1,0 +1,88 @@
+//! What a consumer must remember, as a value.
+
+use std::sync::Arc;
+
+use atproto_core::syntax::Did;
+use atproto_repo::sync::RepoState;
+use bytes::Bytes;
+
+/// All that changed in a consumer's memory since the last one that was stored.
+///
+/// It is stored as a whole, in one transaction: by a
+/// [`Store`](crate::state::Store), or by the caller together with the effects
+/// of the events it covers, which makes them exactly-once.
+///
+/// Events settle out of order, so a single number cannot say what is done:
+///
+/// ```text
+/// seq        1  2  3  4  5  6  7
+/// settled    ✓  ✓  ·  ✓  ✓  ·  ✓        cursor 2, received 7, unsettled [3, 6]
+/// ```
+/// After a restart the stream is read from `cursor`, and what was received and
+/// is not listed as unsettled is passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checkpoint {
+    /// Everything up to here is settled. `None` before the first event of a
+    /// stream that is read from live.
+    pub cursor: Option<i64>,
+    /// The newest sequence number received.
+    pub received: i64,
+    /// Sequence numbers above the cursor, up to `received`, that are not
+    /// settled.
+    pub unsettled: Vec<i64>,
+    /// States of repositories that changed, as of their last settled event.
+    /// Store each in place of the one before.
+    pub heads: Vec<(Did, Head)>,
+    /// Events that were given up, to be kept for inspection.
+    pub rejects: Vec<Reject>,
+}
+
+/// What is known of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The state after its last commit or sync; `None` before the first.
+    pub state: Option<RepoState>,
+    /// Whether the upstream says that it is active.
+    pub active: bool,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { state: None, active: true }
+    }
+}
+
+/// An event that was given up: a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reject {
+    /// Its sequence number; 0 if it had none.
+    pub seq: i64,
+    /// The account, if it is about one.
+    pub did: Option<Did>,
+    /// A short constant name: of a rejection, or `handler` and `attempts` for
+    /// events that the handler gave up.
+    pub label: &'static str,
+    /// The reason in words.
+    pub reason: Arc<str>,
+    /// The frame as it came.
+    pub frame: Bytes,
+}
+
+impl Checkpoint {
+    /// Takes over what a later one changed. The result is what storing both
+    /// would leave; of `rejects` it keeps all.
+    pub fn merge(&mut self, later: &Self) {
+        self.cursor = later.cursor;
+        self.received = later.received;
+        self.unsettled.clone_from(&later.unsettled);
+        for (did, head) in &later.heads {
+            match self.heads.iter_mut().find(|(known, _)| known == did) {
+                Some((_, known)) => *known = *head,
+                None => self.heads.push((did.clone(), *head)),
+            }
+        }
+        self.rejects.extend_from_slice(&later.rejects);
+    }
+}

@@ -1,0 +1,243 @@
+//! The consuming side of the firehose: events, verified, in order for each
+//! account, until they are acknowledged.
+//!
+//! A [`Consumer`] is an [`Intake`] with a socket, a clock and tasks around it;
+//! the rules are there. Three ways to use it, one core:
+//!
+//! - [`Consumer::next`]: a stream of [`Delivery`]s, each acknowledged by
+//!   itself. What is dropped without [`Delivery::ack`] is delivered again.
+//! - [`Consumer::run`]: a handler on several workers; its
+//!   [`Failure`] says what becomes of an event.
+//! - [`Consumer::next_batch`]: batches whose [`Checkpoint`] the caller stores
+//!   in the same transaction as their effects: exactly once.
+//!
+//! An example of what is guaranteed. Five events come, of the accounts A, B,
+//! A, C, B; 2 and 4 are acknowledged while 1 is still being worked on:
+//!
+//! ```text
+//! seq      1A  2B  3A  4C  5B
+//! state    ·   ✓   waits ✓  ·        cursor 0, received 5, unsettled [1, 3, 5]
+//! ```
+//! 3 waits for 1, because both are A's; 5 did not begin before 2 was settled.
+//! The process dies. The next one reads from 0 on, passes over 2 and 4, and
+//! delivers 1, 3 and 5: nothing is lost, and nothing acknowledged comes again
+//! once its checkpoint is stored, which is at most
+//! [`ConsumerOptions::flush_interval`] later.
+
+mod batch;
+mod delivery;
+mod driver;
+mod options;
+mod run;
+mod transport;
+mod websocket;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use self::batch::Batch;
+pub use self::delivery::{Acknowledger, Delivery};
+use self::driver::Shared;
+pub use self::options::{ConsumerOptions, Policy};
+pub use self::run::{Failure, Workers};
+pub use self::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
+pub use self::websocket::WebSocket;
+use crate::checkpoint::Checkpoint;
+pub use crate::intake::Start;
+use crate::intake::{Intake, IntakeStats};
+use crate::state::{Store, StoreError};
+
+/// Reads a firehose. See the [module](self).
+///
+/// The connection is kept up by a task of its own, also while nobody waits in
+/// [`Self::next`]; it ends with the consumer.
+#[derive(Debug)]
+pub struct Consumer {
+    shared: Arc<Shared>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// Why a consumer did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumerError {
+    /// Nothing is stored and [`ConsumerOptions::start`] is not set. Where to
+    /// begin is too important for a default.
+    #[error("nothing is stored: say where to start with ConsumerOptions::start")]
+    NoStart,
+    /// Verification needs a resolver of identities:
+    /// [`Policy::strict`].
+    #[error("verification needs a resolver: set ConsumerOptions::policy")]
+    NoResolver,
+    /// The state cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stream cannot go on without a decision, for instance because the
+    /// upstream does not know the cursor.
+    #[error("the consumer stopped: {0}")]
+    Stopped(Arc<str>),
+    /// The handler said so.
+    #[error("the handler failed for good")]
+    Handler(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What a drain left behind.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DrainReport {
+    /// Events that were received and not settled; they come again.
+    pub unsettled: u64,
+    /// Whether everything that was settled is also stored.
+    pub saved: bool,
+    /// The cursor.
+    pub cursor: Option<i64>,
+}
+
+impl Consumer {
+    /// Opens `com.atproto.sync.subscribeRepos` at a host (`wss://relay.example`)
+    /// and continues from the state.
+    ///
+    /// # Errors
+    /// [`ConsumerError::NoStart`], [`ConsumerError::NoResolver`],
+    /// [`ConsumerError::Store`]. That the host cannot be reached is none: it is
+    /// tried until it can.
+    pub async fn open(
+        url: &str,
+        state: impl Into<StateArgument>,
+        options: ConsumerOptions,
+    ) -> Result<Self, ConsumerError> {
+        Self::open_on(Arc::new(WebSocket::new(url)), state, options).await
+    }
+
+    /// As [`Self::open`], over any [`Transport`].
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_on(
+        transport: Arc<dyn Transport>,
+        state: impl Into<StateArgument>,
+        options: ConsumerOptions,
+    ) -> Result<Self, ConsumerError> {
+        let store: Arc<dyn Store> = state.into().0;
+        let loading = Arc::clone(&store);
+        let loaded = tokio::task::spawn_blocking(move || loading.load()).await;
+        let restored = loaded.map_err(StoreError::new)??;
+        let (config, verifier) = options.resolve(store.saves())?;
+        if restored.cursor.is_none() && config.start.is_none() {
+            return Err(ConsumerError::NoStart);
+        }
+        let intake = Intake::new(config, &restored, driver::now());
+        let shared = Arc::new(Shared::new(intake, store));
+        let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier));
+        Ok(Self { shared, task })
+    }
+
+    /// The next event to work on. Waits if there is none; `None` once the
+    /// consumer has stopped and everything was settled, see [`Self::stopped`].
+    /// Cancelling loses nothing.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        let delivered = self.shared.next(None).await?;
+        Some(Delivery::new(Arc::clone(&self.shared), delivered))
+    }
+
+    /// Up to `max` events: those that come within `wait` after the first. Each
+    /// account has at most one event in a batch. `None` as in [`Self::next`].
+    ///
+    /// # Errors
+    /// [`ConsumerError::Stopped`].
+    pub async fn next_batch(
+        &mut self,
+        max: usize,
+        wait: Duration,
+    ) -> Result<Option<Batch>, ConsumerError> {
+        let Some(first) = self.shared.next(None).await else {
+            return self.stopped().map_or(Ok(None), |why| Err(ConsumerError::Stopped(why)));
+        };
+        let deadline: Instant = driver::now() + wait;
+        let mut batch = Batch::new(Arc::clone(&self.shared), first);
+        while batch.len() < max
+            && let Some(delivered) = self.shared.next(Some(deadline)).await
+        {
+            batch.push(delivered);
+        }
+        Ok(Some(batch))
+    }
+
+    /// Why the stream stopped by itself; `None` while it goes on, and after
+    /// [`Self::drain`].
+    pub fn stopped(&self) -> Option<Arc<str>> {
+        let reason = self.shared.with(|intake| intake.halted().cloned());
+        reason.filter(|reason| **reason != *driver::DRAINED)
+    }
+
+    /// Where things stand.
+    pub fn stats(&self) -> IntakeStats {
+        self.shared.with(|intake| intake.stats())
+    }
+
+    /// What would have to be stored now to continue from here.
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.shared.with(|intake| intake.checkpoint_with(&[]))
+    }
+
+    /// A handle that can stop the consumer from elsewhere, for instance from a
+    /// signal handler.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Stops a [`Consumer`].
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    shared: Arc<Shared>,
+}
+
+impl Stopper {
+    /// Where things stand, for whoever watches the consumer from elsewhere.
+    pub fn stats(&self) -> IntakeStats {
+        self.shared.with(|intake| intake.stats())
+    }
+
+    /// Stops reading, lets what was received be settled and stored, and waits
+    /// for that up to a deadline.
+    pub async fn drain(&self, deadline: Duration) -> DrainReport {
+        self.shared.update(|intake| intake.halt(driver::DRAINED));
+        // After the deadline the report says what is left.
+        let _ = tokio::time::timeout(deadline, self.shared.drained()).await;
+        self.shared.with(|intake| {
+            let stats = intake.stats();
+            let (unsettled, cursor) = (stats.in_flight, stats.cursor);
+            DrainReport { unsettled, saved: intake.is_saved(), cursor }
+        })
+    }
+}
+
+/// What [`Consumer::open`] takes as state: any [`Store`], or a [`Checkpoint`]
+/// that the caller keeps.
+#[derive(Clone)]
+pub struct StateArgument(Arc<dyn Store>);
+
+impl<S: Store> From<S> for StateArgument {
+    fn from(store: S) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl From<Checkpoint> for StateArgument {
+    fn from(checkpoint: Checkpoint) -> Self {
+        Self(Arc::new(crate::state::MemoryState::from(checkpoint)))
+    }
+}
+
+impl From<Arc<dyn Store>> for StateArgument {
+    fn from(store: Arc<dyn Store>) -> Self {
+        Self(store)
+    }
+}

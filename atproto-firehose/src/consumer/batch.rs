@@ -1,0 +1,108 @@
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::driver::{Shared, now};
+use crate::checkpoint::Checkpoint;
+use crate::event::{Commit, Event};
+use crate::intake::{Delivered, DeliveryId, Settlement};
+
+/// Several events whose effects are stored in one transaction, together with
+/// [`Self::checkpoint`]. Dropped without [`Self::committed`] all of them are
+/// delivered again.
+#[derive(Debug)]
+#[must_use = "a batch that is not committed is delivered again"]
+pub struct Batch {
+    shared: Arc<Shared>,
+    deliveries: Vec<Delivered>,
+    checkpoint: OnceLock<Checkpoint>,
+    committed: bool,
+}
+
+impl Batch {
+    pub(crate) fn new(shared: Arc<Shared>, first: Delivered) -> Self {
+        let checkpoint = OnceLock::new();
+        Self { shared, deliveries: vec![first], checkpoint, committed: false }
+    }
+
+    pub(crate) fn push(&mut self, delivered: Delivered) {
+        self.deliveries.push(delivered);
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.deliveries.len()
+    }
+
+    /// Whether all events were rejected.
+    pub fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
+    }
+
+    /// All events.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.deliveries.iter().map(|delivered| &*delivered.event)
+    }
+
+    /// The commits. Other events matter too: see [`Self::events`].
+    pub fn commits(&self) -> impl Iterator<Item = &Commit> {
+        self.events().filter_map(|event| match event {
+            Event::Commit(commit) => Some(commit),
+            _ => None,
+        })
+    }
+
+    /// Sends the event at `index` to the dead letters, which are part of the
+    /// checkpoint, and takes it out of the batch. Later events move down.
+    ///
+    /// # Panics
+    /// If there is no such event.
+    pub fn reject(&mut self, index: usize, reason: impl Into<Arc<str>>) {
+        let delivered = self.deliveries.remove(index);
+        self.checkpoint.take();
+        let settlement = Settlement::Reject(reason.into());
+        self.shared.update(|intake| intake.handle_settled(now(), delivered.id, settlement));
+    }
+
+    /// What to store in the transaction, made at the first call.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        let make = || self.shared.with(|intake| intake.checkpoint_with(&self.ids()));
+        self.checkpoint.get_or_init(make)
+    }
+
+    /// The transaction with [`Self::checkpoint`] is durable. Where the state
+    /// is a store that saves by itself, it does so now in its own time.
+    pub fn committed(mut self) {
+        self.committed = true;
+        let ids = self.ids();
+        let checkpoint = self.checkpoint();
+        if self.shared.store.saves() {
+            self.shared.update(|intake| {
+                for id in &ids {
+                    intake.handle_settled(now(), *id, Settlement::Ack);
+                }
+            });
+        } else {
+            // In memory only, so that it cannot fail: the caller has stored it.
+            let _ = self.shared.store.save(checkpoint);
+            self.shared.update(|intake| intake.handle_committed(now(), &ids, checkpoint));
+        }
+    }
+
+    fn ids(&self) -> Vec<DeliveryId> {
+        self.deliveries.iter().map(|delivered| delivered.id).collect()
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if self.committed {
+            return;
+        }
+        let ids = self.ids();
+        self.shared.update(|intake| {
+            for id in ids {
+                intake.handle_settled(now(), id, Settlement::Retry(Duration::from_millis(100)));
+            }
+        });
+    }
+}

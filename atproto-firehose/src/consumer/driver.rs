@@ -1,0 +1,255 @@
+//! The task around an [`Intake`]: it does what the intake says and decides
+//! nothing.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+
+use super::options::Judge;
+use super::transport::{FrameSource, Transport, TransportError};
+use crate::checkpoint::Checkpoint;
+use crate::intake::{Action, Delivered, EntryId, Intake};
+use crate::state::{Store, StoreError};
+use crate::verify::Outcome;
+
+/// The reason with which a drain halts the intake.
+pub(crate) const DRAINED: &str = "drained";
+
+/// What the task, the consumer and its deliveries share.
+pub(crate) struct Shared {
+    intake: Mutex<Intake>,
+    pub(crate) store: Arc<dyn Store>,
+    /// There may be something for the task to do.
+    work: Notify,
+    /// Something may be ready, drained or stopped.
+    progress: Notify,
+}
+
+impl Shared {
+    pub(crate) fn new(intake: Intake, store: Arc<dyn Store>) -> Self {
+        let (work, progress) = (Notify::new(), Notify::new());
+        Self { intake: Mutex::new(intake), store, work, progress }
+    }
+
+    /// Looks at the intake.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Intake) -> R) -> R {
+        look(&self.lock())
+    }
+
+    /// Tells the intake something, and wakes the task to draw the
+    /// consequences.
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut Intake) -> R) -> R {
+        let result = change(&mut self.lock());
+        self.work.notify_one();
+        result
+    }
+
+    /// The next delivery, before a deadline if there is one. `None` if none
+    /// will come.
+    pub(crate) async fn next(&self, deadline: Option<Instant>) -> Option<Delivered> {
+        loop {
+            let progress = self.progress.notified();
+            tokio::pin!(progress);
+            // From here on a notification is not missed.
+            progress.as_mut().enable();
+            {
+                let mut intake = self.lock();
+                if let Some(delivered) = intake.poll_delivery(now()) {
+                    drop(intake);
+                    self.work.notify_one();
+                    return Some(delivered);
+                }
+                if intake.halted().is_some() && intake.is_drained() {
+                    return None;
+                }
+            }
+            match deadline {
+                None => progress.await,
+                Some(deadline) => {
+                    tokio::time::timeout_at(deadline.into(), progress).await.ok()?;
+                }
+            }
+        }
+    }
+
+    /// Waits until everything is settled and stored.
+    pub(crate) async fn drained(&self) {
+        loop {
+            let progress = self.progress.notified();
+            tokio::pin!(progress);
+            progress.as_mut().enable();
+            if self.with(|intake| intake.is_drained() && intake.is_saved()) {
+                return;
+            }
+            progress.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Intake> {
+        // The intake's own methods do not panic half way.
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// The time, which tests can stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// What tasks of the driver report.
+enum Report {
+    Connected(Result<Box<dyn FrameSource>, TransportError>),
+    Verified(EntryId, Outcome),
+    Saved(Result<(), StoreError>),
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    transport: Arc<dyn Transport>,
+    judge: Judge,
+    source: Option<Box<dyn FrameSource>>,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+/// Runs until the consumer is dropped.
+pub(crate) async fn drive(shared: Arc<Shared>, transport: Arc<dyn Transport>, judge: Judge) {
+    // Unbounded in form only: one connection, one save, and as many
+    // verifications as the intake allows are under way.
+    let (reports, mut incoming) = mpsc::unbounded_channel();
+    let mut driver = Driver { shared, transport, judge, source: None, reports };
+    loop {
+        driver.act();
+        let shared = Arc::clone(&driver.shared);
+        let (wants, timeout) = shared.with(|intake| (intake.wants_frames(), intake.poll_timeout()));
+        tokio::select! {
+            () = shared.work.notified() => {}
+            report = incoming.recv() => {
+                if let Some(report) = report {
+                    driver.handle_report(report);
+                }
+            }
+            frame = next_frame(&mut driver.source), if wants => driver.handle_frame(frame),
+            () = sleep_until(timeout) => shared.lock().handle_timeout(now()),
+        }
+    }
+}
+
+impl Driver {
+    /// Does all that is to be done now.
+    fn act(&mut self) {
+        loop {
+            let action = self.shared.lock().poll_action(now());
+            match action {
+                Some(action) => self.perform(action),
+                None => break,
+            }
+        }
+        self.shared.progress.notify_waiters();
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Connect { cursor } => {
+                let (transport, reports) = (Arc::clone(&self.transport), self.reports.clone());
+                tokio::spawn(async move {
+                    let connected = transport.connect(cursor).await;
+                    let _ = reports.send(Report::Connected(connected));
+                });
+            }
+            Action::Disconnect { reason } => {
+                self.source = None;
+                tracing::info!(reason, "disconnecting from the upstream");
+                self.shared.lock().handle_closed(now(), reason);
+            }
+            Action::LoadHead { id, did } => match self.shared.store.head(&did) {
+                Ok(head) => self.shared.lock().handle_head(id, head),
+                Err(error) => {
+                    tracing::error!(%error, %did, "the state of an account cannot be read");
+                    self.shared.lock().handle_head_failed(now(), id);
+                }
+            },
+            Action::Verify { id, event, previous } => {
+                let Some((verifier, host)) = self.judge.clone() else { return };
+                let reports = self.reports.clone();
+                tokio::spawn(async move {
+                    let checked = verifier.check(&event, previous, host.as_deref()).await;
+                    // The intake takes the message back out of its Arc.
+                    drop(event);
+                    let _ = reports.send(Report::Verified(id, checked.verdict));
+                });
+            }
+            Action::Persist(checkpoint) => self.save(checkpoint),
+        }
+    }
+
+    fn save(&self, checkpoint: Box<Checkpoint>) {
+        let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
+        tokio::task::spawn_blocking(move || {
+            let _ = reports.send(Report::Saved(store.save(&checkpoint)));
+        });
+    }
+
+    fn handle_report(&mut self, report: Report) {
+        match report {
+            Report::Connected(Ok(source)) => {
+                self.source = Some(source);
+                self.shared.lock().handle_connected(now());
+            }
+            Report::Connected(Err(error)) => self.handle_error(&error),
+            Report::Verified(id, outcome) => {
+                self.shared.lock().handle_verified(now(), id, outcome);
+            }
+            Report::Saved(Ok(())) => self.shared.lock().handle_persisted(),
+            Report::Saved(Err(error)) => {
+                tracing::error!(%error, "a checkpoint cannot be stored and will be tried again");
+                self.shared.lock().handle_persist_failed(now());
+            }
+        }
+    }
+
+    fn handle_frame(&mut self, frame: Option<Result<Bytes, TransportError>>) {
+        match frame {
+            Some(Ok(frame)) => self.shared.lock().handle_frame(now(), frame),
+            Some(Err(error)) => self.handle_error(&error),
+            None => {
+                self.source = None;
+                self.shared.lock().handle_closed(now(), "closed");
+            }
+        }
+    }
+
+    fn handle_error(&mut self, error: &TransportError) {
+        tracing::warn!(%error, "the connection to the upstream failed");
+        self.source = None;
+        let mut intake = self.shared.lock();
+        intake.handle_closed(now(), error.label);
+        if error.permanent {
+            intake.halt(error.to_string());
+        }
+    }
+}
+
+async fn next_frame(
+    source: &mut Option<Box<dyn FrameSource>>,
+) -> Option<Result<Bytes, TransportError>> {
+    match source {
+        Some(source) => source.next_frame().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,170 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atproto_core::identity::Resolver;
+
+use super::ConsumerError;
+use crate::filter::Filter;
+use crate::intake::{IntakeConfig, Start};
+use crate::verify::Verifier;
+
+/// How a [`Consumer`](super::Consumer) reads. Every limit has a default.
+#[derive(Clone, Debug, Default)]
+pub struct ConsumerOptions {
+    config: IntakeConfig,
+    policy: Policy,
+}
+
+/// How far the upstream is believed.
+#[derive(Clone, Default)]
+pub struct Policy(Trust);
+
+#[derive(Clone, Default)]
+enum Trust {
+    /// Strict, and nobody said how to resolve identities.
+    #[default]
+    Undecided,
+    Verify {
+        verifier: Verifier,
+        host: Option<Arc<str>>,
+    },
+    Upstream,
+}
+
+impl Policy {
+    /// Every commit and sync is verified against the account's identity.
+    pub fn strict(resolver: Arc<dyn Resolver>) -> Self {
+        Self::verifier(Verifier::new(resolver))
+    }
+
+    /// As [`Self::strict`], with a verifier of one's own making.
+    pub fn verifier(verifier: Verifier) -> Self {
+        Self(Trust::Verify { verifier, host: None })
+    }
+
+    /// The upstream is not a relay but this PDS: what it says counts only for
+    /// accounts whose document names it.
+    #[must_use]
+    pub fn host(mut self, name: &str) -> Self {
+        if let Trust::Verify { host, .. } = &mut self.0 {
+            *host = Some(name.into());
+        }
+        self
+    }
+
+    /// Ways to verify less.
+    pub fn dangerous() -> Dangerous {
+        Dangerous(())
+    }
+}
+
+/// See [`Policy::dangerous`].
+#[derive(Debug)]
+pub struct Dangerous(());
+
+impl Dangerous {
+    /// Believes whatever the upstream says: for an upstream of one's own that
+    /// has verified it.
+    pub fn trust_upstream(self) -> Policy {
+        Policy(Trust::Upstream)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Trust::Undecided => "undecided",
+            Trust::Verify { .. } => "verify",
+            Trust::Upstream => "trust upstream",
+        })
+    }
+}
+
+/// A verifier, and the host whose events it sees.
+pub(crate) type Judge = Option<(Verifier, Option<Arc<str>>)>;
+
+impl ConsumerOptions {
+    /// Where to begin when the state is empty. There is no default.
+    #[must_use]
+    pub fn start(mut self, start: Start) -> Self {
+        self.config.start = Some(start);
+        self
+    }
+
+    /// How far the upstream is believed. There is no default, because strict
+    /// verification needs a resolver.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Which commits are delivered. Default: all.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.config.filter = filter;
+        self
+    }
+
+    /// Bytes of all events that are not settled. When they are used up the
+    /// socket is not read. Default 64 MiB.
+    #[must_use]
+    pub fn max_in_flight_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_in_flight_bytes = bytes;
+        self
+    }
+
+    /// The largest frame. Default: the protocol's limit of 5 MB.
+    #[must_use]
+    pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_frame_bytes = bytes;
+        self
+    }
+
+    /// Deliveries of one event before it is given up. Default 10.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.config.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// How long a delivery may take before it is made again. Default 5
+    /// minutes.
+    #[must_use]
+    pub fn ack_deadline(mut self, deadline: Duration) -> Self {
+        self.config.ack_deadline = deadline;
+        self
+    }
+
+    /// How long an acknowledged event may wait to be stored. Default 100 ms.
+    #[must_use]
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.config.flush_interval = interval;
+        self
+    }
+
+    /// First and longest wait before connecting again. Default 500 ms and
+    /// 60 s.
+    #[must_use]
+    pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
+        self.config.backoff_base = base;
+        self.config.backoff_max = max;
+        self
+    }
+
+    /// The rules for the state machine, and the verifier.
+    pub(crate) fn resolve(self, persist: bool) -> Result<(IntakeConfig, Judge), ConsumerError> {
+        let judge = match self.policy.0 {
+            Trust::Undecided => return Err(ConsumerError::NoResolver),
+            Trust::Verify { verifier, host } => Some((verifier, host)),
+            Trust::Upstream => None,
+        };
+        let mut seed = [0; 8];
+        // Without randomness the waits are not spread; nothing else depends
+        // on it.
+        let _ = getrandom::fill(&mut seed);
+        let seed = u64::from_le_bytes(seed);
+        Ok((IntakeConfig { verify: judge.is_some(), persist, seed, ..self.config }, judge))
+    }
+}

@@ -1,0 +1,37 @@
+use std::error::Error;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+/// Opens connections to one upstream. The consumer decides when.
+pub trait Transport: Send + Sync + 'static {
+    /// Opens the stream at a cursor.
+    fn connect(&self, cursor: Option<i64>) -> Connecting<'_>;
+}
+
+/// One open connection.
+pub trait FrameSource: Send {
+    /// The next frame; `None` at an orderly end. Dropping the future must lose
+    /// no frame. While it is not called nothing may be buffered beyond what
+    /// the socket does by itself.
+    fn next_frame(&mut self) -> NextFrame<'_>;
+}
+
+/// The result of [`Transport::connect`].
+pub type Connecting<'a> = BoxFuture<'a, Result<Box<dyn FrameSource>, TransportError>>;
+
+/// The result of [`FrameSource::next_frame`].
+pub type NextFrame<'a> = BoxFuture<'a, Option<Result<Bytes, TransportError>>>;
+
+/// Why a connection could not be opened, or broke.
+#[derive(Debug, thiserror::Error)]
+#[error("{label}: {source}")]
+pub struct TransportError {
+    /// A short constant name, for statistics.
+    pub label: &'static str,
+    /// Whether trying again is pointless (HTTP 501, an invalid URL).
+    pub permanent: bool,
+    /// What went wrong.
+    #[source]
+    pub source: Box<dyn Error + Send + Sync>,
+}

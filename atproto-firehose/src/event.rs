@@ -1,0 +1,190 @@
+//! What a consumer delivers.
+
+use atproto_core::data::cbor::{self, CborError};
+use atproto_core::endpoint::Record;
+use atproto_core::syntax::{Cid, Did};
+use atproto_repo::RepoPath;
+use atproto_repo::car;
+use atproto_repo::event::{AccountEvent, Action, CommitEvent, IdentityEvent, SyncEvent};
+use atproto_repo::sync::Discontinuity;
+use bytes::Bytes;
+
+/// One thing that a consumer has to deal with.
+///
+/// Matching is exhaustive on purpose: accounts that go away and gaps matter to
+/// whoever keeps a copy.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A repository changed.
+    Commit(Commit),
+    /// A repository is in this state, without the way to it: what was copied
+    /// of it before is to be compared or fetched again.
+    Sync(SyncEvent),
+    /// Something about an identity may have changed.
+    Identity(IdentityEvent),
+    /// The hosting status of an account.
+    Account(AccountEvent),
+    /// Something is missing.
+    Gap(Gap),
+}
+
+/// A verified commit.
+#[derive(Clone, Debug)]
+pub struct Commit(CommitEvent);
+
+/// One record that a commit created, updated or deleted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Change {
+    /// What was done.
+    pub action: Action,
+    /// Where the record is.
+    pub path: RepoPath,
+    /// The record now; `None` if it was deleted.
+    pub cid: Option<Cid>,
+    /// Its bytes; `None` if it was deleted, or if verification is off and the
+    /// commit came without it.
+    pub record: Option<Bytes>,
+}
+
+/// Something that is missing from the stream, or from what can be said about a
+/// repository. It is acknowledged like any other event; until then the cursor
+/// stays before it, so that a crash does not swallow it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Gap {
+    /// The upstream no longer has all events after this cursor.
+    OutdatedCursor {
+        /// The cursor that was asked for.
+        cursor: i64,
+    },
+    /// A repository does not follow what was known of it: events were missed,
+    /// by us or by the upstream. Fetch it again.
+    Repo {
+        /// The account.
+        did: Did,
+        /// What shows it.
+        why: RepoGap,
+        /// The commit that does not follow, true by itself. `None` if it was
+        /// no valid commit.
+        commit: Option<Box<Commit>>,
+    },
+    /// Sequence numbers went ahead much further than events can have.
+    SeqJump {
+        /// The last before.
+        from: i64,
+        /// The first after.
+        to: i64,
+    },
+    /// The upstream counts anew, below the cursor. Somebody has to decide where
+    /// to continue: the consumer stops.
+    SeqReset {
+        /// The cursor that was asked for.
+        cursor: i64,
+        /// What came.
+        found: i64,
+    },
+    /// The upstream ended the stream with an error. After `FutureCursor`
+    /// somebody has to decide: the consumer stops. After others it connects
+    /// again and continues.
+    Upstream {
+        /// The name, such as `ConsumerTooSlow`.
+        name: String,
+        /// An explanation for people.
+        message: Option<String>,
+    },
+}
+
+impl Gap {
+    /// A short constant name, for metrics and logs.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::OutdatedCursor { .. } => "outdated_cursor",
+            Self::Repo { .. } => "repo",
+            Self::SeqJump { .. } => "seq_jump",
+            Self::SeqReset { .. } => "seq_reset",
+            Self::Upstream { .. } => "upstream",
+        }
+    }
+}
+
+/// Why a repository has to be fetched again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RepoGap {
+    /// A true commit does not follow the known state.
+    Discontinuous(Discontinuity),
+    /// A message was rejected whose content is therefore missing. The label is
+    /// that of the violation.
+    Violation(&'static str),
+}
+
+impl Event {
+    /// The account it is about, if it is about one.
+    pub fn did(&self) -> Option<&Did> {
+        match self {
+            Self::Commit(commit) => Some(&commit.0.repo),
+            Self::Sync(sync) => Some(&sync.did),
+            Self::Identity(identity) => Some(&identity.did),
+            Self::Account(account) => Some(&account.did),
+            Self::Gap(Gap::Repo { did, .. }) => Some(did),
+            Self::Gap(_) => None,
+        }
+    }
+
+    /// The position in the stream, if it has one of its own.
+    pub fn seq(&self) -> Option<i64> {
+        match self {
+            Self::Commit(commit) => Some(commit.0.seq),
+            Self::Sync(sync) => Some(sync.seq),
+            Self::Identity(identity) => Some(identity.seq),
+            Self::Account(account) => Some(account.seq),
+            Self::Gap(Gap::Repo { commit, .. }) => commit.as_ref().map(|commit| commit.0.seq),
+            Self::Gap(_) => None,
+        }
+    }
+}
+
+impl Commit {
+    pub(crate) fn new(event: CommitEvent) -> Self {
+        Self(event)
+    }
+
+    /// The account.
+    pub fn did(&self) -> &Did {
+        &self.0.repo
+    }
+
+    /// The message as it came.
+    pub fn message(&self) -> &CommitEvent {
+        &self.0
+    }
+
+    /// What changed, in the order of the message, with the records.
+    pub fn changes(&self) -> Vec<Change> {
+        let limits = car::Limits::default();
+        // Verification has read the same archive; without it an unreadable one
+        // has no records.
+        let blocks = car::read_all(self.0.blocks.clone(), &limits).ok().map(|(_, blocks)| blocks);
+        let record = |cid: &Cid| blocks.as_ref().and_then(|blocks| blocks.get(cid)).cloned();
+        let change = |op: &atproto_repo::event::RepoOp| Change {
+            action: op.action,
+            path: op.path.clone(),
+            cid: op.cid,
+            record: op.cid.as_ref().and_then(record),
+        };
+        self.0.ops.iter().map(change).collect()
+    }
+}
+
+impl Change {
+    /// The record as a generated type: `None` if it is of another collection
+    /// or was deleted.
+    ///
+    /// # Errors
+    /// [`CborError`] if it claims to be one and is not.
+    pub fn decode<R: Record>(&self) -> Result<Option<R>, CborError> {
+        let ours = self.path.collection.as_str() == R::NSID;
+        self.record.as_ref().filter(|_| ours).map(|record| cbor::from_slice(record)).transpose()
+    }
+}

@@ -1,0 +1,358 @@
+//! The consumer's protocol, without sockets, clocks or tasks.
+//!
+//! An [`Intake`] is fed and drained. Feed it with what happened
+//! (`handle_connected`, `handle_frame`, `handle_head`, `handle_verified`,
+//! `handle_settled`, `handle_persisted`, `handle_timeout`, `handle_closed`),
+//! then drain [`Intake::poll_action`] until it is empty and do what it says;
+//! call [`Intake::poll_delivery`] when somebody can work on an event;
+//! [`Intake::poll_timeout`] says when to call `handle_timeout`. Read a frame
+//! only while [`Intake::wants_frames`].
+//!
+//! Rules:
+//! - an event is *settled* when it was acknowledged, rejected under a label,
+//!   or found to need nothing (stale, filtered, of an inactive account);
+//! - never does the cursor pass an event that is not settled;
+//! - never is the next event of an account begun before the previous one is
+//!   settled; accounts do not wait for each other;
+//! - never do the bytes in flight exceed the limit: reading stops instead;
+//! - never does a head appear in a checkpoint before its event is settled: a
+//!   commit whose head was stored and whose effect was lost would look stale
+//!   at the replay.
+
+mod action;
+mod backoff;
+mod config;
+mod delivery;
+mod entry;
+mod lanes;
+mod receive;
+mod stats;
+mod verdict;
+mod window;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use atproto_core::syntax::Did;
+
+pub use self::action::{Action, DeliveryId, EntryId, Settlement};
+use self::backoff::Backoff;
+pub use self::config::{IntakeConfig, Start};
+pub use self::delivery::Delivered;
+use self::entry::{Entry, Stage};
+use self::lanes::Lanes;
+pub use self::stats::IntakeStats;
+use self::window::Window;
+use crate::checkpoint::{Checkpoint, Head, Reject};
+
+/// The state machine of a consumer. See the [module](self) for how to drive
+/// it.
+#[derive(Debug)]
+pub struct Intake {
+    config: IntakeConfig,
+    stream: Stream,
+    entries: HashMap<EntryId, Entry>,
+    next_entry: u64,
+    lanes: Lanes,
+    window: Window,
+    /// Entries whose next step is due.
+    runnable: VecDeque<EntryId>,
+    /// Verified entries that wait for somebody to work on them.
+    ready: VecDeque<EntryId>,
+    timers: BTreeSet<(Instant, EntryId)>,
+    /// Verifications that have been asked for.
+    verifying: usize,
+    /// No deliveries before this: the handler's own dependencies are down.
+    paused_until: Option<Instant>,
+    /// Times in a row that they were down.
+    outages: u32,
+    bytes: usize,
+    /// Heads changed by settled events and not yet stored.
+    heads: HashMap<Did, Head>,
+    rejects: Vec<Reject>,
+    persistence: Persistence,
+    stats: IntakeStats,
+}
+
+/// The connection.
+#[derive(Debug)]
+struct Stream {
+    phase: Phase,
+    backoff: Backoff,
+    /// Newest sequence number on this connection.
+    last_seq: Option<i64>,
+    /// The cursor this connection was opened with.
+    cursor: Option<i64>,
+    halted: Option<Arc<str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The shell has been told to close it.
+    Idle,
+    Connecting,
+    Open {
+        since: Instant,
+    },
+    /// The shell is to close it.
+    Closing {
+        reason: &'static str,
+    },
+    Waiting {
+        until: Instant,
+    },
+    Halted,
+}
+
+/// What has been stored and what is being stored.
+#[derive(Debug, Default)]
+struct Persistence {
+    dirty: bool,
+    /// Since when something is unsaved.
+    since: Option<Instant>,
+    saving: Option<Saving>,
+    retry_at: Option<Instant>,
+    failures: u32,
+}
+
+#[derive(Debug)]
+struct Saving {
+    heads: Vec<(Did, Head)>,
+    rejects: usize,
+}
+
+impl Intake {
+    /// An intake that continues from a checkpoint, or begins at
+    /// [`IntakeConfig::start`] if that has no cursor. Of the heads in it none
+    /// are kept in memory; they are asked for with [`Action::LoadHead`].
+    pub fn new(config: IntakeConfig, restored: &Checkpoint, now: Instant) -> Self {
+        let (cursor, received, replay) = match (restored.cursor, config.start) {
+            (Some(cursor), _) => (Some(cursor), restored.received, &restored.unsettled[..]),
+            (None, Some(Start::Cursor(cursor))) => (Some(cursor), cursor, &[][..]),
+            (None, Some(Start::Oldest)) => (Some(0), 0, &[][..]),
+            (None, Some(Start::Live) | None) => (None, 0, &[][..]),
+        };
+        let unsettled: HashSet<i64> = replay.iter().copied().collect();
+        Self {
+            stream: Stream {
+                phase: Phase::Waiting { until: now },
+                backoff: Backoff::new(config.seed, config.backoff_base, config.backoff_max),
+                last_seq: None,
+                cursor,
+                halted: None,
+            },
+            entries: HashMap::new(),
+            next_entry: 0,
+            lanes: Lanes::default(),
+            window: Window::new(cursor, received, unsettled),
+            runnable: VecDeque::new(),
+            ready: VecDeque::new(),
+            timers: BTreeSet::new(),
+            verifying: 0,
+            paused_until: None,
+            outages: 0,
+            bytes: 0,
+            heads: HashMap::new(),
+            rejects: Vec::new(),
+            persistence: Persistence::default(),
+            stats: IntakeStats::default(),
+            config,
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, id)) = self.timers.first().copied()
+            && at <= now
+        {
+            self.clear_timer(id);
+            self.expire(now, id);
+        }
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due next, or an action that waits for
+    /// time. `None`: only when something else happens.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let connect = match self.stream.phase {
+            Phase::Waiting { until } => Some(until),
+            _ => None,
+        };
+        let timer = self.timers.first().map(|(at, _)| *at);
+        [connect, timer, self.paused_until, self.persist_due()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do, if any.
+    pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
+        if let Some(action) = self.poll_stream(now) {
+            return Some(action);
+        }
+        while self.verifying < self.config.max_verifications
+            && let Some(id) = self.runnable.pop_front()
+        {
+            if let Some(action) = self.step(now, id) {
+                return Some(action);
+            }
+        }
+        self.poll_persist(now)
+    }
+
+    /// Whether the next frame may be read: it would still fit the budget,
+    /// however large it is.
+    pub fn wants_frames(&self) -> bool {
+        let fits = self.bytes + self.config.max_frame_bytes <= self.config.max_in_flight_bytes;
+        let unsaved = self.heads.len() < self.config.max_unsaved_heads
+            && self.rejects.len() < self.config.max_unsaved_rejects;
+        matches!(self.stream.phase, Phase::Open { .. })
+            && (fits || self.entries.is_empty())
+            && (unsaved || !self.config.persist)
+            && self.entries.len() < self.config.max_in_flight_events
+    }
+
+    /// Why no more events will come, if that is so.
+    pub fn halted(&self) -> Option<&Arc<str>> {
+        self.stream.halted.as_ref()
+    }
+
+    /// Whether every event that was received is settled.
+    pub fn is_drained(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether everything that is settled is also stored.
+    pub fn is_saved(&self) -> bool {
+        !self.persistence.dirty && self.persistence.saving.is_none()
+    }
+
+    /// Stops reading. What was received can still be settled.
+    pub fn halt(&mut self, reason: impl Into<Arc<str>>) {
+        self.stream.halted.get_or_insert(reason.into());
+    }
+
+    /// Where things stand.
+    pub fn stats(&self) -> IntakeStats {
+        IntakeStats {
+            cursor: self.window.cursor(),
+            received: self.window.received(),
+            in_flight: self.entries.len() as u64,
+            in_flight_bytes: self.bytes as u64,
+            lanes: self.lanes.len() as u64,
+            connected: matches!(self.stream.phase, Phase::Open { .. }),
+            unsaved_heads: self.heads.len() as u64,
+            ..self.stats.clone()
+        }
+    }
+
+    /// What would have to be stored if these deliveries were acknowledged now.
+    pub fn checkpoint_with(&self, acknowledged: &[DeliveryId]) -> Checkpoint {
+        let ids: HashSet<EntryId> = acknowledged.iter().map(|id| id.entry).collect();
+        let mut heads = self.heads.clone();
+        for entry in acknowledged.iter().filter_map(|id| self.entries.get(&id.entry)) {
+            if let (Some(did), Some(head)) = (&entry.did, entry.head_after) {
+                heads.insert(did.clone(), head);
+            }
+        }
+        let (cursor, received, unsettled) = self.window.position(&ids);
+        let heads = heads.into_iter().collect();
+        Checkpoint { cursor, received, unsettled, heads, rejects: self.rejects.clone() }
+    }
+
+    /// A checkpoint from [`Self::checkpoint_with`] has been stored by the
+    /// caller, together with the effects of its events.
+    pub fn handle_committed(
+        &mut self,
+        now: Instant,
+        acknowledged: &[DeliveryId],
+        checkpoint: &Checkpoint,
+    ) {
+        for id in acknowledged {
+            self.handle_settled(now, *id, Settlement::Ack);
+        }
+        self.forget_saved(&checkpoint.heads, checkpoint.rejects.len());
+    }
+
+    /// The checkpoint of [`Action::Persist`] is durable.
+    pub fn handle_persisted(&mut self) {
+        self.persistence.failures = 0;
+        if let Some(saving) = self.persistence.saving.take() {
+            self.forget_saved(&saving.heads, saving.rejects);
+        }
+    }
+
+    /// The checkpoint could not be stored; it will be tried again, with what
+    /// was settled meanwhile.
+    pub fn handle_persist_failed(&mut self, now: Instant) {
+        self.persistence.saving = None;
+        self.persistence.dirty = true;
+        self.persistence.failures += 1;
+        self.stats.persist_failures += 1;
+        let wait = self.stream.backoff.delay(self.persistence.failures);
+        self.persistence.retry_at = Some(now + wait);
+    }
+
+    fn forget_saved(&mut self, heads: &[(Did, Head)], rejects: usize) {
+        for (did, saved) in heads {
+            if self.heads.get(did) == Some(saved) {
+                self.heads.remove(did);
+            }
+        }
+        self.rejects.drain(..rejects.min(self.rejects.len()));
+        self.stats.persisted += 1;
+    }
+
+    fn persist_due(&self) -> Option<Instant> {
+        let persistence = &self.persistence;
+        if !self.config.persist || !persistence.dirty || persistence.saving.is_some() {
+            return None;
+        }
+        let due = persistence.since? + self.config.flush_interval;
+        Some(persistence.retry_at.map_or(due, |retry| retry.max(due)))
+    }
+
+    fn poll_persist(&mut self, now: Instant) -> Option<Action> {
+        let draining = self.stream.phase == Phase::Halted && self.entries.is_empty();
+        let due = self.persist_due()?;
+        if due > now && !(draining && self.persistence.retry_at.is_none()) {
+            return None;
+        }
+        let checkpoint = self.checkpoint_with(&[]);
+        let (heads, rejects) = (checkpoint.heads.clone(), checkpoint.rejects.len());
+        self.persistence.saving = Some(Saving { heads, rejects });
+        self.persistence.dirty = false;
+        self.persistence.since = None;
+        self.persistence.retry_at = None;
+        Some(Action::Persist(Box::new(checkpoint)))
+    }
+
+    fn mark_dirty(&mut self, now: Instant) {
+        self.persistence.dirty = true;
+        self.persistence.since.get_or_insert(now);
+    }
+
+    /// An entry's time has come.
+    fn expire(&mut self, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        match entry.stage {
+            Stage::LoadLater => {
+                entry.stage = Stage::Load;
+                self.runnable.push_back(id);
+            }
+            Stage::Deferred => {
+                entry.stage = Stage::Verify;
+                self.runnable.push_back(id);
+            }
+            Stage::Retrying => {
+                entry.stage = Stage::Ready;
+                self.ready.push_back(id);
+            }
+            Stage::Delivered => {
+                self.stats.expired += 1;
+                self.retry(now, id, Duration::ZERO);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,68 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use atproto_core::syntax::Did;
+use atproto_repo::event::Event as Message;
+use atproto_repo::sync::RepoState;
+
+use crate::checkpoint::Checkpoint;
+
+/// Identifies an event from its arrival until it is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(pub(crate) u64);
+
+/// Identifies one delivery of an event. A settlement of an earlier delivery
+/// than the last one is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeliveryId {
+    pub(crate) entry: EntryId,
+    pub(crate) attempt: u32,
+}
+
+/// What the shell has to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Connect, and answer with `handle_connected` or `handle_closed`.
+    Connect {
+        /// The cursor parameter.
+        cursor: Option<i64>,
+    },
+    /// Close the connection, and answer with `handle_closed`.
+    Disconnect {
+        /// Why, for the log.
+        reason: &'static str,
+    },
+    /// Look up what is stored of an account, and answer with `handle_head`.
+    LoadHead {
+        /// The event that needs it.
+        id: EntryId,
+        /// The account.
+        did: Did,
+    },
+    /// Verify an event, on any thread, and answer with `handle_verified`.
+    Verify {
+        /// The event.
+        id: EntryId,
+        /// Its message.
+        event: Arc<Message>,
+        /// The state to hold it against.
+        previous: Option<RepoState>,
+    },
+    /// Store a checkpoint, and answer with `handle_persisted` or
+    /// `handle_persist_failed`. There is one at a time.
+    Persist(Box<Checkpoint>),
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Its effects are durable.
+    Ack,
+    /// It failed; deliver it again after this time. It counts as an attempt.
+    Retry(Duration),
+    /// What the handler needs is down. All deliveries pause, and this one
+    /// comes again without counting as an attempt.
+    Unavailable,
+    /// It can never succeed: to the dead letters, with this reason.
+    Reject(Arc<str>),
+}

@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use atproto_core::data::limits::MAX_FRAME;
+
+use crate::filter::Filter;
+
+/// Where to begin when nothing is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what happens from now on.
+    Live,
+    /// With the oldest event that the upstream has.
+    Oldest,
+    /// After this sequence number.
+    Cursor(i64),
+}
+
+/// Limits and rules of an [`Intake`](super::Intake).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IntakeConfig {
+    /// Where to begin when nothing is stored.
+    pub start: Option<Start>,
+    /// What to deliver.
+    pub filter: Filter,
+    /// Whether events are verified. Without, what the upstream says is
+    /// believed, and no heads are kept.
+    pub verify: bool,
+    /// Whether checkpoints come as [`Action::Persist`](super::Action::Persist).
+    /// Otherwise the caller stores them with its own effects.
+    pub persist: bool,
+    /// Bytes of all events that are not settled, frames and bookkeeping.
+    /// Default 64 MiB.
+    pub max_in_flight_bytes: usize,
+    /// Events that are not settled; it bounds the list in a checkpoint.
+    /// Default 100,000.
+    pub max_in_flight_events: usize,
+    /// The largest frame that can come. Default: the protocol's limit of 5 MB.
+    pub max_frame_bytes: usize,
+    /// Verifications at the same time. Default 64.
+    pub max_verifications: usize,
+    /// Deliveries of one event before it is given up. Default 10.
+    pub max_attempts: u32,
+    /// How long a delivery may take before it is taken back and made again.
+    /// Default 5 minutes.
+    pub ack_deadline: Duration,
+    /// How long a settled event may wait to be stored: after a crash this much
+    /// may be delivered again. Default 100 ms.
+    pub flush_interval: Duration,
+    /// Heads that may wait to be stored. Default 100,000, about 10 MB.
+    pub max_unsaved_heads: usize,
+    /// Rejects that may wait to be stored. Default 1,000.
+    pub max_unsaved_rejects: usize,
+    /// First wait before connecting again. Default 500 ms.
+    pub backoff_base: Duration,
+    /// Longest wait before connecting again. Default 60 s.
+    pub backoff_max: Duration,
+    /// A connection that lived this long ends a row of failures. Default 10 s.
+    pub stable_after: Duration,
+    /// A larger step between sequence numbers is reported as a gap. Default
+    /// 100 million: a day of a busy network.
+    pub max_seq_jump: i64,
+    /// Where the jitter comes from.
+    pub seed: u64,
+}
+
+impl Default for IntakeConfig {
+    fn default() -> Self {
+        Self {
+            start: None,
+            filter: Filter::default(),
+            verify: true,
+            persist: true,
+            max_in_flight_bytes: 64 << 20,
+            max_in_flight_events: 100_000,
+            max_frame_bytes: MAX_FRAME,
+            max_verifications: 64,
+            max_attempts: 10,
+            ack_deadline: Duration::from_secs(300),
+            flush_interval: Duration::from_millis(100),
+            max_unsaved_heads: 100_000,
+            max_unsaved_rejects: 1_000,
+            backoff_base: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(60),
+            stable_after: Duration::from_secs(10),
+            max_seq_jump: 100_000_000,
+            seed: 0,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use atproto_core::syntax::Did;
+use atproto_repo::event::Event as Message;
+use bytes::Bytes;
+
+use crate::checkpoint::Head;
+use crate::event::Event;
+
+/// What an event costs beyond its frame: decoded fields and bookkeeping.
+pub(crate) const OVERHEAD: usize = 1_024;
+
+/// An event from its arrival until it is settled.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// `None` for a gap in the stream, which has no sequence number.
+    pub(crate) seq: Option<i64>,
+    pub(crate) did: Option<Did>,
+    pub(crate) cost: usize,
+    pub(crate) stage: Stage,
+    /// Deliveries so far.
+    pub(crate) attempt: u32,
+    /// Deliveries that failed.
+    pub(crate) failures: u32,
+    /// When something is due for it.
+    pub(crate) timer: Option<Instant>,
+    /// Deferrals so far.
+    pub(crate) deferrals: u32,
+    pub(crate) frame: Bytes,
+    /// The message until it is verified.
+    pub(crate) message: Option<Arc<Message>>,
+    /// What is delivered, once that is known.
+    pub(crate) event: Option<Arc<Event>>,
+    /// What is known of the account before this event.
+    pub(crate) head: Head,
+    /// What will be known once it is settled.
+    pub(crate) head_after: Option<Head>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Behind an earlier event of the account.
+    Queued,
+    /// Needs the account's head.
+    Load,
+    Loading,
+    /// The head could not be read.
+    LoadLater,
+    /// Needs to be verified.
+    Verify,
+    Verifying,
+    /// The identity cannot be resolved now.
+    Deferred,
+    Ready,
+    Delivered,
+    /// Waits to be delivered again.
+    Retrying,
+}

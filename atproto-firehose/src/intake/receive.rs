@@ -1,0 +1,239 @@
+//! Connections and what comes over them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use atproto_core::syntax::Did;
+use atproto_repo::event::{Event as Message, EventError};
+use bytes::Bytes;
+
+use super::action::{Action, EntryId};
+use super::entry::{Entry, OVERHEAD, Stage};
+use super::stats::count;
+use super::{Intake, Phase};
+use crate::checkpoint::{Head, Reject};
+use crate::event::{Event, Gap, RepoGap};
+use crate::log::SEQ_LIMIT;
+
+impl Intake {
+    /// The connection of [`Action::Connect`] is open.
+    pub fn handle_connected(&mut self, now: Instant) {
+        if self.stream.phase == Phase::Connecting {
+            self.stream.phase = Phase::Open { since: now };
+            self.stream.last_seq = None;
+            self.stats.connections += 1;
+        }
+    }
+
+    /// The connection ended, or could not be opened. `reason` is a short
+    /// constant name for statistics.
+    pub fn handle_closed(&mut self, now: Instant, reason: &'static str) {
+        count(&mut self.stats.disconnects, reason);
+        if let Phase::Open { since } = self.stream.phase
+            && now.duration_since(since) >= self.config.stable_after
+        {
+            self.stream.backoff.reset();
+        }
+        if self.stream.phase != Phase::Halted {
+            let wait = self.stream.backoff.fail();
+            self.stream.phase = Phase::Waiting { until: now + wait };
+        }
+    }
+
+    /// A frame has come. Malformed ones lead to [`Action::Disconnect`]: there
+    /// is no telling what the next ones mean.
+    pub fn handle_frame(&mut self, now: Instant, frame: Bytes) {
+        if !matches!(self.stream.phase, Phase::Open { .. }) {
+            return;
+        }
+        self.stats.frames += 1;
+        self.stats.frame_bytes += frame.len() as u64;
+        match Message::decode(frame.clone()) {
+            Ok(Message::Info(info)) if info.name == "OutdatedCursor" => self.outdated(now),
+            Ok(Message::Info(_)) => count(&mut self.stats.ignored, "info"),
+            Ok(message) => {
+                if let (Some(seq), Some(did)) = (message.seq(), message.did().cloned())
+                    && self.admit(now, seq)
+                {
+                    self.begin(now, seq, did, frame, message);
+                }
+            }
+            Err(EventError::Unknown { seq, .. }) => {
+                count(&mut self.stats.ignored, "unknown_kind");
+                self.pass(now, seq);
+            }
+            Err(EventError::Invalid { seq, did, fault, .. }) => {
+                let reason = fault.to_string();
+                match (seq, did) {
+                    (Some(seq), Some(did)) => self.invalid(now, seq, did, frame, &reason),
+                    (seq, _) => {
+                        self.reject(seq.unwrap_or(0), None, "invalid_message", &reason, frame);
+                        self.pass(now, seq);
+                    }
+                }
+            }
+            Err(EventError::Upstream { name, message }) => self.upstream(now, name, message),
+            Err(_) => self.disconnect("malformed_frame"),
+        }
+    }
+
+    pub(super) fn poll_stream(&mut self, now: Instant) -> Option<Action> {
+        match self.stream.phase {
+            Phase::Waiting { .. } | Phase::Idle if self.stream.halted.is_some() => {
+                self.stream.phase = Phase::Halted;
+                None
+            }
+            Phase::Waiting { until } if until <= now => {
+                self.stream.phase = Phase::Connecting;
+                self.stream.cursor = self.window.resume();
+                Some(Action::Connect { cursor: self.stream.cursor })
+            }
+            Phase::Closing { reason } => {
+                self.stream.phase = Phase::Idle;
+                Some(Action::Disconnect { reason })
+            }
+            Phase::Open { .. } | Phase::Connecting if self.stream.halted.is_some() => {
+                self.stream.phase = Phase::Halted;
+                Some(Action::Disconnect { reason: "halted" })
+            }
+            _ => None,
+        }
+    }
+
+    fn disconnect(&mut self, reason: &'static str) {
+        self.stream.phase = Phase::Closing { reason };
+    }
+
+    /// Holds a sequence number against what came before. False if the event is
+    /// not to be processed.
+    fn admit(&mut self, now: Instant, seq: i64) -> bool {
+        if seq >= SEQ_LIMIT || self.stream.last_seq.is_some_and(|last| seq <= last) {
+            self.disconnect("seq_not_increasing");
+            return false;
+        }
+        if let Some(cursor) = self.stream.cursor.filter(|cursor| seq < *cursor) {
+            // The upstream counts anew. To take up the new numbers would lose
+            // whatever lies between, unseen: somebody has to decide.
+            self.gap(now, Gap::SeqReset { cursor, found: seq }, None);
+            self.halt(format!("the upstream counts from {seq}, the cursor is {cursor}"));
+            return false;
+        }
+        let from = self.stream.last_seq.unwrap_or_else(|| self.window.received());
+        self.stream.last_seq = Some(seq);
+        if from > 0 && seq.saturating_sub(from) > self.config.max_seq_jump {
+            self.gap(now, Gap::SeqJump { from, to: seq }, Some(from + 1));
+        }
+        if self.window.is_known(seq) {
+            self.stats.duplicates += 1;
+            self.window.seen(seq);
+            return false;
+        }
+        true
+    }
+
+    /// Moves past an event that nothing can be done with.
+    fn pass(&mut self, now: Instant, seq: Option<i64>) {
+        if let Some(seq) = seq
+            && self.admit(now, seq)
+        {
+            self.window.pass(seq);
+            self.mark_dirty(now);
+        }
+    }
+
+    fn begin(&mut self, now: Instant, seq: i64, did: Did, frame: Bytes, message: Message) {
+        let id = self.insert(Some(seq), Some(did.clone()), frame);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.message = Some(Arc::new(message));
+        }
+        self.window.open(seq, id);
+        if self.lanes.push(&did, id) {
+            self.start(now, id);
+        }
+    }
+
+    /// A message without the form it should have: its content is missing from
+    /// the account.
+    fn invalid(&mut self, now: Instant, seq: i64, did: Did, frame: Bytes, reason: &str) {
+        if !self.admit(now, seq) {
+            return;
+        }
+        self.reject(seq, Some(did.clone()), "invalid_message", reason, frame.clone());
+        let id = self.insert(Some(seq), Some(did.clone()), frame);
+        let why = RepoGap::Violation("invalid_message");
+        if let Some(entry) = self.entries.get_mut(&id) {
+            let gap = Gap::Repo { did: did.clone(), why, commit: None };
+            entry.event = Some(Arc::new(Event::Gap(gap)));
+        }
+        count(&mut self.stats.gaps, "repo");
+        self.window.open(seq, id);
+        if self.lanes.push(&did, id) {
+            self.start(now, id);
+        }
+    }
+
+    fn outdated(&mut self, now: Instant) {
+        let cursor = self.stream.cursor.unwrap_or(0);
+        self.gap(now, Gap::OutdatedCursor { cursor }, Some(cursor + 1));
+    }
+
+    fn upstream(&mut self, now: Instant, name: String, message: Option<String>) {
+        if name == "FutureCursor" {
+            self.halt("the upstream says that the cursor is in the future");
+        }
+        self.gap(now, Gap::Upstream { name, message }, None);
+        if self.stream.halted.is_none() {
+            self.disconnect("upstream_error");
+        }
+    }
+
+    /// Delivers a gap in the stream. `hold` keeps the cursor below it until it
+    /// is acknowledged.
+    fn gap(&mut self, now: Instant, gap: Gap, hold: Option<i64>) {
+        count(&mut self.stats.gaps, gap.label());
+        let id = self.insert(hold, None, Bytes::new());
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.event = Some(Arc::new(Event::Gap(gap)));
+        }
+        if let Some(seq) = hold {
+            self.window.hold(seq, id);
+        }
+        self.start(now, id);
+    }
+
+    fn insert(&mut self, seq: Option<i64>, did: Option<Did>, frame: Bytes) -> EntryId {
+        let id = EntryId(self.next_entry);
+        self.next_entry += 1;
+        let cost = frame.len() + OVERHEAD;
+        self.bytes += cost;
+        let entry = Entry {
+            seq,
+            did,
+            cost,
+            stage: Stage::Queued,
+            attempt: 0,
+            failures: 0,
+            deferrals: 0,
+            timer: None,
+            frame,
+            message: None,
+            event: None,
+            head: Head::default(),
+            head_after: None,
+        };
+        self.entries.insert(id, entry);
+        id
+    }
+
+    pub(super) fn reject(
+        &mut self,
+        seq: i64,
+        did: Option<Did>,
+        label: &'static str,
+        reason: &str,
+        frame: Bytes,
+    ) {
+        count(&mut self.stats.rejected, label);
+        self.rejects.push(Reject { seq, did, label, reason: reason.into(), frame });
+    }
+}

@@ -1,0 +1,59 @@
+use std::collections::BTreeMap;
+
+/// Where an [`Intake`](super::Intake) stands, as numbers. Counters begin at
+/// zero with the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IntakeStats {
+    /// Everything up to here is settled.
+    pub cursor: Option<i64>,
+    /// The newest sequence number received.
+    pub received: i64,
+    /// Events that are not settled.
+    pub in_flight: u64,
+    /// Their bytes, which stay within the configured limit.
+    pub in_flight_bytes: u64,
+    /// Accounts with events that are not settled.
+    pub lanes: u64,
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Repository states that wait to be stored.
+    pub unsaved_heads: u64,
+    /// Frames read.
+    pub frames: u64,
+    /// Bytes of frames read.
+    pub frame_bytes: u64,
+    /// Connections that were opened.
+    pub connections: u64,
+    /// Connections that ended or could not be opened, by reason.
+    pub disconnects: BTreeMap<&'static str, u64>,
+    /// Frames that had been received before.
+    pub duplicates: u64,
+    /// Deliveries made, repeated ones included.
+    pub delivered: u64,
+    /// Deliveries acknowledged.
+    pub acknowledged: u64,
+    /// Deliveries that were taken back because their time was over.
+    pub expired: u64,
+    /// Deliveries that failed and were made again.
+    pub retried: u64,
+    /// Settlements of deliveries that had been taken back.
+    pub late_settlements: u64,
+    /// Times that an identity could not be resolved and the event waited.
+    pub deferred: u64,
+    /// Events that needed nothing, by reason.
+    pub ignored: BTreeMap<&'static str, u64>,
+    /// Events that were rejected, by label.
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// Gaps, by kind.
+    pub gaps: BTreeMap<&'static str, u64>,
+    /// Checkpoints stored.
+    pub persisted: u64,
+    /// Checkpoints that could not be stored at first.
+    pub persist_failures: u64,
+}
+
+/// Counts one more under a name.
+pub(crate) fn count(counters: &mut BTreeMap<&'static str, u64>, name: &'static str) {
+    *counters.entry(name).or_default() += 1;
+}

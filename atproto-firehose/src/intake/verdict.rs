@@ -1,0 +1,193 @@
+//! From arrival to delivery: the head, the verdict, what follows from it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use atproto_repo::event::Event as Message;
+use atproto_repo::sync::{Discontinuity, RepoState};
+
+use super::Intake;
+use super::action::{Action, EntryId};
+use super::entry::{Entry, Stage};
+use super::stats::count;
+use crate::checkpoint::Head;
+use crate::event::{Commit, Event, Gap, RepoGap};
+use crate::verify::{Outcome, Rejection};
+
+impl Intake {
+    /// What is stored of the account of [`Action::LoadHead`].
+    pub fn handle_head(&mut self, id: EntryId, head: Option<Head>) {
+        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.stage == Stage::Loading)
+        {
+            entry.head = head.unwrap_or_default();
+            entry.stage = Stage::Verify;
+            self.runnable.push_back(id);
+        }
+    }
+
+    /// What is stored of the account could not be read; it will be tried
+    /// again.
+    pub fn handle_head_failed(&mut self, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.stage == Stage::Loading)
+        else {
+            return;
+        };
+        entry.stage = Stage::LoadLater;
+        entry.deferrals += 1;
+        let deferrals = entry.deferrals;
+        let wait = self.stream.backoff.delay(deferrals);
+        self.set_timer(id, now + wait);
+    }
+
+    /// The result of [`Action::Verify`].
+    pub fn handle_verified(&mut self, now: Instant, id: EntryId, outcome: Outcome) {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.stage == Stage::Verifying)
+        else {
+            return;
+        };
+        self.verifying -= 1;
+        match outcome {
+            Outcome::Accept(state) => self.accept(now, id, state),
+            Outcome::Stale => self.ignore(now, id, "stale"),
+            Outcome::Discontinuous { state, why } => self.discontinuous(id, state, why),
+            Outcome::Defer(_) => {
+                entry.stage = Stage::Deferred;
+                entry.deferrals += 1;
+                let deferrals = entry.deferrals;
+                self.stats.deferred += 1;
+                let wait = self.stream.backoff.delay(deferrals);
+                self.set_timer(id, now + wait);
+            }
+            Outcome::Reject(rejection) => self.rejected(now, id, &rejection),
+        }
+    }
+
+    /// Begins the work on an event that is the first of its lane.
+    pub(super) fn start(&mut self, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.event.is_some() {
+            return self.make_ready(id);
+        }
+        if !self.config.verify {
+            return self.accept(now, id, None);
+        }
+        let known = entry.did.as_ref().and_then(|did| self.heads.get(did));
+        entry.stage = match known {
+            Some(head) => {
+                entry.head = *head;
+                Stage::Verify
+            }
+            None => Stage::Load,
+        };
+        self.runnable.push_back(id);
+    }
+
+    /// The next step of an event, if it needs the shell.
+    pub(super) fn step(&mut self, now: Instant, id: EntryId) -> Option<Action> {
+        let entry = self.entries.get_mut(&id)?;
+        match entry.stage {
+            Stage::Load => {
+                entry.stage = Stage::Loading;
+                Some(Action::LoadHead { id, did: entry.did.clone()? })
+            }
+            Stage::Verify => {
+                let event = Arc::clone(entry.message.as_ref()?);
+                let signed = matches!(*event, Message::Commit(_) | Message::Sync(_));
+                if signed && !entry.head.active {
+                    self.ignore(now, id, "inactive");
+                    return None;
+                }
+                entry.stage = Stage::Verifying;
+                self.verifying += 1;
+                Some(Action::Verify { id, event, previous: entry.head.state })
+            }
+            _ => None,
+        }
+    }
+
+    fn accept(&mut self, now: Instant, id: EntryId, state: Option<RepoState>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(message) = entry.message.take().map(Arc::unwrap_or_clone) else { return };
+        let unchanged =
+            matches!(message, Message::Sync(_)) && state.is_some() && entry.head.state == state;
+        if self.config.verify {
+            entry.head_after = head_after(entry, &message, state);
+        }
+        if unchanged {
+            return self.ignore(now, id, "sync_unchanged");
+        }
+        let event = match message {
+            Message::Commit(commit) if !self.config.filter.wants(&commit) => {
+                return self.ignore(now, id, "filtered");
+            }
+            Message::Commit(commit) => Event::Commit(Commit::new(commit)),
+            Message::Sync(sync) => Event::Sync(sync),
+            Message::Identity(identity) => Event::Identity(identity),
+            Message::Account(account) => Event::Account(account),
+            Message::Info(_) => return self.ignore(now, id, "info"),
+        };
+        entry.event = Some(Arc::new(event));
+        self.make_ready(id);
+    }
+
+    fn discontinuous(&mut self, id: EntryId, state: RepoState, why: Discontinuity) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(message) = entry.message.take().map(Arc::unwrap_or_clone) else { return };
+        entry.head_after = Some(Head { state: Some(state), ..entry.head });
+        let event = match message {
+            Message::Commit(commit) => {
+                let did = commit.repo.clone();
+                let commit = Some(Box::new(Commit::new(commit)));
+                Event::Gap(Gap::Repo { did, why: RepoGap::Discontinuous(why), commit })
+            }
+            Message::Sync(sync) => Event::Sync(sync),
+            // Other kinds have no state to be held against.
+            _ => return,
+        };
+        entry.event = Some(Arc::new(event));
+        count(&mut self.stats.gaps, "repo");
+        self.make_ready(id);
+    }
+
+    fn rejected(&mut self, now: Instant, id: EntryId, rejection: &Rejection) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let (label, did) = (rejection.label(), entry.did.clone());
+        let (seq, frame) = (entry.seq.unwrap_or(0), entry.frame.clone());
+        let lost = match rejection {
+            Rejection::Violation(violation) => violation.desynchronizes(),
+            _ => false,
+        };
+        if let (true, Some(did)) = (lost, did.clone()) {
+            let why = RepoGap::Violation(label);
+            entry.event = Some(Arc::new(Event::Gap(Gap::Repo { did, why, commit: None })));
+        }
+        self.reject(seq, did, label, &rejection.to_string(), frame);
+        if lost {
+            count(&mut self.stats.gaps, "repo");
+            self.make_ready(id);
+        } else {
+            self.finish(now, id);
+        }
+    }
+
+    /// Settles an event that needs nothing.
+    fn ignore(&mut self, now: Instant, id: EntryId, why: &'static str) {
+        count(&mut self.stats.ignored, why);
+        self.finish(now, id);
+    }
+
+    fn make_ready(&mut self, id: EntryId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::Ready;
+            self.ready.push_back(id);
+        }
+    }
+}
+
+/// What is known of the account after a message that was accepted.
+fn head_after(entry: &Entry, message: &Message, state: Option<RepoState>) -> Option<Head> {
+    match message {
+        Message::Account(account) => Some(Head { active: account.active, ..entry.head }),
+        _ => state.map(|state| Head { state: Some(state), ..entry.head }),
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a consumer's [`Checkpoint`]s are kept.
+
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::error::Error;
+use std::sync::Arc;
+
+use atproto_core::syntax::Did;
+
+pub use self::memory::MemoryState;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteState;
+use crate::checkpoint::{Checkpoint, Head};
+
+/// A place for checkpoints. Calls block; one `save` is made at a time, `head`
+/// at any time.
+pub trait Store: Send + Sync + 'static {
+    /// What was saved last, without heads. The default value if nothing was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn load(&self) -> Result<Checkpoint, StoreError>;
+
+    /// What was last saved of an account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError>;
+
+    /// Takes over a checkpoint as a whole or not at all, and durably.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
+
+    /// Whether the consumer is to save by itself. Otherwise the caller stores
+    /// checkpoints with its own effects, and `save` only hears of it.
+    fn saves(&self) -> bool {
+        true
+    }
+}
+
+/// Why a store failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the consumer's state cannot be read or written: {0}")]
+pub struct StoreError(#[source] Arc<dyn Error + Send + Sync>);
+
+impl StoreError {
+    /// Wraps what went wrong.
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::from(cause.into()))
+    }
+}
+
+impl Store for Box<dyn Store> {
+    fn load(&self) -> Result<Checkpoint, StoreError> {
+        (**self).load()
+    }
+
+    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError> {
+        (**self).head(did)
+    }
+
+    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        (**self).save(checkpoint)
+    }
+
+    fn saves(&self) -> bool {
+        (**self).saves()
+    }
+}

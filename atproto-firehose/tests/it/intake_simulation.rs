@@ -1,0 +1,354 @@
+//! The whole life of a consumer under faults, from one seed: connections drop,
+//! frames come twice, identities cannot be resolved, handlers fail, hang and
+//! answer late, saves fail, the process dies. Nothing may be lost, reordered
+//! within an account, or come again once it was durably settled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use atproto_core::identity::ResolveError;
+use atproto_core::syntax::{Cid, Did, Tid};
+use atproto_firehose::checkpoint::{Checkpoint, Head};
+use atproto_firehose::intake::{
+    Action, DeliveryId, EntryId, Intake, IntakeConfig, Settlement, Start,
+};
+use atproto_firehose::verify::Outcome;
+use atproto_repo::event::{CommitEvent, Event as Message};
+use atproto_repo::sync::RepoState;
+use bytes::Bytes;
+
+use crate::support::random::Random;
+
+const CAP: usize = 40_000;
+
+type Faults = BTreeMap<&'static str, u64>;
+
+struct World {
+    /// Account and number within the account, by sequence number.
+    events: BTreeMap<i64, (usize, i64)>,
+    frames: Vec<(i64, Bytes)>,
+}
+
+fn did(account: usize) -> Did {
+    Did::new(format!("did:plc:{account:a>24}").replace(['0', '1', '8', '9'], "z")).unwrap()
+}
+
+fn state(number: i64) -> RepoState {
+    let rev = Tid::from_parts(1_700_000_000_000_000 + number as u64, 0);
+    RepoState { rev, data: Cid::dag_cbor(&number.to_le_bytes()) }
+}
+
+impl World {
+    fn new(random: &mut Random, count: usize) -> Self {
+        let (mut events, mut frames) = (BTreeMap::new(), Vec::new());
+        let mut numbers: HashMap<usize, i64> = HashMap::new();
+        let mut seq = 0;
+        for _ in 0..count {
+            seq += 1 + random.below(3) as i64;
+            // Half of all events are of one hot account.
+            let account = if random.one_in(2) { 0 } else { 2 + random.below(5) };
+            let number = *numbers.entry(account).and_modify(|number| *number += 1).or_insert(1);
+            let RepoState { rev, data } = state(number);
+            let commit = CommitEvent {
+                seq,
+                repo: did(account),
+                commit: data,
+                rev,
+                since: None,
+                prev_data: None,
+                blocks: vec![0; random.below(2_000)].into(),
+                ops: Vec::new(),
+                time: "2026-01-01T00:00:00Z".into(),
+                too_big: false,
+                rebase: false,
+            };
+            events.insert(seq, (account, number));
+            frames.push((seq, Message::from(commit).encode().into()));
+        }
+        Self { events, frames }
+    }
+}
+
+/// What survives a crash.
+#[derive(Default)]
+struct Durable {
+    position: Checkpoint,
+    heads: HashMap<Did, Head>,
+    /// The handler's effects: the last number applied of each account.
+    applied: HashMap<usize, i64>,
+}
+
+impl Durable {
+    fn save(&mut self, checkpoint: &Checkpoint) {
+        assert!(checkpoint.cursor >= self.position.cursor, "the cursor moved back");
+        self.heads.extend(checkpoint.heads.iter().cloned());
+        self.position = checkpoint.clone();
+    }
+
+    fn settled(&self, seq: i64) -> bool {
+        let cursor = self.position.cursor.unwrap_or(0);
+        seq <= cursor || (seq <= self.position.received && !self.position.unsettled.contains(&seq))
+    }
+}
+
+struct Simulation<'a> {
+    world: &'a World,
+    random: Random,
+    now: Instant,
+    intake: Intake,
+    durable: Durable,
+    /// Next frame on the open connection.
+    reading: Option<usize>,
+    /// The frame with which it began.
+    began: usize,
+    verifying: Vec<(EntryId, i64)>,
+    saving: Option<Checkpoint>,
+    working: Vec<(DeliveryId, i64)>,
+    faults: Faults,
+    calm: bool,
+}
+
+fn config() -> IntakeConfig {
+    let mut config = IntakeConfig::default();
+    config.start = Some(Start::Oldest);
+    config.max_in_flight_bytes = CAP;
+    config.max_frame_bytes = 4_000;
+    config.max_attempts = u32::MAX;
+    config.ack_deadline = Duration::from_secs(30);
+    config
+}
+
+impl<'a> Simulation<'a> {
+    fn new(world: &'a World, seed: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            world,
+            random: Random::seeded(seed),
+            now,
+            intake: Intake::new(config(), &Checkpoint::default(), now),
+            durable: Durable::default(),
+            reading: None,
+            began: 0,
+            verifying: Vec::new(),
+            saving: None,
+            working: Vec::new(),
+            faults: Faults::new(),
+            calm: false,
+        }
+    }
+
+    fn fault(&mut self, name: &'static str, one_in: usize) -> bool {
+        let fires = !self.calm && self.random.one_in(one_in);
+        if fires {
+            *self.faults.entry(name).or_default() += 1;
+        }
+        fires
+    }
+
+    fn step(&mut self) {
+        if self.fault("crash", 400) {
+            self.crash();
+        }
+        self.now += Duration::from_millis(self.random.below(40) as u64);
+        self.intake.handle_timeout(self.now);
+        while let Some(action) = self.intake.poll_action(self.now) {
+            self.perform(action);
+        }
+        match self.random.below(5) {
+            0 | 1 => self.read(),
+            2 => self.verify(),
+            3 => self.work(),
+            _ => self.save(),
+        }
+        assert!(self.intake.stats().in_flight_bytes <= CAP as u64);
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Connect { .. } if self.fault("dial_failure", 3) => {
+                self.intake.handle_closed(self.now, "connect");
+            }
+            Action::Connect { cursor } => {
+                let cursor = cursor.unwrap();
+                let next = self.world.frames.partition_point(|(seq, _)| *seq <= cursor);
+                self.reading = Some(next);
+                self.began = next;
+                self.intake.handle_connected(self.now);
+            }
+            Action::Disconnect { .. } => {
+                self.reading = None;
+                self.intake.handle_closed(self.now, "protocol");
+            }
+            Action::LoadHead { id, .. } if self.fault("store_unreadable", 20) => {
+                self.intake.handle_head_failed(self.now, id);
+            }
+            Action::LoadHead { id, did } => {
+                self.intake.handle_head(id, self.durable.heads.get(&did).copied());
+            }
+            Action::Verify { id, event, previous } => {
+                let seq = event.seq().unwrap();
+                let (_, number) = self.world.events[&seq];
+                let expected = (number > 1).then(|| state(number - 1));
+                assert_eq!(previous, expected, "the chain of seq {seq} broke");
+                self.verifying.push((id, number));
+            }
+            Action::Persist(checkpoint) => {
+                assert!(self.saving.is_none(), "two saves at once");
+                self.saving = Some(*checkpoint);
+            }
+        }
+    }
+
+    fn read(&mut self) {
+        let Some(next) = self.reading else { return };
+        if self.fault("connection_lost", 60) {
+            self.reading = None;
+            return self.intake.handle_closed(self.now, "reset");
+        }
+        if !self.intake.wants_frames() {
+            return;
+        }
+        if next > self.began && self.fault("duplicate_frame", 80) {
+            let frame = self.world.frames[next - 1].1.clone();
+            return self.intake.handle_frame(self.now, frame);
+        }
+        if self.fault("malformed_frame", 200) {
+            return self.intake.handle_frame(self.now, Bytes::from_static(b"\xff"));
+        }
+        if let Some((_, frame)) = self.world.frames.get(next) {
+            self.intake.handle_frame(self.now, frame.clone());
+            self.reading = Some(next + 1);
+        }
+    }
+
+    fn verify(&mut self) {
+        if self.verifying.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.verifying.len());
+        let (id, number) = self.verifying.swap_remove(index);
+        let outcome = if self.fault("identity_unavailable", 15) {
+            Outcome::Defer(ResolveError::Unavailable(Arc::new(std::io::Error::other("down"))))
+        } else {
+            Outcome::Accept(Some(state(number)))
+        };
+        self.intake.handle_verified(self.now, id, outcome);
+    }
+
+    fn work(&mut self) {
+        if self.working.len() < 6
+            && let Some(delivered) = self.intake.poll_delivery(self.now)
+        {
+            let seq = delivered.event.seq().unwrap();
+            assert!(!self.durable.settled(seq), "seq {seq} came again after a durable ack");
+            self.working.push((delivered.id, seq));
+        }
+        if self.working.is_empty() || self.fault("slow_handler", 3) {
+            return;
+        }
+        if self.fault("hanging_handler", 150) {
+            // Until the deadline takes the delivery back.
+            self.now += Duration::from_secs(31);
+            return;
+        }
+        let index = self.random.below(self.working.len());
+        let (id, seq) = self.working.swap_remove(index);
+        let settlement = if self.fault("handler_error", 10) {
+            Settlement::Retry(Duration::from_millis(self.random.below(500) as u64))
+        } else if self.fault("database_down", 40) {
+            Settlement::Unavailable
+        } else {
+            // The effect is durable before the ack, as it should be.
+            self.apply(seq);
+            Settlement::Ack
+        };
+        let current = self.intake.handle_settled(self.now, id, settlement);
+        if !current {
+            *self.faults.entry("late_settlement").or_default() += 1;
+        }
+    }
+
+    fn apply(&mut self, seq: i64) {
+        let (account, number) = self.world.events[&seq];
+        let applied = self.durable.applied.entry(account).or_default();
+        assert!(number <= *applied + 1, "seq {seq} of account {account} came too early");
+        *applied = number.max(*applied);
+    }
+
+    fn save(&mut self) {
+        let Some(checkpoint) = self.saving.take() else { return };
+        if self.fault("save_failure", 10) {
+            return self.intake.handle_persist_failed(self.now);
+        }
+        self.durable.save(&checkpoint);
+        self.intake.handle_persisted();
+    }
+
+    fn crash(&mut self) {
+        if let Some(checkpoint) = self.saving.take()
+            && self.random.one_in(2)
+        {
+            // The save was durable, and nobody lived to hear it.
+            self.durable.save(&checkpoint);
+            *self.faults.entry("crash_after_save").or_default() += 1;
+        }
+        self.reading = None;
+        self.verifying.clear();
+        self.working.clear();
+        self.intake = Intake::new(config(), &self.durable.position, self.now);
+    }
+
+    fn run(mut self) -> Faults {
+        for step in 0..60_000 {
+            // Faults end at some time, so that the end can be judged.
+            self.calm = step > 30_000;
+            self.step();
+        }
+        let last = self.world.frames.last().map(|(seq, _)| *seq);
+        assert_eq!(self.durable.position.cursor, last, "the cursor is behind");
+        assert!(self.intake.is_drained() && self.intake.is_saved());
+        let mut expected: HashMap<usize, i64> = HashMap::new();
+        for (account, number) in self.world.events.values() {
+            expected.insert(*account, *number);
+        }
+        assert_eq!(self.durable.applied, expected, "events were lost");
+        for (account, number) in expected {
+            let head = self.durable.heads[&did(account)];
+            assert_eq!(head, Head { state: Some(state(number)), active: true });
+        }
+        self.faults
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_reordered_whatever_happens() {
+    let mut fired = Faults::new();
+    for seed in 0..12 {
+        let world = World::new(&mut Random::seeded(seed), 1_500);
+        let run = || Simulation::new(&world, seed).run();
+        let faults = std::panic::catch_unwind(run)
+            .unwrap_or_else(|_| panic!("the failure above is that of seed {seed}"));
+        for (name, count) in faults {
+            *fired.entry(name).or_default() += count;
+        }
+    }
+    for name in [
+        "connection_lost",
+        "crash",
+        "crash_after_save",
+        "database_down",
+        "dial_failure",
+        "duplicate_frame",
+        "handler_error",
+        "hanging_handler",
+        "identity_unavailable",
+        "late_settlement",
+        "malformed_frame",
+        "save_failure",
+        "slow_handler",
+        "store_unreadable",
+    ] {
+        assert!(fired.get(name).is_some_and(|count| *count > 5), "{name} did not fire: {fired:?}");
+    }
+}
