@@ -8,21 +8,21 @@
 //! # The shape
 //!
 //! The hash of a key decides the key's layer ([`height`]); nothing is balanced and nothing
-//! is stored about it. Nine keys, `K` on layer 2, `C`, `R` and `T` on layer 1, the rest on
+//! is stored about it. Ten keys, `K` on layer 2, `C`, `R` and `T` on layer 1, the rest on
 //! layer 0:
 //!
 //! ```text
-//! layer 2                     ┌─────────┐
-//!                             │  ·K·    │                    the root
-//!                             └──┬─┬────┘
-//!               ┌────────────────┘ └──────────┐
-//! layer 1   ┌───┴───┐                    ┌────┴────┐
-//!           │ ·C·   │                    │ ·R ·T·  │
-//!           └─┬─┬───┘                    └─┬──┬─┬──┘
-//!        ┌────┘ └─────┐            ┌───────┘  ∅ └────┐
-//! layer 0 ┌─────┐  ┌──┴──┐     ┌───┴───┐         ┌───┴───┐
-//!         │ A B │  │ F H │     │   M   │         │   W   │
-//!         └─────┘  └─────┘     └───────┘         └───────┘
+//!                         ┌─────────┐
+//! layer 2                 │    K    │                     the root
+//!                         └──┬───┬──┘
+//!               ┌────────────┘   └───────────┐
+//!          ┌────┴────┐                  ┌────┴────┐
+//! layer 1  │    C    │                  │  R   T  │
+//!          └──┬───┬──┘                  └┬───┬───┬┘
+//!       ┌─────┘   └─────┐          ┌─────┘   ∅   └─────┐
+//!  ┌────┴────┐     ┌────┴────┐   ┌─┴─┐               ┌─┴─┐
+//!  │  A   B  │     │  F   H  │   │ M │      layer 0  │ W │
+//!  └─────────┘     └─────────┘   └───┘               └───┘
 //! ```
 //!
 //! Read from left to right it is a sorted list. A node holds the keys of its layer that

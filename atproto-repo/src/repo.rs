@@ -31,6 +31,7 @@ mod apply;
 mod error;
 mod export;
 mod proof;
+mod store;
 mod verify;
 mod write;
 
@@ -38,6 +39,7 @@ pub use apply::{AppliedCommit, apply, create};
 pub use error::{ApplyError, ExportError, ProofError, VerifyError};
 pub use export::export;
 pub use proof::{record_proof, verify_record_proof};
+pub use store::{BlockStore, Repo};
 pub use verify::{Record, Records, VerifiedRepo, verify};
 pub use write::Write;
 

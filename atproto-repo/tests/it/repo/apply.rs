@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use atproto_core::{
     crypto::{Curve, SecretKey},
+    data::{Extra, cbor},
+    endpoint::{KeyKind, Record},
+    object,
     syntax::{Did, Tid},
 };
 use atproto_repo::{
     BlockMap, RepoPath, car,
     event::{Action, Event},
     mst::{Limits, Tree, diff},
-    repo::{self, ApplyError, Head, Write},
+    repo::{self, ApplyError, Head, Repo, Write},
     sync,
 };
 use proptest::{collection::vec, prelude::*};
@@ -204,4 +207,39 @@ fn it_003_a_commit_beyond_the_limits_is_announced_as_a_state() {
     let beyond = account.apply(many(201)).to_event(2, "2026-01-01T00:00:00Z");
     assert!(matches!(&beyond, Event::Sync(event) if event.blocks.len() < 10_000));
     assert_eq!(beyond.seq(), Some(2));
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Note {
+    text: String,
+    extra: Extra,
+}
+
+object!(Note = "com.example.note" { text "text" required });
+
+impl Record for Note {
+    const NSID: &'static str = "com.example.note";
+    const KEY: KeyKind = KeyKind::Tid;
+}
+
+#[test]
+fn typed_records_are_written_as_they_are_read() {
+    let key = SecretKey::from_bytes(Curve::P256, &[7; 32]).unwrap();
+    let did = Did::new("did:plc:ewvi7nxzyoun6zhxrhs64oiz").unwrap();
+    let mut repo = Repo::create(BlockMap::new(), did, &key).unwrap();
+    let note = Note { text: "hello".to_owned(), extra: Extra::default() };
+    let commit = repo.apply([Write::create(&note).unwrap()], &key).unwrap();
+    let path = &commit.ops[0].path;
+    assert_eq!(path.collection, "com.example.note");
+    assert!(Tid::new(path.rkey.as_str()).is_ok());
+    let (cid, bytes) = repo.get(path).unwrap().unwrap();
+    assert_eq!(Some(cid), commit.ops[0].cid);
+    assert_eq!(cbor::from_slice::<Note>(&bytes).unwrap(), note);
+
+    let changed = Note { text: "changed".to_owned(), ..note };
+    repo.apply([Write::update_at(path.rkey.clone(), &changed).unwrap()], &key).unwrap();
+    repo.apply([Write::delete(path.clone())], &key).unwrap();
+    assert_eq!(repo.get(path).unwrap(), None);
+    assert_eq!(repo.head().data, Tree::empty_root());
+    assert!(repo.head().rev > commit.head.rev, "RP-009");
 }
