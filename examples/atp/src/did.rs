@@ -1,0 +1,136 @@
+//! `atp did` and `atp handle`
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use atproto_core::{
+    identity::{DidDocument, FetchLimits, Resolver, resolver::verify_handle},
+    syntax,
+};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::{
+    input,
+    network::{Network, block_on},
+    output::Output,
+};
+
+#[derive(Subcommand)]
+pub(crate) enum Did {
+    /// Fetch the DID document of an account
+    Resolve(ResolveDid),
+    /// Check a DID document in a file
+    Verify(Verify),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Handle {
+    /// Find the DID of a handle, and whether it claims the handle in turn
+    Resolve(ResolveHandle),
+}
+
+/// Fetch the DID document of an account.
+///
+/// Prints what the protocol uses of it; with --json the document as it is.
+#[derive(Args)]
+pub(crate) struct ResolveDid {
+    did: syntax::Did,
+    #[command(flatten)]
+    network: Network,
+}
+
+/// Check a DID document in a file, and print what the protocol uses of it.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The document
+    #[arg(long, value_name = "FILE")]
+    document: PathBuf,
+    /// The DID that it has to be of
+    #[arg(long)]
+    did: syntax::Did,
+}
+
+/// Find the DID of a handle, and whether it claims the handle in turn.
+#[derive(Args)]
+pub(crate) struct ResolveHandle {
+    handle: syntax::Handle,
+    #[command(flatten)]
+    network: Network,
+}
+
+impl Did {
+    pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        match self {
+            Self::Resolve(resolve) => block_on(resolve.run(output)),
+            Self::Verify(verify) => verify.run(output),
+        }
+    }
+}
+
+impl Handle {
+    pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let Self::Resolve(resolve) = self;
+        block_on(resolve.run(output))
+    }
+}
+
+impl ResolveDid {
+    async fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let resolver = self.network.resolver()?;
+        let document = resolver.did(&self.did).await.with_context(|| self.did.to_string())?;
+        if output.is_json() {
+            return output.document(&document.to_json());
+        }
+        let mut facts = facts(&document);
+        let verified = verify_handle(&resolver, &document).await;
+        let verified = match verified {
+            Ok(handle) => json!(handle.is_some()),
+            Err(error) => json!(error.to_string()),
+        };
+        facts.insert(2, ("handleVerified", verified));
+        output.facts(&facts)
+    }
+}
+
+impl Verify {
+    fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let path = self.document.display();
+        let limit = FetchLimits::DID_DOCUMENT.max_body as u64;
+        let bytes = input::read_at_most(&self.document, limit)?;
+        let document = DidDocument::from_json(&bytes).with_context(|| path.to_string())?;
+        if document.id != self.did {
+            bail!("{path}: the document is that of {}", document.id);
+        }
+        output.facts(&facts(&document))
+    }
+}
+
+impl ResolveHandle {
+    async fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let Self { handle, network } = self;
+        let resolver = network.resolver()?;
+        let did = resolver.handle(&handle).await.with_context(|| handle.to_string())?;
+        let document = resolver.did(&did).await.with_context(|| did.to_string())?;
+        if document.handle().as_ref() != Some(&handle) {
+            bail!("{handle} leads to {did}, which does not claim it");
+        }
+        output.item(&[("handle", json!(handle)), ("did", json!(did))], did.as_str())
+    }
+}
+
+/// What the protocol uses of a document.
+fn facts(document: &DidDocument) -> Vec<(&'static str, Value)> {
+    let (key, problem) = match document.signing_key() {
+        Ok(key) => (json!(key.to_did_key()), None),
+        Err(error) => (Value::Null, Some(error.to_string())),
+    };
+    let mut facts = vec![
+        ("did", json!(document.id)),
+        ("handle", json!(document.handle())),
+        ("signingKey", key),
+        ("pds", json!(document.pds_endpoint())),
+    ];
+    facts.extend(problem.map(|problem| ("signingKeyProblem", json!(problem))));
+    facts
+}

@@ -1,0 +1,87 @@
+use std::path::PathBuf;
+
+use anyhow::bail;
+use atproto_repo::event::{Event, EventError};
+use bytes::Bytes;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::{
+    describe,
+    frames::{Frames, check_length},
+};
+use crate::{input, output::Output};
+
+/// Show recorded frames as JSON, one a line.
+///
+/// A frame of an unknown kind gives `{"unknown": KIND}`, an error of the stream's `{"error":
+/// NAME}`, a malformed frame `{"malformed": REASON}`. With a malformed frame the exit code
+/// is 1.
+#[derive(Args)]
+pub(crate) struct Decode {
+    /// Frames, each after its length as u32 little-endian
+    #[arg(required_unless_present = "frame")]
+    file: Option<PathBuf>,
+    /// One bare frame instead
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    frame: Option<PathBuf>,
+    /// Show the records that commits brought
+    #[arg(long)]
+    records: bool,
+}
+
+impl Decode {
+    pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let frames = match (self.file, self.frame) {
+            (Some(file), _) => Frames::new(input::read(&file)?).collect(),
+            (None, Some(frame)) => vec![Ok(Bytes::from(input::read(&frame)?))],
+            (None, None) => Vec::new(),
+        };
+        let count = frames.len();
+        let mut malformed = Vec::new();
+        for (index, frame) in frames.into_iter().enumerate() {
+            let (line, fault) = decode(frame, self.records);
+            malformed.extend(fault.map(|fault| (index, fault)));
+            output.line(line)?;
+        }
+        match malformed.first() {
+            Some((_, fault)) if count == 1 => bail!("the frame is malformed: {fault}"),
+            Some((index, fault)) => {
+                let bad = malformed.len();
+                bail!("{bad} of {count} frames are malformed, the first at index {index}: {fault}")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The line for a frame, and what is wrong with it.
+fn decode(frame: anyhow::Result<Bytes>, records: bool) -> (Value, Option<String>) {
+    let checked = frame.and_then(|frame| check_length(&frame).map(|()| frame));
+    let frame = match checked {
+        Ok(frame) => frame,
+        Err(error) => return (json!({ "malformed": error.to_string() }), Some(error.to_string())),
+    };
+    match Event::decode(frame) {
+        Ok(event) => {
+            let fields = describe::fields(&event, records).into_iter();
+            let fields = fields.map(|(name, value)| (name.to_owned(), value));
+            (Value::Object(fields.collect::<Map<_, _>>()), None)
+        }
+        Err(EventError::Unknown { kind, seq }) => (json!({ "unknown": kind, "seq": seq }), None),
+        Err(EventError::Upstream { name, message }) => {
+            (json!({ "error": name, "message": message }), None)
+        }
+        Err(error) => (malformed(&error), Some(error.to_string())),
+    }
+}
+
+fn malformed(error: &EventError) -> Value {
+    let mut line = json!({ "malformed": error.to_string() });
+    if let EventError::Invalid { kind, seq, did, .. } = error {
+        line["kind"] = json!(kind);
+        line["seq"] = json!(seq);
+        line["did"] = json!(did);
+    }
+    line
+}

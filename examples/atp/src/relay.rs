@@ -1,0 +1,26 @@
+//! `atp relay`
+
+mod compare;
+mod hosts;
+mod sightings;
+
+use clap::Subcommand;
+
+use crate::{network::block_on, output::Output};
+
+#[derive(Subcommand)]
+pub(crate) enum Relay {
+    /// Follow several relays at once and compare what they send
+    Compare(compare::Compare),
+    /// List the hosts that a relay knows
+    Hosts(hosts::Hosts),
+}
+
+impl Relay {
+    pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        match self {
+            Self::Compare(compare) => block_on(compare.run(output)),
+            Self::Hosts(hosts) => block_on(hosts.run(output)),
+        }
+    }
+}

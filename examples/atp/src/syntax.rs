@@ -1,0 +1,93 @@
+//! `atp syntax`
+
+use std::io::{self, BufRead};
+
+use anyhow::bail;
+use atproto_core::syntax::{
+    AtIdentifier, AtUri, Cid, Datetime, Did, Handle, Language, Nsid, RecordKey, SyntaxError, Tid,
+    Uri,
+};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use crate::output::Output;
+
+/// Check identifiers, one a line on standard input.
+///
+/// For each line prints `ok<TAB>value` or `bad<TAB>value<TAB>reason`. Nothing is trimmed: a
+/// space at the end belongs to the value.
+#[derive(Args)]
+pub(crate) struct Syntax {
+    /// What the lines are
+    #[arg(value_name = "TYPE")]
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Did,
+    Handle,
+    AtIdentifier,
+    Nsid,
+    RecordKey,
+    Tid,
+    AtUri,
+    Datetime,
+    Language,
+    Uri,
+    Cid,
+}
+
+impl Syntax {
+    pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let (mut first_bad, mut bad, mut lines) = (None, 0_u64, 0_u64);
+        for line in io::stdin().lock().split(b'\n') {
+            let line = line?;
+            lines += 1;
+            let checked = match str::from_utf8(&line) {
+                Ok(text) => self.kind.check(text).map_err(|error| error.to_string()),
+                Err(_) => Err("not UTF-8".to_owned()),
+            };
+            let value = String::from_utf8_lossy(&line);
+            if checked.is_err() {
+                bad += 1;
+                first_bad.get_or_insert(lines);
+            }
+            print(output, &value, checked)?;
+        }
+        match first_bad {
+            Some(line) => bail!("{bad} of {lines} values are invalid, the first on line {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn print(output: &mut Output, value: &str, checked: Result<(), String>) -> anyhow::Result<()> {
+    match checked {
+        Ok(()) => {
+            output.item(&[("valid", json!(true)), ("value", json!(value))], &format!("ok\t{value}"))
+        }
+        Err(reason) => output.item(
+            &[("valid", json!(false)), ("value", json!(value)), ("reason", json!(reason))],
+            &format!("bad\t{value}\t{reason}"),
+        ),
+    }
+}
+
+impl Kind {
+    fn check(self, text: &str) -> Result<(), SyntaxError> {
+        match self {
+            Self::Did => Did::new(text).map(drop),
+            Self::Handle => Handle::new(text).map(drop),
+            Self::AtIdentifier => AtIdentifier::new(text).map(drop),
+            Self::Nsid => Nsid::new(text).map(drop),
+            Self::RecordKey => RecordKey::new(text).map(drop),
+            Self::Tid => Tid::new(text).map(drop),
+            Self::AtUri => AtUri::new(text).map(drop),
+            Self::Datetime => Datetime::new(text).map(drop),
+            Self::Language => Language::new(text).map(drop),
+            Self::Uri => Uri::new(text).map(drop),
+            Self::Cid => text.parse::<Cid>().map(drop),
+        }
+    }
+}

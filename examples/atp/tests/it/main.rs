@@ -1,0 +1,8 @@
+//! The binary, run as people and scripts run it.
+
+mod bad_input;
+mod capture;
+mod commands;
+mod network;
+mod repositories;
+mod support;
