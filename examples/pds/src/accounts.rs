@@ -164,9 +164,7 @@ impl Accounts {
         self.write(move |connection| {
             let changed = connection
                 .prepare_cached("UPDATE account SET status = ?2 WHERE did = ?1")
-                .and_then(|mut statement| {
-                    statement.execute([did.as_str(), status.as_str()])
-                })
+                .and_then(|mut statement| statement.execute([did.as_str(), status.as_str()]))
                 .map_err(DatabaseError::from)?;
             if changed == 0 { Err(AccountError::Unknown) } else { Ok(()) }
         })
@@ -278,11 +276,7 @@ impl Accounts {
     }
 }
 
-fn insert(
-    connection: &Connection,
-    account: &Account,
-    key: &SecretKey,
-) -> Result<(), AccountError> {
+fn insert(connection: &Connection, account: &Account, key: &SecretKey) -> Result<(), AccountError> {
     let Account { did, handle, email, password_hash, status, created_at } = account;
     let handle = handle.as_ref().map(|handle| handle.as_str());
     connection

@@ -23,11 +23,17 @@ pub fn router(app: &Arc<App>, shutdown: &Shutdown) -> axum::Router {
     let router = admin::routes(router, app);
     let router = preferences::routes(router, app);
     let router = proxy::routes(router, app);
-    router.into_router().merge(well_known::router(app)).layer(middleware::from_fn(service_kit::http::observe))
+    router
+        .into_router()
+        .merge(well_known::router(app))
+        .layer(middleware::from_fn(service_kit::http::observe))
 }
 
 /// Gives a handler the server's state as its first argument.
-pub(crate) fn with<C, I, F, Fut>(app: &Arc<App>, handler: F) -> impl Fn(C, I) -> Fut + use<C, I, F, Fut>
+pub(crate) fn with<C, I, F, Fut>(
+    app: &Arc<App>,
+    handler: F,
+) -> impl Fn(C, I) -> Fut + use<C, I, F, Fut>
 where
     F: Fn(Arc<App>, C, I) -> Fut,
     Fut: Future,

@@ -19,8 +19,8 @@ use atproto_firehose::{
     log::LogConfig,
     producer::{Producer, ProducerOptions},
 };
-use atproto_xrpc::{Client, XrpcError, auth::session::SessionTokens};
 use atproto_repo::repo::Head;
+use atproto_xrpc::{Client, XrpcError, auth::session::SessionTokens};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -29,8 +29,9 @@ use crate::{
     auth::Auth,
     blobs::BlobStore,
     config::Config,
+    counters,
     database::{DatabaseError, Pool},
-    counters, identity, limits,
+    identity, limits,
     proxy::Services,
     secrets::Secrets,
     sequencer::{self, Pending, Running, Sequencer},
@@ -283,8 +284,8 @@ impl App {
     async fn announce_missed(&self, account: &Account) -> Result<(), DatabaseError> {
         let Some(store) = self.stores.open(&account.did).await? else { return Ok(()) };
         let last = store.read(|view| view.announced()).await?;
-        let missed = last
-            .is_some_and(|last| last.status != account.status || last.handle != account.handle);
+        let missed =
+            last.is_some_and(|last| last.status != account.status || last.handle != account.handle);
         if missed { self.announce(account).await } else { Ok(()) }
     }
 }

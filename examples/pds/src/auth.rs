@@ -133,7 +133,8 @@ impl Policy for AccountPolicy {
         let token = Credentials::of(request)?.bearer()?;
         let (account, scope) = self.app.session(token).await?;
         if !self.scopes.contains(&scope) {
-            return Err(SessionTokenError::Scope.into());
+            // Not 401: another token of the same session would be no better.
+            return Err(XrpcError::bad_request("InvalidToken", "Bad token scope"));
         }
         if !self.statuses.contains(&account.status) {
             return Err(refusal(account.status));
@@ -282,8 +283,7 @@ impl Policy for IdentityPolicy {
         }
         let token = Credentials::of(request)?.bearer()?;
         let verified = self.app.auth.service.verify(token, nsid).await;
-        let outcome =
-            if verified.is_ok() { Outcome::Success } else { Outcome::WrongCredentials };
+        let outcome = if verified.is_ok() { Outcome::Success } else { Outcome::WrongCredentials };
         counters::auth_attempt(Method::ServiceAuth, outcome);
         Ok(Some(verified?.iss))
     }

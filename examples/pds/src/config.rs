@@ -30,7 +30,12 @@ pub struct Config {
     #[arg(long, env = "PDS_SERVICE_DID", value_name = "DID")]
     pub service_did: Option<String>,
     /// Directory of everything that is stored. It holds secrets: keep it to yourself.
-    #[arg(long = "data", env = "PDS_DATA_DIRECTORY", default_value = "pds-data", value_name = "DIR")]
+    #[arg(
+        long = "data",
+        env = "PDS_DATA_DIRECTORY",
+        default_value = "pds-data",
+        value_name = "DIR"
+    )]
     pub data_directory: PathBuf,
     /// Directory of the accounts' stores [default: below the data directory].
     #[arg(long, env = "PDS_ACTOR_STORE_DIRECTORY", value_name = "DIR")]
@@ -82,7 +87,12 @@ pub struct Config {
     pub dev_mode: bool,
 
     /// The directory of did:plc identities.
-    #[arg(long, env = "PDS_DID_PLC_URL", default_value = "https://plc.directory", value_name = "URL")]
+    #[arg(
+        long,
+        env = "PDS_DID_PLC_URL",
+        default_value = "https://plc.directory",
+        value_name = "URL"
+    )]
     pub plc_url: String,
     /// Domains under which accounts get their handles, each beginning with a dot; comma
     /// separated [default: below the host name, or `.test` on localhost].

@@ -23,9 +23,13 @@ use atproto_core::{
     syntax::{Datetime, Did, Handle},
 };
 use atproto_xrpc::XrpcError;
+use tracing::Instrument;
 
 use crate::{
-    accounts::{Account, AccountError, Status, reservation::{Reservation, Wish}},
+    accounts::{
+        Account, AccountError, Status,
+        reservation::{Reservation, Wish},
+    },
     app::App,
     database::DatabaseError,
 };
@@ -71,12 +75,9 @@ pub struct Created {
 
 impl App {
     /// Makes an account. Once begun it goes on to its end, whether or not somebody waits.
-    pub async fn create_account(
-        self: &Arc<Self>,
-        new: NewAccount,
-    ) -> Result<Created, XrpcError> {
+    pub async fn create_account(self: &Arc<Self>, new: NewAccount) -> Result<Created, XrpcError> {
         let app = Arc::clone(self);
-        let job = self.tasks.spawn(async move { app.create(new).await });
+        let job = self.tasks.spawn(async move { app.create(new).await }.in_current_span());
         job.await.map_err(XrpcError::internal)?
     }
 
@@ -160,7 +161,8 @@ impl App {
         handle: &Handle,
     ) -> Result<(), XrpcError> {
         let (app, did, handle) = (Arc::clone(self), did.clone(), handle.clone());
-        let job = self.tasks.spawn(async move { app.replace_handle(did, handle).await });
+        let work = async move { app.replace_handle(did, handle).await };
+        let job = self.tasks.spawn(work.in_current_span());
         job.await.map_err(XrpcError::internal)?
     }
 
@@ -191,10 +193,8 @@ impl App {
             return Ok(());
         }
         let signed = next.sign(self.secrets.rotation_key.as_ref());
-        let signed = signed.map_err(|error| PlcClientError::Status {
-            status: 500,
-            message: error.to_string(),
-        })?;
+        let signed = signed
+            .map_err(|error| PlcClientError::Status { status: 500, message: error.to_string() })?;
         self.directory.submit(did, &signed).await
     }
 
@@ -232,14 +232,16 @@ impl App {
         let exists = self.accounts.by_did(did).await?.is_some();
         let last = match self.directory.last_operation(did).await {
             Ok(last) => Some(last),
-            Err(PlcClientError::Status { status: 400..500, .. } | PlcClientError::NotPlc(_)) => None,
+            Err(PlcClientError::Status { status: 400..500, .. } | PlcClientError::NotPlc(_)) => {
+                None
+            }
             Err(error) => return Err(XrpcError::upstream_failure(error.to_string())),
         };
         if exists {
             let name = format!("at://{handle}");
-            let taken = last.and_then(|last| last.operation()).is_some_and(|operation| {
-                operation.also_known_as.contains(&name)
-            });
+            let taken = last
+                .and_then(|last| last.operation())
+                .is_some_and(|operation| operation.also_known_as.contains(&name));
             if taken {
                 self.accounts.take_handle(reservation.clone()).await?;
                 return self.announce_current(did).await;
@@ -264,10 +266,9 @@ pub(crate) fn taken(error: AccountError) -> XrpcError {
             XrpcError::bad_request("HandleNotAvailable", "Handle already taken")
         }
         AccountError::Taken("email") => XrpcError::invalid_request("Email already taken"),
-        AccountError::InviteCode => XrpcError::bad_request(
-            "InvalidInviteCode",
-            "Provided invite code not available",
-        ),
+        AccountError::InviteCode => {
+            XrpcError::bad_request("InvalidInviteCode", "Provided invite code not available")
+        }
         error => error.into(),
     }
 }

@@ -4,8 +4,7 @@ use atproto_repo::repo::ApplyError;
 use atproto_xrpc::XrpcError;
 
 use crate::{
-    accounts::AccountError, blobs::UploadError, database::DatabaseError,
-    store::commit::CommitError,
+    accounts::AccountError, blobs::UploadError, database::DatabaseError, store::commit::CommitError,
 };
 
 impl From<DatabaseError> for XrpcError {

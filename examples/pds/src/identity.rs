@@ -55,8 +55,7 @@ pub fn resolver(config: &Config) -> anyhow::Result<Arc<dyn Resolver>> {
 /// where it is; everything else must be public.
 pub fn client(config: &Config) -> anyhow::Result<SafeClient> {
     let agent = concat!("atproto-pds/", env!("CARGO_PKG_VERSION"));
-    let mut options =
-        SafeClientConfig::default().allow_loopback(config.dev_mode).user_agent(agent);
+    let mut options = SafeClientConfig::default().allow_loopback(config.dev_mode).user_agent(agent);
     let services = [&config.appview_url, &config.report_url, &config.mod_url];
     let configured = services.into_iter().flatten().chain(&config.crawlers);
     for url in configured.chain([&config.plc_url]).filter(|url| !url.is_empty()) {

@@ -1,10 +1,6 @@
 //! Hashing passwords: slow on purpose, and therefore bounded.
 
-use std::{
-    fmt,
-    sync::Arc,
-    thread,
-};
+use std::{fmt, sync::Arc, thread};
 
 use argon2::{
     Argon2,
@@ -69,7 +65,8 @@ impl Passwords {
     ) -> Result<T, XrpcError> {
         let busy = |_| XrpcError::unavailable("Too many logins at the moment");
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(busy)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(XrpcError::internal)?;
+        let running =
+            Arc::clone(&self.running).acquire_owned().await.map_err(XrpcError::internal)?;
         let job = tokio::task::spawn_blocking(move || {
             let result = work();
             drop((running, admitted));

@@ -65,10 +65,7 @@ fn out_of_reach(scope: Scope) -> &'static [&'static str] {
     if scope == Scope::Access { &[] } else { PRIVATE }
 }
 
-fn check(
-    preference: &defs::Preference,
-    forbidden: &[&str],
-) -> Result<Preference, XrpcError> {
+fn check(preference: &defs::Preference, forbidden: &[&str]) -> Result<Preference, XrpcError> {
     let json = serde_json::to_value(preference).map_err(XrpcError::internal)?;
     let kind = json.get("$type").and_then(|kind| kind.as_str()).unwrap_or_default().to_owned();
     if !kind.starts_with(NAMESPACE) {

@@ -52,7 +52,8 @@ struct Service {
 impl Services {
     /// What the options name. A service needs both a URL and a DID.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let service = |name: &str, id, url: &Option<String>, did: &Option<String>| match (url, did) {
+        let service = |name: &str, id, url: &Option<String>, did: &Option<String>| match (url, did)
+        {
             (None, None) => Ok(None),
             (Some(url), Some(did)) => {
                 let did = Did::new(did).with_context(|| format!("the DID of {name}"))?;
@@ -143,9 +144,7 @@ async fn pass_on(
     forward(&app.client, &service.origin, Some(&token), &nsid, request, &options).await
 }
 
-fn request_id(
-    id: &atproto_xrpc::server::RequestId,
-) -> Result<http::HeaderValue, XrpcError> {
+fn request_id(id: &atproto_xrpc::server::RequestId) -> Result<http::HeaderValue, XrpcError> {
     http::HeaderValue::from_str(id.as_str()).map_err(XrpcError::internal)
 }
 

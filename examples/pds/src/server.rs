@@ -45,10 +45,7 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
         .query::<DescribeServer, _>(Public, with(app, describe_server::handle))
         .procedure::<CreateAccount, _>(IdentityPolicy::new(app), with(app, create_account::handle))
         .procedure::<CreateSession, _>(Public, with(app, create_session::handle))
-        .procedure::<RefreshSession, _>(
-            RefreshPolicy::new(app),
-            with(app, refresh_session::handle),
-        )
+        .procedure::<RefreshSession, _>(RefreshPolicy::new(app), with(app, refresh_session::handle))
         .procedure::<DeleteSession, _>(
             RefreshPolicy::or_expired(app),
             with(app, delete_session::handle),
@@ -63,8 +60,5 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
         .query::<GetAccountInviteCodes, _>(full(), with(app, invite_codes::of_account))
         .query::<CheckAccountStatus, _>(present(), with(app, check_account_status::handle))
         .procedure::<ActivateAccount, _>(full(), with(app, activate_account::handle))
-        .procedure::<DeactivateAccount, _>(
-            leaving().full(),
-            with(app, deactivate_account::handle),
-        )
+        .procedure::<DeactivateAccount, _>(leaving().full(), with(app, deactivate_account::handle))
 }

@@ -73,8 +73,9 @@ fn invite(connection: &Connection, row: &Row<'_>) -> Result<Invite, DatabaseErro
 }
 
 fn uses(connection: &Connection, code: &str) -> Result<Vec<(Did, Datetime)>, DatabaseError> {
-    let mut statement = connection
-        .prepare_cached("SELECT used_by, used_at FROM invite_use WHERE code = ?1 ORDER BY used_at")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT used_by, used_at FROM invite_use WHERE code = ?1 ORDER BY used_at",
+    )?;
     let mut rows = statement.query([code])?;
     let mut uses = Vec::new();
     while let Some(row) = rows.next()? {

@@ -39,8 +39,8 @@ impl Accounts {
     ) -> Result<(), DatabaseError> {
         let did = did.clone();
         self.write(move |connection| {
-            let mut kinds = connection
-                .prepare_cached("SELECT DISTINCT kind FROM preference WHERE did = ?1")?;
+            let mut kinds =
+                connection.prepare_cached("SELECT DISTINCT kind FROM preference WHERE did = ?1")?;
             let kinds: Vec<String> =
                 kinds.query_map([did.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?;
             for kind in kinds.iter().filter(|kind| !keep.contains(&kind.as_str())) {
@@ -50,9 +50,7 @@ impl Accounts {
             }
             for Preference { kind, json } in &preferences {
                 connection
-                    .prepare_cached(
-                        "INSERT INTO preference (did, kind, json) VALUES (?1, ?2, ?3)",
-                    )?
+                    .prepare_cached("INSERT INTO preference (did, kind, json) VALUES (?1, ?2, ?3)")?
                     .execute(params![did.as_str(), kind, json])?;
             }
             Ok(())

@@ -10,10 +10,7 @@ use atproto_core::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Account, AccountError, Accounts, insert};
-use crate::{
-    database::DatabaseError,
-    store::column,
-};
+use crate::{database::DatabaseError, store::column};
 
 /// What is kept free for one change of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]

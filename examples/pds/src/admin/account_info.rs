@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use atproto_core::syntax::Handle;
 use atproto_lexicons::com::atproto::admin::{
-    GetAccountInfo, GetAccountInfoOutput, GetAccountInfos, GetAccountInfosOutput,
-    defs::AccountView,
+    GetAccountInfo, GetAccountInfoOutput, GetAccountInfos, GetAccountInfosOutput, defs::AccountView,
 };
 use atproto_xrpc::{XrpcError, server::Context};
 

@@ -23,8 +23,7 @@ pub(super) async fn get(
     let did = params.did.filter(|_| params.uri.is_none() && params.blob.is_none());
     let did = did.ok_or_else(only_accounts)?;
     let account = app.accounts.by_did(&did).await?;
-    let account =
-        account.ok_or_else(|| XrpcError::bad_request("NotFound", "Subject not found"))?;
+    let account = account.ok_or_else(|| XrpcError::bad_request("NotFound", "Subject not found"))?;
     let subject = Shown::RepoRef(Box::new(RepoRef::new(did.clone())));
     let mut output = GetSubjectStatusOutput::new(subject);
     let mut takedown = StatusAttr::new(account.status == Status::Takendown);

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use atproto_core::{endpoint::NoBody, syntax::{Did, Handle}};
+use atproto_core::{
+    endpoint::NoBody,
+    syntax::{Did, Handle},
+};
 use atproto_lexicons::com::atproto::identity::UpdateHandle;
 use atproto_xrpc::{XrpcError, server::Context};
 

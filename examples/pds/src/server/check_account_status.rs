@@ -17,9 +17,8 @@ pub(super) async fn handle(
     let head = app.head(&did).await?;
     let census = app.store(&did).await?.read(|view| view.census()).await?;
     let private = app.accounts.preferences(&did).await?.len();
-    let private = i64::try_from(private).map_err(|_| {
-        XrpcError::from(DatabaseError::Corrupt("too many preferences".to_owned()))
-    })?;
+    let private = i64::try_from(private)
+        .map_err(|_| XrpcError::from(DatabaseError::Corrupt("too many preferences".to_owned())))?;
     Ok(CheckAccountStatusOutput::new(
         account.is_some_and(|account| account.status == Status::Active),
         app.identity_is_ours(&did).await.is_ok(),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use atproto_core::{crypto::PublicKey, syntax::{Did, Handle}};
+use atproto_core::{
+    crypto::PublicKey,
+    syntax::{Did, Handle},
+};
 use atproto_lexicons::com::atproto::server::{CreateAccount, CreateAccountOutput};
 use atproto_xrpc::{XrpcError, auth::session::Scope, server::Context};
 
@@ -48,9 +51,9 @@ async fn check(
     let invite_code = invite_code(app, input.invite_code)?;
     let email = email(input.email)?;
     let identity = identity(app, &input.handle, proven, input.did, input.recovery_key).await?;
-    let password = input.password.ok_or_else(|| {
-        XrpcError::bad_request("InvalidPassword", "Password is required")
-    })?;
+    let password = input
+        .password
+        .ok_or_else(|| XrpcError::bad_request("InvalidPassword", "Password is required"))?;
     passwords::check(&password)?;
     let password_hash = Some(app.auth.passwords.hash(&password).await?);
     Ok(NewAccount {
@@ -66,9 +69,7 @@ fn invite_code(app: &App, given: Option<String>) -> Result<Option<String>, XrpcE
     match (app.config.invite_required, given) {
         (false, _) => Ok(None),
         (true, Some(code)) => Ok(Some(code)),
-        (true, None) => {
-            Err(XrpcError::bad_request("InvalidInviteCode", "No invite code provided"))
-        }
+        (true, None) => Err(XrpcError::bad_request("InvalidInviteCode", "No invite code provided")),
     }
 }
 
@@ -79,7 +80,8 @@ fn email(given: Option<String>) -> Result<String, XrpcError> {
     let well_formed = email.len() <= MAX_EMAIL
         && email.split_once('@').is_some_and(|(local, domain)| {
             let plain = |text: &str| {
-                !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c.is_ascii_graphic())
+                !text.is_empty()
+                    && text.chars().all(|c| c.is_alphanumeric() || c.is_ascii_graphic())
             };
             plain(local) && plain(domain) && !domain.contains('@') && domain.contains('.')
         });
@@ -102,8 +104,8 @@ async fn identity(
     let Some(did) = did else {
         handles::check(handle, &domains)?;
         let recovery_key = recovery_key.as_deref().map(PublicKey::from_did_key).transpose();
-        let recovery_key = recovery_key
-            .map_err(|_| XrpcError::invalid_request("recoveryKey is not a did:key"))?;
+        let recovery_key =
+            recovery_key.map_err(|_| XrpcError::invalid_request("recoveryKey is not a did:key"))?;
         return Ok(NewIdentity::Made { recovery_key });
     };
     if proven.as_ref() != Some(&did) {

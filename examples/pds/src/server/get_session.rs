@@ -7,9 +7,9 @@ use atproto_xrpc::{XrpcError, server::Context};
 
 use super::session::{Profile, describe};
 use crate::{
+    accounts::Status,
     app::App,
     auth::{Caller, refusal},
-    accounts::Status,
 };
 
 pub(super) async fn handle(

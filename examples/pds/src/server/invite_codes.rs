@@ -49,9 +49,8 @@ pub(super) async fn create(
     let mut invites = Vec::with_capacity(each * accounts.len());
     let mut answer = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let made: Vec<Invite> = (0..each)
-            .map(|_| invite(&app, account, input.use_count))
-            .collect::<Result<_, _>>()?;
+        let made: Vec<Invite> =
+            (0..each).map(|_| invite(&app, account, input.use_count)).collect::<Result<_, _>>()?;
         let codes = made.iter().map(|invite| invite.code.clone()).collect();
         answer.push(AccountCodes::new(account, codes));
         invites.extend(made);

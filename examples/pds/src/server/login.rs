@@ -46,10 +46,7 @@ pub(super) async fn check(
         }
         None => {
             counters::auth_attempt(Method::Password, Outcome::WrongCredentials);
-            Err(XrpcError::unauthorized(
-                "AuthenticationRequired",
-                "Invalid identifier or password",
-            ))
+            Err(XrpcError::unauthorized("AuthenticationRequired", "Invalid identifier or password"))
         }
     }
 }

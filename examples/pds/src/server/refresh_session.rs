@@ -1,6 +1,9 @@
 //! `com.atproto.server.refreshSession`
 
-use std::{sync::Arc, time::{SystemTime, UNIX_EPOCH}};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use atproto_lexicons::com::atproto::server::{RefreshSession, RefreshSessionOutput};
 use atproto_xrpc::{

@@ -64,14 +64,20 @@ async fn pd_007_a_new_account_is_told_of_in_order() {
     let events = take(&mut subscribe(&pds, Some(0)).await, 4).await;
     assert_eq!(kinds(&events), ["identity", "account", "commit", "sync"]);
     assert_eq!(seqs(&events), [1, 2, 3, 4]);
-    let [Event::Identity(identity), Event::Account(account), Event::Commit(commit), Event::Sync(sync)] = &events[..]
+    let [
+        Event::Identity(identity),
+        Event::Account(account),
+        Event::Commit(commit),
+        Event::Sync(sync),
+    ] = &events[..]
     else {
         unreachable!()
     };
     assert_eq!(identity.handle.as_ref().unwrap().as_str(), "alice.test");
     assert!(account.active && account.status.is_none());
     let state = check(commit, &alice, None);
-    let context = VerifyContext { key: &alice.key, previous: Some(&state), now_micros: now_micros() };
+    let context =
+        VerifyContext { key: &alice.key, previous: Some(&state), now_micros: now_micros() };
     accept(verify_sync(sync, &context, &VerifyOptions::default()));
 }
 
@@ -86,7 +92,8 @@ async fn commits_verify_one_after_the_other() {
     for n in 0..30 {
         keys.push(rkey(&alice.create(&format!("post {n}")).await.ok()));
     }
-    let path = |key: &str| json!({ "repo": alice.did, "collection": "app.bsky.feed.post", "rkey": key });
+    let path =
+        |key: &str| json!({ "repo": alice.did, "collection": "app.bsky.feed.post", "rkey": key });
     for key in &keys[10..20] {
         alice.post("com.atproto.repo.deleteRecord", path(key)).await.ok();
     }
