@@ -214,7 +214,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = BlobStore::open(dir.path()).unwrap();
         let shard = Shard::of(&Did::new("did:web:example.com").unwrap());
-        let upload = store.receive(body(&[b"\x89PNG\r\n", b"\x1a\nrest"]), Some(12), 12).await.unwrap();
+        let upload =
+            store.receive(body(&[b"\x89PNG\r\n", b"\x1a\nrest"]), Some(12), 12).await.unwrap();
         let cid = upload.cid;
         assert_eq!((cid, upload.size), (Cid::raw(b"\x89PNG\r\n\x1a\nrest"), 12));
         assert_eq!(upload.mime, Some("image/png"));

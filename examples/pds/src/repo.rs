@@ -28,11 +28,7 @@ use atproto_xrpc::{
 };
 
 use crate::{
-    api::with,
-    app::App,
-    auth::AccountPolicy,
-    database::DatabaseError,
-    store::commit::Committed,
+    api::with, app::App, auth::AccountPolicy, database::DatabaseError, store::commit::Committed,
 };
 
 /// Adds the namespace's endpoints.
@@ -83,6 +79,10 @@ fn commit_meta(committed: Committed) -> CommitMeta {
     CommitMeta::new(committed.cid, committed.rev)
 }
 
-fn uri(did: &Did, collection: &atproto_core::syntax::Nsid, rkey: &atproto_core::syntax::RecordKey) -> AtUri {
+fn uri(
+    did: &Did,
+    collection: &atproto_core::syntax::Nsid,
+    rkey: &atproto_core::syntax::RecordKey,
+) -> AtUri {
     AtUri::from_parts(did, collection, rkey)
 }

@@ -30,7 +30,7 @@ use atproto_firehose::{
     log::{Entry, LogError},
     producer::{AppendError, Producer},
 };
-use atproto_repo::event::{Event, EventError};
+use atproto_repo::event::Event;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Notify;
@@ -46,6 +46,9 @@ use crate::{
 pub const BATCH: usize = 512;
 /// The most events of one account in a batch: a busy account waits its turn.
 const PER_ACCOUNT: usize = 64;
+/// The bytes after which no more events of one account go into a batch: an event has two
+/// million at most.
+const PER_ACCOUNT_BYTES: usize = 1_000_000;
 /// Outboxes that are read or cleared at one time.
 const PARALLEL: usize = 16;
 /// The pause after a failure of a store before it is tried again.
@@ -110,16 +113,6 @@ impl Pending {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SequencerError {
-    /// A waiting event cannot be read.
-    #[error("event {id} of {did}: {source}")]
-    Event {
-        /// The account.
-        did: Did,
-        /// Its place in the outbox.
-        id: i64,
-        /// What is wrong with it.
-        source: EventError,
-    },
     /// The log cannot be written.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -188,16 +181,18 @@ impl Sequencer {
     /// Moves what waits for these accounts, or a batch of it.
     async fn drain(&mut self, accounts: Vec<Did>) -> Result<(), SequencerError> {
         let loads = self.collect(accounts).await;
-        let mut entries = Vec::new();
+        let mut news = Vec::new();
         for load in &loads {
-            for waiting in &load.events {
-                entries.extend(self.entry(load.store.did(), waiting)?);
-            }
+            let did = load.store.did();
+            let fresh = load.events.iter().filter(|waiting| self.is_new(did, waiting.id));
+            news.extend(fresh.map(|waiting| (did, waiting)));
         }
-        if !entries.is_empty() {
-            let count = entries.len();
+        if !news.is_empty() {
+            let entries = news.iter().map(|(did, waiting)| entry(did, waiting)).collect();
             let seqs = self.producer.append(entries).await?;
-            tracing::debug!(count, first = seqs.start, "sequenced");
+            for (seq, (did, waiting)) in seqs.zip(&news) {
+                announce(did, seq, &waiting.event);
+            }
         }
         self.clear(loads).await;
         Ok(())
@@ -219,8 +214,7 @@ impl Sequencer {
         while let Some((did, load)) = reads.next().await {
             match load {
                 Ok(Some(mut load)) => {
-                    // A full load may have left events behind, and so does a cut one.
-                    if load.events.len() >= PER_ACCOUNT.min(room) {
+                    if load.more || load.events.len() > room {
                         self.pending.add(&did);
                     }
                     load.events.truncate(room);
@@ -234,17 +228,13 @@ impl Sequencer {
         loads
     }
 
-    /// The log entry for a waiting event; `None` if the log has it already.
-    fn entry(&mut self, did: &Did, waiting: &Waiting) -> Result<Option<Entry>, SequencerError> {
-        let key = key(did, waiting.id);
-        if self.tail.remove(&key) {
-            tracing::info!(%did, id = waiting.id, "in the log already");
-            return Ok(None);
+    /// Whether the log does not have an event yet.
+    fn is_new(&mut self, did: &Did, id: i64) -> bool {
+        let known = self.tail.remove(&key(did, id));
+        if known {
+            tracing::info!(%did, id, "in the log already");
         }
-        let id = waiting.id;
-        let event = Event::decode(waiting.frame.clone())
-            .map_err(|source| SequencerError::Event { did: did.clone(), id, source })?;
-        Ok(Some(Entry::new(key, move |seq| event.with_seq(seq).encode())))
+        !known
     }
 
     /// Takes what is in the log out of the outboxes, and does not return before it is all
@@ -292,6 +282,8 @@ impl Sequencer {
 struct Load {
     store: Arc<ActorStore>,
     events: Vec<Waiting>,
+    /// Whether there are later ones in the outbox.
+    more: bool,
 }
 
 impl Load {
@@ -302,8 +294,14 @@ impl Load {
     ) -> Result<Option<Self>, DatabaseError> {
         // An account that is gone has nothing left to tell.
         let Some(store) = stores.open(did).await? else { return Ok(None) };
-        let events = store.read(move |view| view.waiting(after, PER_ACCOUNT)).await?;
-        Ok(Some(Self { store, events }))
+        let (events, more) = store
+            .read(move |view| {
+                let events = view.waiting(after, PER_ACCOUNT, PER_ACCOUNT_BYTES)?;
+                let last = events.last().map_or(after, |waiting| waiting.id);
+                Ok::<_, DatabaseError>((events, view.has_waiting_after(last)?))
+            })
+            .await?;
+        Ok(Some(Self { store, events, more }))
     }
 
     async fn clear(self) -> Result<Did, (Self, DatabaseError)> {
@@ -339,6 +337,22 @@ pub async fn scan(
         pending.add(did);
     }
     Ok(found.len())
+}
+
+fn entry(did: &Did, waiting: &Waiting) -> Entry {
+    let event = waiting.event.clone();
+    Entry::new(key(did, waiting.id), move |seq| event.with_seq(seq).encode())
+}
+
+/// The line that ties an event's number to the commit's line in the log.
+fn announce(did: &Did, seq: i64, event: &Event) {
+    let rev = match event {
+        Event::Commit(commit) => Some(commit.rev),
+        Event::Sync(sync) => Some(sync.rev),
+        _ => None,
+    };
+    let rev = rev.map(tracing::field::display);
+    tracing::info!(%did, rev, seq, kind = event.kind(), "sequenced");
 }
 
 /// What the log knows an event by.

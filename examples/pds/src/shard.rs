@@ -36,7 +36,8 @@ mod tests {
     #[test]
     fn hostile_dids_stay_below_the_root() {
         let root = Path::new("/data/actors");
-        for did in ["did:web:..%2f..%2fetc", "did:web:example.com", "did:plc:ewvi7nxzyoun6zhxrhs64oiz"]
+        for did in
+            ["did:web:..%2f..%2fetc", "did:web:example.com", "did:plc:ewvi7nxzyoun6zhxrhs64oiz"]
         {
             let path = Shard::of(&Did::new(did).unwrap()).directory(root);
             assert_eq!(path.parent().unwrap().parent().unwrap(), root);

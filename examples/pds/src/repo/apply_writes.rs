@@ -10,6 +10,7 @@ use atproto_lexicons::com::atproto::repo::{
     ApplyWrites, ApplyWritesOutput, ApplyWritesOutputResult, ApplyWritesWrite,
     apply_writes::{CreateResult, DeleteResult, UpdateResult},
 };
+use atproto_repo::repo::MAX_COMMIT_OPS;
 use atproto_xrpc::{XrpcError, server::Context};
 
 use super::{commit_meta, own_repo, prepare, uri};
@@ -19,9 +20,6 @@ use crate::{
     store::commit::{Action, Batch, Swap, Write},
 };
 
-/// Writes in one commit: <https://atproto.com/specs/sync>.
-const MAX_WRITES: usize = 200;
-
 pub(super) async fn handle(
     app: Arc<App>,
     context: Context<Caller>,
@@ -29,8 +27,8 @@ pub(super) async fn handle(
 ) -> Result<ApplyWritesOutput, XrpcError> {
     let did = &context.proof.did;
     own_repo(&app, did, &input.repo).await?;
-    if input.writes.len() > MAX_WRITES {
-        let message = format!("Too many writes. Max: {MAX_WRITES}");
+    if input.writes.len() > MAX_COMMIT_OPS {
+        let message = format!("Too many writes. Max: {MAX_COMMIT_OPS}");
         return Err(XrpcError::invalid_request(message));
     }
     let planned: Vec<Planned> = input

@@ -21,8 +21,7 @@ pub(super) async fn handle(
     own_repo(&app, did, &input.repo).await?;
     let collection = input.collection;
     let rkey = input.rkey.unwrap_or_else(|| prepare::new_key(&app.catalog, &collection));
-    let prepared =
-        prepare::record(&app.catalog, &collection, &rkey, input.record, input.validate)?;
+    let prepared = prepare::record(&app.catalog, &collection, &rkey, input.record, input.validate)?;
     let cid = prepared.record.cid;
     let output_uri = uri(did, &collection, &rkey);
     let action = Action::Create(prepared.record);

@@ -30,7 +30,8 @@ pub(super) async fn handle(
     };
     let records = store.read(move |view| view.records(&page)).await?;
     // A page that is not full is the last one.
-    let cursor = records.last().filter(|_| records.len() == limit).map(|last| last.rkey.to_string());
+    let cursor =
+        records.last().filter(|_| records.len() == limit).map(|last| last.rkey.to_string());
     let records = records
         .into_iter()
         .map(|record| {

@@ -1,16 +1,14 @@
 //! A client's JSON becomes a record that may enter a repository.
 
 use atproto_core::{
-    data::{Map, Value, cbor},
+    data::{Map, Value, cbor, limits::MAX_RECORD_DEPTH},
     lexicon::{Catalog, Definition, RecordKeyRule},
     syntax::{Cid, Nsid, RecordKey, Tid},
 };
+use atproto_repo::repo::MAX_RECORD;
 use atproto_xrpc::XrpcError;
 
 use crate::store::commit::NewRecord;
-
-/// The largest record block: <https://atproto.com/specs/sync>.
-const MAX_RECORD: usize = 1_000_000;
 
 /// A record that passed its checks.
 #[derive(Debug)]
@@ -30,6 +28,10 @@ pub(super) fn record(
     validate: Option<bool>,
 ) -> Result<Prepared, XrpcError> {
     let value = Value::Map(typed(collection, value)?);
+    if value.depth() > MAX_RECORD_DEPTH {
+        let message = format!("Record is nested deeper than {MAX_RECORD_DEPTH} levels");
+        return Err(XrpcError::invalid_request(message));
+    }
     let status = match validate {
         Some(false) => None,
         _ => Some(validated(catalog, collection, rkey, &value, validate == Some(true))?),

@@ -21,8 +21,7 @@ pub(super) async fn handle(
     let did = &context.proof.did;
     own_repo(&app, did, &input.repo).await?;
     let (collection, rkey) = (input.collection, input.rkey);
-    let prepared =
-        prepare::record(&app.catalog, &collection, &rkey, input.record, input.validate)?;
+    let prepared = prepare::record(&app.catalog, &collection, &rkey, input.record, input.validate)?;
     let cid = prepared.record.cid;
     let output_uri = uri(did, &collection, &rkey);
     let action = Action::Put(prepared.record);

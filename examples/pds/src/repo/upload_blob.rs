@@ -31,9 +31,10 @@ pub(super) async fn handle(
     let store = app.store(&context.proof.did).await?;
     let declared = match context.header(CONTENT_LENGTH.as_str()) {
         None => None,
-        Some(text) => Some(text.parse().map_err(|_| {
-            XrpcError::invalid_request("Content-Length is not a number")
-        })?),
+        Some(text) => Some(
+            text.parse()
+                .map_err(|_| XrpcError::invalid_request("Content-Length is not a number"))?,
+        ),
     };
     let mime = declared_type(context.header(CONTENT_TYPE.as_str()));
     let limit = app.config.blob_upload_limit;
@@ -80,7 +81,8 @@ fn check_quota(edit: &Edit<'_>, size: u64, quota: u64) -> Result<(), XrpcError> 
 fn declared_type(header: Option<&str>) -> String {
     let essence = header.and_then(|value| value.split(';').next()).map(str::trim);
     let token = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
     };
     essence
         .filter(|essence| essence.len() <= 127)

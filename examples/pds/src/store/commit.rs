@@ -204,9 +204,8 @@ impl Edit<'_> {
     fn check_blob(&self, blob: &BlobRef) -> Result<(), CommitError> {
         let cid = blob.cid();
         let stored = self.blob(&cid)?.ok_or(CommitError::BlobNotFound { cid })?;
-        let mismatch = |found: String, claimed: String| {
-            Err(CommitError::BlobMismatch { cid, found, claimed })
-        };
+        let mismatch =
+            |found: String, claimed: String| Err(CommitError::BlobMismatch { cid, found, claimed });
         match blob.size() {
             Some(size) if size != stored.size => {
                 mismatch(format!("{} bytes", stored.size), format!("{size} bytes"))

@@ -104,9 +104,9 @@ impl<'t> Edit<'t> {
 
     /// Forgets uploads that no record came to refer to, uploaded before `before_micros`.
     pub fn expire_blobs(&mut self, before_micros: u64) -> Result<(), DatabaseError> {
-        let mut statement = self.connection().prepare_cached(
-            "DELETE FROM blob WHERE kept = 0 AND uploaded < ?1 RETURNING cid",
-        )?;
+        let mut statement = self
+            .connection()
+            .prepare_cached("DELETE FROM blob WHERE kept = 0 AND uploaded < ?1 RETURNING cid")?;
         let mut rows = statement.query([before_micros])?;
         while let Some(row) = rows.next()? {
             self.effects.unlinked.push(super::column::cid(row, "cid")?);
@@ -177,7 +177,12 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    pub(super) fn add_block(&self, cid: &Cid, bytes: &[u8], rev: &str) -> Result<(), DatabaseError> {
+    pub(super) fn add_block(
+        &self,
+        cid: &Cid,
+        bytes: &[u8],
+        rev: &str,
+    ) -> Result<(), DatabaseError> {
         self.connection()
             .prepare_cached(
                 "INSERT INTO block (cid, rev, bytes) VALUES (?1, ?2, ?3)

@@ -168,9 +168,8 @@ impl<'t> View<'t> {
 
     /// What is known of an uploaded blob.
     pub fn blob(&self, cid: &Cid) -> Result<Option<StoredBlob>, DatabaseError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT mime, size, kept FROM blob WHERE cid = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT mime, size, kept FROM blob WHERE cid = ?1")?;
         let blob = statement.query_row([cid.to_bytes()], |row| {
             Ok(StoredBlob { mime: row.get(0)?, size: row.get(1)?, kept: row.get(2)? })
         });

@@ -30,7 +30,8 @@ pub(super) async fn handle(
     };
     let limit = page::limit(params.limit, PAGE);
     let accounts = app.accounts.page(after, limit).await?;
-    let cursor = accounts.last().filter(|_| accounts.len() == limit).map(|(place, _)| place.to_string());
+    let cursor =
+        accounts.last().filter(|_| accounts.len() == limit).map(|(place, _)| place.to_string());
     let repos = stream::iter(accounts)
         .map(|(_, account)| describe(&app, account))
         .buffered(PARALLEL)

@@ -43,7 +43,8 @@ async fn bl_003_a_blob_is_seen_while_a_record_refers_to_it() {
     for record in [one, two] {
         let response = fetch(&pds, &alice, cid).await;
         assert_eq!(response.bytes().await.unwrap(), PNG);
-        let path = json!({ "repo": alice.did, "collection": "app.bsky.feed.post", "rkey": rkey(&record) });
+        let path =
+            json!({ "repo": alice.did, "collection": "app.bsky.feed.post", "rkey": rkey(&record) });
         alice.post("com.atproto.repo.deleteRecord", path).await.ok();
     }
     assert_eq!(fetch(&pds, &alice, cid).await.status(), 400);
@@ -65,7 +66,10 @@ async fn a_blob_survives_its_move_to_another_record() {
         { "$type": "com.atproto.repo.applyWrites#delete", "collection": "app.bsky.feed.post", "rkey": rkey(&old) },
         { "$type": "com.atproto.repo.applyWrites#create", "collection": "app.bsky.feed.post", "value": input["record"] },
     ]);
-    alice.post("com.atproto.repo.applyWrites", json!({ "repo": alice.did, "writes": writes })).await.ok();
+    alice
+        .post("com.atproto.repo.applyWrites", json!({ "repo": alice.did, "writes": writes }))
+        .await
+        .ok();
     let cid = blob["ref"]["$link"].as_str().unwrap();
     assert_eq!(fetch(&pds, &alice, cid).await.bytes().await.unwrap(), PNG);
 }
@@ -76,7 +80,8 @@ async fn bl_010_served_blobs_are_harmless() {
     let alice = pds.account("alice").await;
     let html = b"<html><script>alert(1)</script>".to_vec();
     let blob = alice.upload("text/html; charset=utf-8", html).await.ok()["blob"].clone();
-    let record = json!({ "repo": alice.did, "collection": "com.example.file", "record": { "file": blob } });
+    let record =
+        json!({ "repo": alice.did, "collection": "com.example.file", "record": { "file": blob } });
     alice.post("com.atproto.repo.createRecord", record).await.ok();
     let response = fetch(&pds, &alice, blob["ref"]["$link"].as_str().unwrap()).await;
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();

@@ -35,10 +35,8 @@ async fn one_of_sixteen_swaps_wins() {
             input["swapCommit"] = head["cid"].clone();
             input
         });
-        let answers = join_all(
-            inputs.map(|input| alice.post("com.atproto.repo.createRecord", input)),
-        )
-        .await;
+        let answers =
+            join_all(inputs.map(|input| alice.post("com.atproto.repo.createRecord", input))).await;
         let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|a| a.status == 200);
         assert_eq!(won.len(), 1);
         assert!(lost.into_iter().all(|answer| answer.error().1 == "InvalidSwap"));

@@ -55,7 +55,9 @@ async fn pd_016_since_gives_newer_blocks_alone() {
     let new = alice.create("new").await.ok();
     let params = [("did", alice.did.as_str()), ("since", rev.as_str())];
     let (root, diff) = blocks(pds.bytes("com.atproto.sync.getRepo", &params).await);
-    let has = |answer: &serde_json::Value| diff.contains(&answer["cid"].as_str().unwrap().parse().unwrap());
+    let has = |answer: &serde_json::Value| {
+        diff.contains(&answer["cid"].as_str().unwrap().parse().unwrap())
+    };
     assert!(has(&new) && !has(&old) && diff.contains(&root));
 }
 
@@ -68,7 +70,8 @@ async fn get_record_proves_presence_and_absence() {
     }
     let created = alice.create("the one").await.ok();
     for (key, there) in [(rkey(&created), true), ("3jzfcijpj2z2a".to_owned(), false)] {
-        let params = [("did", alice.did.as_str()), ("collection", "app.bsky.feed.post"), ("rkey", &key)];
+        let params =
+            [("did", alice.did.as_str()), ("collection", "app.bsky.feed.post"), ("rkey", &key)];
         let proof = pds.bytes("com.atproto.sync.getRecord", &params).await;
         let path: RepoPath = format!("app.bsky.feed.post/{key}").parse().unwrap();
         let record = repo::verify_record_proof(proof, &alice.did, &alice.key, &path).unwrap();
@@ -102,7 +105,8 @@ async fn list_repos_pages_through_all_accounts() {
     }
     let first = pds.get("com.atproto.sync.listRepos", &[("limit", "2")]).await.ok();
     let cursor = first["cursor"].as_str().unwrap();
-    let second = pds.get("com.atproto.sync.listRepos", &[("limit", "2"), ("cursor", cursor)]).await.ok();
+    let second =
+        pds.get("com.atproto.sync.listRepos", &[("limit", "2"), ("cursor", cursor)]).await.ok();
     let pages = [&first, &second].map(|page| page["repos"].as_array().unwrap().clone()).concat();
     let listed: Vec<_> = pages.iter().map(|repo| repo["did"].as_str().unwrap()).collect();
     assert_eq!(listed, dids);

@@ -38,7 +38,8 @@ async fn pd_019_a_repository_moves_with_its_records_and_blobs() {
         before.create(&format!("post {n}")).await.ok();
     }
     let blob = before.upload("text/plain", b"words".to_vec()).await.ok()["blob"].clone();
-    let file = json!({ "repo": before.did, "collection": "com.example.file", "record": { "file": blob } });
+    let file =
+        json!({ "repo": before.did, "collection": "com.example.file", "record": { "file": blob } });
     let file = before.post("com.atproto.repo.createRecord", file).await.ok();
     let archive = archive_of(&before).await;
 
@@ -47,7 +48,10 @@ async fn pd_019_a_repository_moves_with_its_records_and_blobs() {
         import(&after, archive.clone()).await.ok();
     }
     let missing = after.get("com.atproto.repo.listMissingBlobs", &[]).await.ok();
-    assert_eq!(missing["blobs"], json!([{ "cid": blob["ref"]["$link"], "recordUri": file["uri"] }]));
+    assert_eq!(
+        missing["blobs"],
+        json!([{ "cid": blob["ref"]["$link"], "recordUri": file["uri"] }])
+    );
     after.upload("text/plain", b"words".to_vec()).await.ok();
     assert_eq!(after.get("com.atproto.repo.listMissingBlobs", &[]).await.ok()["blobs"], json!([]));
 
@@ -62,7 +66,8 @@ async fn pd_019_a_repository_moves_with_its_records_and_blobs() {
 
     // It is a repository like any other: writes and deletes go on.
     after.create("here").await.ok();
-    let delete = json!({ "repo": after.did, "collection": "com.example.file", "rkey": rkey(&file) });
+    let delete =
+        json!({ "repo": after.did, "collection": "com.example.file", "rkey": rkey(&file) });
     after.post("com.atproto.repo.deleteRecord", delete).await.ok();
     assert_eq!(verified(archive_of(&after).await, &after.key).len(), 21);
 }

@@ -120,7 +120,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_sent_twice() {
     for ((did, key, _), paths) in users.iter().zip(&acknowledged) {
         let user = pds.user(did.clone(), key.clone()).await;
         user.create("the last one").await.ok();
-        let repo = verified(pds.bytes("com.atproto.sync.getRepo", &[("did", did.as_str())]).await, key);
+        let repo =
+            verified(pds.bytes("com.atproto.sync.getRepo", &[("did", did.as_str())]).await, key);
         assert!(paths.iter().all(|path| repo.contains_key(path)), "a write is missing");
         check_stream(&pds, did, repo.len(), &user.head().await).await;
     }
@@ -138,7 +139,11 @@ async fn check_stream(pds: &Pds, did: &Did, records: usize, head: &Value) {
         if commit.repo != *did {
             continue;
         }
-        assert_eq!((commit.since, commit.prev_data), (rev, data), "a commit is missing or repeated");
+        assert_eq!(
+            (commit.since, commit.prev_data),
+            (rev, data),
+            "a commit is missing or repeated"
+        );
         created += commit.ops.len();
         rev = Some(commit.rev);
         data = Some(data_of(&commit));

@@ -78,6 +78,11 @@ async fn unknown_accounts_are_not_found() {
         let answer = pds.get(&method, &[("did", "did:web:nobody.example")]).await;
         assert_eq!(answer.error(), (400, "RepoNotFound".to_owned()));
     }
-    let answer = pds.get("com.atproto.repo.listRecords", &[("repo", "nobody.test"), ("collection", "com.example.a")]).await;
+    let answer = pds
+        .get(
+            "com.atproto.repo.listRecords",
+            &[("repo", "nobody.test"), ("collection", "com.example.a")],
+        )
+        .await;
     assert_eq!(answer.error(), (400, "RepoNotFound".to_owned()));
 }

@@ -43,7 +43,8 @@ async fn swap_record_must_be_the_record() {
     let alice = pds.account("alice").await;
     let created = alice.create("first").await.ok();
     let other = alice.create("other").await.ok();
-    let path = json!({ "repo": alice.did, "collection": "app.bsky.feed.post", "rkey": rkey(&created) });
+    let path =
+        json!({ "repo": alice.did, "collection": "app.bsky.feed.post", "rkey": rkey(&created) });
     let swap = |base: &Value, swap: &Value| {
         let mut body = base.clone();
         body["swapRecord"] = swap.clone();
