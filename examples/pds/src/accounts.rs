@@ -278,7 +278,7 @@ impl Accounts {
 
 fn insert(connection: &Connection, account: &Account, key: &SecretKey) -> Result<(), AccountError> {
     let Account { did, handle, email, password_hash, status, created_at } = account;
-    let handle = handle.as_ref().map(|handle| handle.as_str());
+    let handle = handle.as_ref().map(Handle::as_str);
     connection
         .prepare_cached(
             "INSERT INTO account (did, handle, email, password_hash, status, created_at)

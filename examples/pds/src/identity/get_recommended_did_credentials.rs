@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atproto_core::data::json;
+use atproto_core::{crypto::PublicKey, data::json};
 use atproto_lexicons::com::atproto::identity::{
     GetRecommendedDidCredentials, GetRecommendedDidCredentialsOutput,
 };
@@ -21,7 +21,7 @@ pub(super) async fn handle(
     let account = app.accounts.by_did(did).await?;
     let handle = account.and_then(|account| account.handle);
     let own = app.secrets.rotation_key.public_key();
-    let rotation_keys = app.recovery_key.iter().chain([&own]).map(|key| key.to_did_key());
+    let rotation_keys = app.recovery_key.iter().chain([&own]).map(PublicKey::to_did_key);
     let methods = json!({ "atproto": key.to_did_key() });
     let services = json!({
         "atproto_pds": {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use atproto_core::syntax::Did;
+use atproto_core::syntax::{Did, Nsid};
 use atproto_lexicons::com::atproto::server::{
     GetServiceAuth, GetServiceAuthError, GetServiceAuthOutput,
 };
@@ -34,7 +34,7 @@ pub(super) async fn handle(
     let caller = context.proof;
     check_audience(&params.aud)?;
     check_method(&caller, &params)?;
-    let method = params.lxm.as_ref().map(|method| method.as_str());
+    let method = params.lxm.as_ref().map(Nsid::as_str);
     let claims = ServiceClaims::new(caller.did.clone(), params.aud, method.unwrap_or_default());
     let lifetime = lifetime(params.exp, claims.iat, method.is_some())?;
     let claims = claims.with_lifetime(lifetime);
