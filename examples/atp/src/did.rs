@@ -4,10 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use atproto_core::{
-    identity::{DidDocument, FetchLimits, Resolver, resolver::verify_handle},
+    identity::{
+        DidDocument, FetchLimits, Resolver, SafeClient, SafeClientConfig, Service,
+        resolver::verify_handle,
+    },
     syntax,
 };
+use atproto_xrpc::Client;
 use clap::{Args, Subcommand};
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::{
@@ -41,6 +46,9 @@ pub(crate) struct ResolveDid {
 }
 
 /// Check a DID document in a file, and print what the protocol uses of it.
+///
+/// A document without key, handle or PDS is a document. One whose PDS is not the origin of
+/// a public server is refused.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// The document
@@ -49,6 +57,9 @@ pub(crate) struct Verify {
     /// The DID that it has to be of
     #[arg(long)]
     did: syntax::Did,
+    /// For development: the PDS may be on this machine
+    #[arg(long, env = "ATP_ALLOW_LOOPBACK")]
+    allow_loopback: bool,
 }
 
 /// Find the DID of a handle, and whether it claims the handle in turn.
@@ -102,6 +113,10 @@ impl Verify {
         if document.id != self.did {
             bail!("{path}: the document is that of {}", document.id);
         }
+        if let Some(endpoint) = stated_pds(&document) {
+            let checked = check_endpoint(endpoint.as_str(), self.allow_loopback);
+            checked.with_context(|| format!("{path}: the PDS {endpoint}"))?;
+        }
         output.facts(&facts(&document))
     }
 }
@@ -117,6 +132,27 @@ impl ResolveHandle {
         }
         output.item(&[("handle", json!(handle)), ("did", json!(did))], did.as_str())
     }
+}
+
+/// What the document says about the PDS, even if it is nothing that could be asked:
+/// [`DidDocument::pds_endpoint`] passes over that.
+fn stated_pds(document: &DidDocument) -> Option<&Value> {
+    let id = ["#atproto_pds".to_owned(), format!("{}#atproto_pds", document.id)];
+    let mut services = document.services.iter();
+    let is_pds = |service: &&Service| service.kind == "AtprotoPersonalDataServer";
+    services
+        .find(|service| id.contains(&service.id))
+        .filter(is_pds)
+        .map(|service| &service.endpoint)
+}
+
+/// Holds the URL of a host against the rules by which it would be asked.
+fn check_endpoint(endpoint: Option<&str>, allow_loopback: bool) -> anyhow::Result<()> {
+    let endpoint = endpoint.context("is no URL")?;
+    let client = SafeClient::new(SafeClientConfig::default().allow_loopback(allow_loopback))?;
+    client.check(&Url::parse(endpoint)?)?;
+    Client::new(endpoint)?;
+    Ok(())
 }
 
 /// What the protocol uses of a document.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serializer;
 use serde_json::{Map, Value};
 
 /// Standard output, in the form that was asked for.
@@ -38,13 +39,18 @@ impl Output {
     /// Prints one of many things on a line of its own: these fields for machines, this text
     /// for people.
     pub(crate) fn item(&mut self, fields: &[(&str, Value)], text: &str) -> anyhow::Result<()> {
-        if self.json { self.line(object(fields)) } else { self.line(text) }
+        if self.json { self.line(object(fields)?) } else { self.line(text) }
+    }
+
+    /// Prints an object on a line, whether or not JSON was asked for.
+    pub(crate) fn object(&mut self, fields: &[(&str, Value)]) -> anyhow::Result<()> {
+        self.line(object(fields)?)
     }
 
     /// Prints the facts about one thing: an object for machines, a table for people.
     pub(crate) fn facts(&mut self, fields: &[(&str, Value)]) -> anyhow::Result<()> {
         if self.json {
-            return self.line(object(fields));
+            return self.line(object(fields)?);
         }
         let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         fields.iter().try_for_each(|(name, value)| {
@@ -81,8 +87,11 @@ pub(crate) fn spinner(what: &'static str) -> ProgressBar {
     spinner
 }
 
-fn object(fields: &[(&str, Value)]) -> Value {
-    Value::Object(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+/// An object on one line, its fields in the order given.
+fn object(fields: &[(&str, Value)]) -> anyhow::Result<String> {
+    let mut serializer = serde_json::Serializer::new(Vec::new());
+    serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))?;
+    Ok(String::from_utf8(serializer.into_inner())?)
 }
 
 /// A value for people: strings bare, lists with commas.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct SessionFile {
     /// Where the login is kept, readable for you alone.
     /// Default: `$XDG_CONFIG_HOME/atp/session.json`
-    #[arg(long = "session", value_name = "FILE", env = "ATP_SESSION")]
+    #[arg(id = "session", long, value_name = "FILE", env = "ATP_SESSION")]
     file: Option<PathBuf>,
 }
 

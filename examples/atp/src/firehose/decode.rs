@@ -4,7 +4,7 @@ use anyhow::bail;
 use atproto_repo::event::{Event, EventError};
 use bytes::Bytes;
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     describe,
@@ -42,7 +42,7 @@ impl Decode {
         for (index, frame) in frames.into_iter().enumerate() {
             let (line, fault) = decode(frame, self.records);
             malformed.extend(fault.map(|fault| (index, fault)));
-            output.line(line)?;
+            output.object(&line)?;
         }
         match malformed.first() {
             Some((_, fault)) if count == 1 => bail!("the frame is malformed: {fault}"),
@@ -55,33 +55,36 @@ impl Decode {
     }
 }
 
-/// The line for a frame, and what is wrong with it.
-fn decode(frame: anyhow::Result<Bytes>, records: bool) -> (Value, Option<String>) {
+type Fields = Vec<(&'static str, Value)>;
+
+/// The fields of the line for a frame, and what is wrong with the frame.
+fn decode(frame: anyhow::Result<Bytes>, records: bool) -> (Fields, Option<String>) {
     let checked = frame.and_then(|frame| check_length(&frame).map(|()| frame));
     let frame = match checked {
         Ok(frame) => frame,
-        Err(error) => return (json!({ "malformed": error.to_string() }), Some(error.to_string())),
+        Err(error) => return malformed(error.to_string(), Vec::new()),
     };
     match Event::decode(frame) {
-        Ok(event) => {
-            let fields = describe::fields(&event, records).into_iter();
-            let fields = fields.map(|(name, value)| (name.to_owned(), value));
-            (Value::Object(fields.collect::<Map<_, _>>()), None)
+        Ok(event) => (describe::fields(&event, records), None),
+        Err(EventError::Unknown { kind, seq }) => {
+            (vec![("unknown", json!(kind)), ("seq", json!(seq))], None)
         }
-        Err(EventError::Unknown { kind, seq }) => (json!({ "unknown": kind, "seq": seq }), None),
         Err(EventError::Upstream { name, message }) => {
-            (json!({ "error": name, "message": message }), None)
+            (vec![("error", json!(name)), ("message", json!(message))], None)
         }
-        Err(error) => (malformed(&error), Some(error.to_string())),
+        Err(error) => {
+            let known = match &error {
+                EventError::Invalid { kind, seq, did, .. } => {
+                    vec![("kind", json!(kind)), ("seq", json!(seq)), ("did", json!(did))]
+                }
+                _ => Vec::new(),
+            };
+            malformed(error.to_string(), known)
+        }
     }
 }
 
-fn malformed(error: &EventError) -> Value {
-    let mut line = json!({ "malformed": error.to_string() });
-    if let EventError::Invalid { kind, seq, did, .. } = error {
-        line["kind"] = json!(kind);
-        line["seq"] = json!(seq);
-        line["did"] = json!(did);
-    }
-    line
+fn malformed(reason: String, mut known: Fields) -> (Fields, Option<String>) {
+    known.insert(0, ("malformed", json!(reason)));
+    (known, Some(reason))
 }

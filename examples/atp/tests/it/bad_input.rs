@@ -42,7 +42,7 @@ const CHOICES: &[(&str, i32, &str)] = &[
     ("plc/rotation-key-ed25519.json", 0, "a limit of submission"),
     ("plc/rotation-key-dup.json", 0, "a limit of submission; old logs have some"),
     ("plc/oversize.json", 0, "a limit of submission"),
-    ("plc/extra-field.json", 0, "covered by signature and CID"),
+    ("plc/extra-field.json", 1, "an operation has one form"),
     ("plc/vm-raw-multibase.json", 0, "a limit of submission"),
     ("plc/aka-not-uri.json", 0, "a name that is no handle"),
 ];
@@ -191,14 +191,23 @@ fn a_stream_with_repetitions_and_a_gap() {
     // The last is right again, but what the one before it left out is still missing.
     assert_eq!(
         verdicts,
-        ["accept", "accept", "seq", "seq", "stale", "stale", "accept", "discontinuous", "discontinuous"]
+        [
+            "accept",
+            "accept",
+            "seq",
+            "seq",
+            "stale",
+            "stale",
+            "accept",
+            "discontinuous",
+            "discontinuous"
+        ]
     );
     run.refused();
 }
 
 #[test]
 fn did_documents() {
-    let no_service = |name: &str| name.starts_with("service-endpoint") || name == "no-service";
     let Some(shared) = shared() else { return };
     let root = shared.join("bad-input");
     let manifest = read_json(&root.join("manifest.json"));
@@ -207,20 +216,29 @@ fn did_documents() {
         let Some(name) = name.strip_prefix("identity/did-doc/") else { continue };
         let name = name.trim_end_matches(".json");
         let did = "did:plc:o3ipyaxnvjh3ce5euv54wrk3";
-        let run =
-            atp(&["--json", "did", "verify", "--document", &file(&root, case), "--did", did]);
+        let run = atp(&["--json", "did", "verify", "--document", &file(&root, case), "--did", did]);
         let refused = [
-            "id-mismatch", "id-missing", "not-object", "big-2mb", "not-json", "dup-keys",
+            "id-mismatch",
+            "id-missing",
+            "not-object",
+            "big-2mb",
+            "not-json",
+            "dup-keys",
             "deep-nesting",
         ];
-        if refused.contains(&name) {
+        // Of a host that would not be asked, the document is refused.
+        if refused.contains(&name) || name.starts_with("service-endpoint") {
             run.refused();
             continue;
         }
         let facts = run.fine().json().remove(0);
         let expect = case["expect"].as_str().unwrap();
-        assert_eq!(facts["pds"].is_null(), no_service(name) || expect.contains("no PDS"), "{name}");
-        assert_eq!(facts["signingKey"].is_null(), expect.contains("signing key"), "{name}: {facts}");
+        assert_eq!(facts["pds"].is_null(), expect.contains("no PDS"), "{name}");
+        assert_eq!(
+            facts["signingKey"].is_null(),
+            expect.contains("signing key"),
+            "{name}: {facts}"
+        );
     }
 }
 
@@ -230,7 +248,8 @@ fn identifiers() {
     let folder = shared.join("bad-input/identity");
     for (file, kind) in [("control-handles.json", "handle"), ("control-dids.json", "did")] {
         for entry in read_json(&folder.join(file)).as_array().unwrap() {
-            let (value, expect) = (entry["value"].as_str().unwrap(), entry["expect"].as_str().unwrap());
+            let (value, expect) =
+                (entry["value"].as_str().unwrap(), entry["expect"].as_str().unwrap());
             let run = atp_with(&["syntax", kind], format!("{value}\n").as_bytes());
             // What cannot be resolved may still be well-formed. A line break ends a value.
             let fine = !expect.starts_with("reject") || expect == "reject-resolution";
@@ -244,7 +263,8 @@ fn identifiers() {
 #[test]
 fn keys() {
     let Some(shared) = shared() else { return };
-    for entry in read_json(&shared.join("bad-input/identity/control-keys.json")).as_array().unwrap() {
+    for entry in read_json(&shared.join("bad-input/identity/control-keys.json")).as_array().unwrap()
+    {
         let (value, expect) = (entry["value"].as_str().unwrap(), entry["expect"].as_str().unwrap());
         let run = atp(&["key", "inspect", value]);
         if expect.starts_with("reject or") {
@@ -277,12 +297,18 @@ fn service_tokens() {
     for token in set["tokens"].as_array().unwrap() {
         let key = token.get("signing_key").unwrap_or(&set["signing_key"]);
         let args = [
-            "jwt".to_owned(), "verify".to_owned(),
-            "--aud".to_owned(), text(&set["expected_aud"]),
-            "--lxm".to_owned(), text(&set["expected_lxm"]),
-            "--iss".to_owned(), text(&set["did"]),
-            "--key".to_owned(), text(key),
-            "--now".to_owned(), set["now"].to_string(),
+            "jwt".to_owned(),
+            "verify".to_owned(),
+            "--aud".to_owned(),
+            text(&set["expected_aud"]),
+            "--lxm".to_owned(),
+            text(&set["expected_lxm"]),
+            "--iss".to_owned(),
+            text(&set["did"]),
+            "--key".to_owned(),
+            text(key),
+            "--now".to_owned(),
+            set["now"].to_string(),
         ];
         let run = atp_with(&args, token["token"].as_str().unwrap().as_bytes());
         let (name, expect) = (text(&token["name"]), text(&token["expect"]));
@@ -307,6 +333,8 @@ fn lexicons() {
             "string-huge-len" => false,
             // Both are harmless and occur in published documents.
             "nullable-unknown" | "token-with-properties" => run.code == 0,
+            // What permissions mean is not the schema language's business.
+            "permission-set-nested" => true,
             _ => !expect.starts_with("reject"),
         };
         if (run.code == 0) != fine {
@@ -331,7 +359,7 @@ fn records() {
         let nsid = set["schema"]["id"].as_str().unwrap();
         let run = atp(&["lex", "validate", "--lexicons", &lexicons, "--nsid", nsid, &path]);
         let expect = case["expect"].as_str().unwrap();
-        let fine = expect.starts_with("accept");
+        let fine = expect.starts_with("accept") || expect.ends_with("or accept");
         if !expect.starts_with("policy") && (run.code == 0) != fine {
             wrong.push(format!("{}: {expect}: {}", case["name"], run.stderr.trim_end()));
         }

@@ -88,8 +88,17 @@ fn an_identity_is_made_without_a_network() {
     let made = atp(&["--json", "key", "generate", "--out", &key]).fine().json().remove(0);
     let public = made["didKey"].as_str().unwrap();
     let create = [
-        "--json", "plc", "create", "--rotation-key", &key, "--signing-key", public, "--handle",
-        "alice.test", "--pds", "https://pds.example.com",
+        "--json",
+        "plc",
+        "create",
+        "--rotation-key",
+        &key,
+        "--signing-key",
+        public,
+        "--handle",
+        "alice.test",
+        "--pds",
+        "https://pds.example.com",
     ];
     let created = atp(&create).fine().json().remove(0);
     let entry = serde_json::json!([{
