@@ -80,7 +80,7 @@ impl BlobStore {
     }
 
     /// Gives an upload its place in the account's directory. Blocking.
-    pub fn keep(&self, shard: &Shard, upload: Upload) -> io::Result<()> {
+    pub fn keep(&self, shard: &Shard, upload: &Upload) -> io::Result<()> {
         let path = self.path(shard, &upload.cid);
         let directory = shard.directory(&self.root);
         fs::create_dir_all(&directory)?;
@@ -219,7 +219,7 @@ mod tests {
         let cid = upload.cid;
         assert_eq!((cid, upload.size), (Cid::raw(b"\x89PNG\r\n\x1a\nrest"), 12));
         assert_eq!(upload.mime, Some("image/png"));
-        store.keep(&shard, upload).unwrap();
+        store.keep(&shard, &upload).unwrap();
         let mut bytes = Vec::new();
         store.read(&shard, &cid).await.unwrap().read_to_end(&mut bytes).await.unwrap();
         assert_eq!(bytes, b"\x89PNG\r\n\x1a\nrest");

@@ -40,10 +40,11 @@ pub(super) async fn handle(
     let writes = planned.into_iter().map(|planned| planned.write).collect();
     let batch = Batch { writes, swap_commit: input.swap_commit };
     let committed = app.commit(did, batch).await?;
-    let mut output = ApplyWritesOutput::default();
-    output.commit = committed.map(commit_meta);
-    output.results = Some(results);
-    Ok(output)
+    Ok(ApplyWritesOutput {
+        commit: committed.map(commit_meta),
+        results: Some(results),
+        ..ApplyWritesOutput::default()
+    })
 }
 
 /// A write and what it will be answered with.
@@ -97,7 +98,7 @@ impl Planned {
                 ApplyWritesOutputResult::UpdateResult(Box::new(result))
             }
             Action::Delete | Action::DeleteIfThere => {
-                ApplyWritesOutputResult::DeleteResult(Box::new(DeleteResult::default()))
+                ApplyWritesOutputResult::DeleteResult(Box::<DeleteResult>::default())
             }
         }
     }

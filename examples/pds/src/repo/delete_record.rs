@@ -27,7 +27,6 @@ pub(super) async fn handle(
     };
     let batch = Batch { writes: vec![write], swap_commit: input.swap_commit };
     let committed = app.commit(did, batch).await?;
-    let mut output = DeleteRecordOutput::default();
-    output.commit = committed.map(commit_meta);
-    Ok(output)
+    let commit = committed.map(commit_meta);
+    Ok(DeleteRecordOutput { commit, ..DeleteRecordOutput::default() })
 }

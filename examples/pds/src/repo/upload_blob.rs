@@ -59,7 +59,7 @@ async fn keep(
             let known = edit.blob(&cid)?;
             if known.is_none() {
                 check_quota(edit, size, quota)?;
-                blobs.keep(&shard, upload).map_err(DatabaseError::from)?;
+                blobs.keep(&shard, &upload).map_err(DatabaseError::from)?;
             }
             edit.add_blob(&cid, &mime, size, now_micros())?;
             // Uploading again changes nothing, the type that was noted included.
