@@ -205,13 +205,15 @@ test('records are paged, swapped and batched', async () => {
   const repo = alice.session.did
   const collection = 'app.bsky.feed.post'
   const record = (text) => ({ $type: collection, text, createdAt: now() })
+  const rkeys = ['3jzfcijpj2z2a', '3jzfcijpj2z2b', '3jzfcijpj2z2c']
+  const rkey = rkeys[0]
   await alice.com.atproto.repo.applyWrites({
     repo,
-    writes: [1, 2, 3].map((n) => ({
+    writes: rkeys.map((rkey) => ({
       $type: 'com.atproto.repo.applyWrites#create',
       collection,
-      rkey: `batch-${n}`,
-      value: record(`batch ${n}`),
+      rkey,
+      value: record(`as ${rkey}`),
     })),
   })
   const seen = []
@@ -221,16 +223,16 @@ test('records are paged, swapped and batched', async () => {
     seen.push(...data.records.map((found) => found.uri))
     cursor = data.cursor
   } while (cursor)
-  assert.equal(seen.filter((uri) => uri.includes('/batch-')).length, 3)
+  assert.equal(rkeys.filter((rkey) => seen.some((uri) => uri.endsWith(rkey))).length, 3)
   assert.equal(new Set(seen).size, seen.length)
-  const { data: one } = await bob.com.atproto.repo.getRecord({ repo, collection, rkey: 'batch-1' })
+  const { data: one } = await bob.com.atproto.repo.getRecord({ repo, collection, rkey })
   const { data: put } = await alice.com.atproto.repo.putRecord({
-    repo, collection, rkey: 'batch-1', record: record('changed'), swapRecord: one.cid,
+    repo, collection, rkey, record: record('changed'), swapRecord: one.cid,
   })
   assert.notEqual(put.cid, one.cid)
   await assert.rejects(
     alice.com.atproto.repo.putRecord({
-      repo, collection, rkey: 'batch-1', record: record('late'), swapRecord: one.cid,
+      repo, collection, rkey, record: record('late'), swapRecord: one.cid,
     }),
     { error: 'InvalidSwap' },
   )

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use atproto_core::{
-    identity::{CacheConfig, CachingResolver, HttpResolver, HttpResolverConfig, Resolver, SafeClient},
+    identity::{
+        CacheConfig, CachingResolver, HttpResolver, HttpResolverConfig, Resolver, SafeClient,
+    },
     syntax::{AtIdentifier, Did},
 };
 use atproto_xrpc::{XrpcError, auth::service::ServiceVerifier};

@@ -1,10 +1,130 @@
-//! From events to rows.
+//! From events to rows: the single writer of the index.
+//!
+//! Events come in batches from the SDK's consumer, verified and in order for each account. A
+//! batch is one transaction: records, views, notifications, and the checkpoint that says so.
+//! A crash leaves all of it or nothing, so every effect happens exactly once.
+
+mod checkpoint;
 mod edge;
+mod event;
 mod notification;
 mod post;
-mod record;
-pub(crate) struct Indexer;
+pub(crate) mod record;
+pub(crate) mod report;
+mod stats;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use atproto_core::{lexicon::Catalog, syntax::Datetime};
+use atproto_firehose::{
+    checkpoint::Checkpoint,
+    consumer::{Batch, Consumer, ConsumerOptions, Policy, Start},
+    event::Event,
+};
+use metrics::histogram;
+use service_kit::{Health, Shutdown};
+
+use self::{checkpoint::Checkpoints, report::Report};
+use crate::app::App;
+
+/// Events in one transaction.
+const BATCH: usize = 1_000;
+/// How long a batch may wait for more events: what a post waits at most before it is written.
+const WAIT: Duration = Duration::from_millis(5);
+/// Between attempts to store a batch that the store did not take.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a drain may take.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Writes what the relay sends.
+pub(crate) struct Indexer {
+    app: Arc<App>,
+    catalog: Arc<Catalog>,
+    consumer: Consumer,
+}
+
 impl Indexer {
-    pub(crate) async fn open(_: std::sync::Arc<crate::app::App>, _: &str, _: &service_kit::Health) -> anyhow::Result<Self> { Ok(Self) }
-    pub(crate) async fn run(self, s: service_kit::Shutdown) -> anyhow::Result<()> { s.requested().await; Ok(()) }
+    /// Continues at the stored checkpoint, or with the oldest event that the relay has.
+    pub(crate) async fn open(
+        app: Arc<App>,
+        catalog: Arc<Catalog>,
+        relay: &str,
+        health: &Health,
+    ) -> anyhow::Result<Self> {
+        report::describe();
+        let options = ConsumerOptions::default()
+            .start(Start::Oldest)
+            .backoff(Duration::from_millis(100), Duration::from_secs(10))
+            .policy(Policy::strict(Arc::clone(&app.resolver)));
+        let state = Checkpoints(app.store.clone());
+        let consumer = Consumer::open(relay, state, options).await.context("the consumer")?;
+        let watched = consumer.stopper();
+        health.probe("ingest", move || {
+            let connected = watched.stats().connected;
+            if connected { Ok(()) } else { Err("not connected to the relay".to_owned()) }
+        });
+        tokio::spawn(stats::publish(consumer.stopper()));
+        Ok(Self { app, catalog, consumer })
+    }
+
+    /// Indexes until shutdown is requested, then drains. Ends with an error if the stream
+    /// cannot go on without a decision.
+    pub(crate) async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let stopper = self.consumer.stopper();
+        let draining = tokio::spawn(async move {
+            shutdown.requested().await;
+            stopper.drain(DRAIN).await
+        });
+        while let Some(batch) = self.consumer.next_batch(BATCH, WAIT).await? {
+            self.index(batch).await?;
+        }
+        let report = draining.await?;
+        tracing::info!(cursor = report.cursor, unsettled = report.unsettled, "index drained");
+        Ok(())
+    }
+
+    /// Stores one batch. A store that fails is tried again for as long as it takes: nothing
+    /// is given up because a disk is full.
+    async fn index(&self, batch: Batch) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let events: Arc<[Event]> = batch.events().cloned().collect();
+        let checkpoint = Arc::new(batch.checkpoint().clone());
+        let report = loop {
+            match self.store(Arc::clone(&events), Arc::clone(&checkpoint)).await {
+                Ok(report) => break report,
+                Err(error) => {
+                    tracing::error!(error.message = %format_args!("{error:#}"), "batch not stored");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        };
+        batch.committed();
+        report.publish();
+        histogram!(report::BATCH_SECONDS).record(start.elapsed());
+        self.app.identities.notify_one();
+        Ok(())
+    }
+
+    async fn store(
+        &self,
+        events: Arc<[Event]>,
+        checkpoint: Arc<Checkpoint>,
+    ) -> anyhow::Result<Report> {
+        let catalog = Arc::clone(&self.catalog);
+        self.app
+            .store
+            .write(move |tx| {
+                let (now, mut report) = (Datetime::now(), Report::default());
+                for event in &*events {
+                    event::apply(tx, &catalog, event, &now, &mut report)?;
+                }
+                checkpoint::save(tx, &checkpoint)?;
+                Ok(report)
+            })
+            .await
+    }
 }

@@ -10,6 +10,7 @@
 //! | `app` | what the parts share |
 //! | `store` | the database |
 //! | `index` | from events to rows |
+//! | `resync` | repos fetched whole when something is missing |
 //! | `identity` | proven handles |
 //! | `query` | from rows to pages |
 //! | `hydrate` | from rows to the lexicons' views |
@@ -23,6 +24,7 @@ mod hydrate;
 mod identity;
 mod index;
 mod query;
+mod resync;
 mod store;
 
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
@@ -33,7 +35,7 @@ use clap::Parser;
 use service_kit::{Context, Service};
 use tokio::net::TcpListener;
 
-use crate::{app::App, config::Config, identity::Identities, index::Indexer};
+use crate::{app::App, config::Config, identity::Identities, index::Indexer, resync::Resyncer};
 
 /// Runs the AppView with the given command line until it is told to stop.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -51,8 +53,11 @@ async fn start(config: Config, context: Context) -> anyhow::Result<()> {
         wake: Arc::clone(&app.identities),
     };
     let searching = tokio::spawn(identities.run(context.shutdown.clone()));
-    let indexer = Indexer::open(Arc::clone(&app), &config.relay, &context.health).await?;
-    let indexing = tokio::spawn(indexer.run(context.shutdown.clone()));
+    let catalog = Arc::new(atproto_lexicons::catalog());
+    let resyncer = Resyncer { app: Arc::clone(&app), catalog: Arc::clone(&catalog) };
+    let resyncing = tokio::spawn(resyncer.run(context.shutdown.clone()));
+    let indexer = Indexer::open(Arc::clone(&app), catalog, &config.relay, &context.health).await?;
+    let indexing = tokio::spawn(watch(indexer.run(context.shutdown.clone()), context.clone()));
 
     let listener = TcpListener::bind(config.listen)
         .await
@@ -64,5 +69,16 @@ async fn start(config: Config, context: Context) -> anyhow::Result<()> {
     serve(listener, router, ServeConfig::default(), async move { shutdown.requested().await })
         .await?;
     searching.await?;
+    resyncing.await?;
     indexing.await?
+}
+
+/// A server that no longer indexes must not look healthy: it ends, and says why.
+async fn watch(
+    indexing: impl Future<Output = anyhow::Result<()>>,
+    context: Context,
+) -> anyhow::Result<()> {
+    let result = indexing.await;
+    context.shutdown.request();
+    result
 }

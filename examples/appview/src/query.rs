@@ -6,5 +6,6 @@ pub(crate) mod feed;
 pub(crate) mod notification;
 mod page;
 pub(crate) mod post;
+pub(crate) mod repo;
 
 pub(crate) use page::{Cursor, Page};

@@ -31,8 +31,8 @@ impl Store {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
         let path = directory.join("appview.sqlite");
-        let mut writer = Connection::open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
+        let mut writer =
+            Connection::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
         // An ack promises durability, so every commit is synced.
         writer.pragma_update(None, "journal_mode", "wal")?;
         writer.pragma_update(None, "synchronous", "full")?;
@@ -78,6 +78,18 @@ impl Store {
             result
         })
         .await?
+    }
+
+    /// As [`Store::read`], for callers that are not async. Waits for a free connection.
+    pub fn read_blocking<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let _permit = futures::executor::block_on(self.0.free.acquire())?;
+        let mut connection = self.readers().pop().context("a permit stands for a connection")?;
+        let result = snapshot(&mut connection, work);
+        self.readers().push(connection);
+        result
     }
 
     fn readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

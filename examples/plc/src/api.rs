@@ -52,6 +52,7 @@ const SHARES_OF_EXPORT: u32 = 8;
 
 /// The routes over a directory.
 pub fn router(directory: Arc<Directory>) -> Router {
+    submit::describe();
     let state = Api { directory, store_uses: Arc::new(Semaphore::new(SHARES)) };
     let cors = CorsLayer::new()
         .allow_origin(Any)

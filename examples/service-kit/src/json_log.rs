@@ -40,11 +40,6 @@ impl JsonLog {
     {
         let metadata = event.metadata();
         let mut line = Fields::default();
-        line.put("timestamp", timestamp(SystemTime::now()));
-        line.put("level", metadata.level().as_str());
-        line.put("target", metadata.target());
-        line.put("service", self.service.name);
-        line.put("version", self.service.version);
         event.record(&mut line);
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(fields) = span.extensions().get::<Fields>() {
@@ -52,6 +47,12 @@ impl JsonLog {
             }
             self.add_trace(&mut line, &span.id());
         }
+        // Last, so that no field of an event can pass for one of these.
+        line.put("timestamp", timestamp(SystemTime::now()));
+        line.put("level", metadata.level().as_str());
+        line.put("target", metadata.target());
+        line.put("service", self.service.name);
+        line.put("version", self.service.version);
         line.0
     }
 

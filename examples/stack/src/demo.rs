@@ -150,4 +150,3 @@ pub(crate) async fn in_timeline(who: &Session, uri: &AtUri) -> Option<()> {
     let output = who.call(atproto_lexicons::app::bsky::feed::GetTimeline::default()).await.ok()?;
     output.feed.iter().any(|item| item.post.uri == *uri).then_some(())
 }
-

@@ -83,14 +83,18 @@ impl Watch {
                 what: format!("verified, sent on as event {}", relay.seq),
                 after: after(&relay),
             },
-            Hop { server: "appview", what: "indexed, in bob's timeline".to_owned(), after: indexed },
+            Hop {
+                server: "appview",
+                what: "indexed, in bob's timeline".to_owned(),
+                after: indexed,
+            },
         ])
     }
 }
 
 async fn connect(url: &str) -> anyhow::Result<FrameStream> {
     let client = Client::builder().build(url)?;
-    let stream = client.subscribe(SubscribeRepos::default()).await;
+    let stream = client.subscribe(&SubscribeRepos::default()).await;
     stream.with_context(|| format!("subscribing to {url}"))
 }
 

@@ -85,8 +85,7 @@ async fn watch(
 
 /// Looks after the servers until the user has seen enough.
 async fn stay(network: &mut Network, screen: &mut Screen) -> anyhow::Result<()> {
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut ticks = tokio::time::interval(TICK);
     loop {
         tokio::select! {

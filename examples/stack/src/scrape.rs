@@ -17,9 +17,8 @@ pub(crate) struct Figures {
 impl Figures {
     /// The sum of all series of a metric whose labels contain `labels`.
     pub(crate) fn sum(&self, name: &str, labels: &str) -> f64 {
-        let matches = |series: &str| {
-            series.split('{').next() == Some(name) && series.contains(labels)
-        };
+        let matches =
+            |series: &str| series.split('{').next() == Some(name) && series.contains(labels);
         self.metrics.iter().filter(|(series, _)| matches(series)).map(|(_, value)| value).sum()
     }
 }
@@ -65,7 +64,8 @@ mod tests {
 
     #[test]
     fn sums_the_series_of_one_metric_only() {
-        let metrics = "a_total{kind=\"x\"} 2\na_total{kind=\"y\"} 3\nab_total 7\n# TYPE a_total counter";
+        let metrics =
+            "a_total{kind=\"x\"} 2\na_total{kind=\"y\"} 3\nab_total 7\n# TYPE a_total counter";
         let figures =
             Figures { memory: 0.0, metrics: metrics.lines().filter_map(series).collect() };
         assert_eq!(figures.sum("a_total", ""), 5.0);

@@ -28,7 +28,9 @@ impl Screen {
         let in_place = std::io::stdout().is_terminal();
         let screen =
             Self { in_place, drawn: Vec::new(), layout: layout.clone(), keeps_data, hops: 0 };
-        println!("An AT Protocol network on this machine: four servers, each a process of its own.");
+        println!(
+            "An AT Protocol network on this machine: four servers, each a process of its own."
+        );
         println!("Data and logs: {}", layout.data.display());
         screen
     }
@@ -123,7 +125,9 @@ fn invitation(layout: &Layout, keeps_data: bool) -> Vec<String> {
     let mut lines = vec![
         "Try next, in another terminal:".to_owned(),
         format!("  curl '{appview}/xrpc/app.bsky.feed.getAuthorFeed?actor=alice.test'"),
-        format!("  curl '{pds}/xrpc/com.atproto.repo.listRecords?repo=alice.test&collection=app.bsky.feed.post'"),
+        format!(
+            "  curl '{pds}/xrpc/com.atproto.repo.listRecords?repo=alice.test&collection=app.bsky.feed.post'"
+        ),
         format!("  cargo run --release -p atp -- firehose tail {relay} --cursor 0"),
         format!(
             "or any client: server {pds}, user alice.test, password {}",

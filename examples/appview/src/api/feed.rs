@@ -183,9 +183,11 @@ impl AuthorFilter {
 
     fn admits(self, view: &FeedViewPost) -> bool {
         let embed = view.post.record.get("embed").and_then(|embed| embed.type_name());
-        let root = view.post.record.get("reply").and_then(|reply| {
-            reply.get("root")?.get("uri")?.as_str().map(str::to_owned)
-        });
+        let root = view
+            .post
+            .record
+            .get("reply")
+            .and_then(|reply| reply.get("root")?.get("uri")?.as_str().map(str::to_owned));
         let repost = view.reason.is_some();
         match self {
             Self::All => true,
@@ -194,10 +196,17 @@ impl AuthorFilter {
                 let own = format!("at://{}/", view.post.author.did);
                 repost || root.is_none_or(|root| root.starts_with(&own))
             }
-            Self::WithMedia => !repost && matches!(
-                embed,
-                Some("app.bsky.embed.images" | "app.bsky.embed.video" | "app.bsky.embed.recordWithMedia")
-            ),
+            Self::WithMedia => {
+                !repost
+                    && matches!(
+                        embed,
+                        Some(
+                            "app.bsky.embed.images"
+                                | "app.bsky.embed.video"
+                                | "app.bsky.embed.recordWithMedia"
+                        )
+                    )
+            }
             Self::WithVideo => !repost && embed == Some("app.bsky.embed.video"),
         }
     }

@@ -14,13 +14,13 @@ pub(super) async fn resolve_handle(
     params: ResolveHandle,
 ) -> Result<ResolveHandleOutput, XrpcError> {
     let handle = params.handle.clone();
-    let known =
-        app.view(None, move |tx, _| Ok(actor::did_of_handle(tx, handle.as_str())?)).await?;
-    let did = match known {
-        Some(did) => did.parse().map_err(XrpcError::internal)?,
-        None => app.resolver.handle(&params.handle).await.map_err(|_| {
-            XrpcError::bad_request("HandleNotFound", "Unable to resolve handle")
-        })?,
-    };
+    let known = app.view(None, move |tx, _| Ok(actor::did_of_handle(tx, handle.as_str())?)).await?;
+    let did =
+        match known {
+            Some(did) => did.parse().map_err(XrpcError::internal)?,
+            None => app.resolver.handle(&params.handle).await.map_err(|_| {
+                XrpcError::bad_request("HandleNotFound", "Unable to resolve handle")
+            })?,
+        };
     Ok(ResolveHandleOutput::new(did))
 }

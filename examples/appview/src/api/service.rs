@@ -18,7 +18,10 @@ pub(super) async fn health() -> Json<Value> {
 
 /// The document of this service's did:web, by which others find it.
 pub(super) async fn did_document(State(app): State<Arc<App>>) -> Json<Value> {
-    let document = DidDocument::new(app.did.clone())
-        .with_service(&format!("#{SERVICE}"), "BskyAppView", &app.public_url);
+    let document = DidDocument::new(app.did.clone()).with_service(
+        &format!("#{SERVICE}"),
+        "BskyAppView",
+        &app.public_url,
+    );
     Json(document.to_json())
 }

@@ -2,9 +2,7 @@
 
 use atproto_core::syntax::AtUri;
 use atproto_lexicons::app::bsky::{
-    embed::{
-        External, Images, RecordWithMediaMedia, external, images, record, record_with_media,
-    },
+    embed::{External, Images, RecordWithMediaMedia, external, images, record, record_with_media},
     feed::{
         PostEmbed,
         defs::{PostView, PostViewEmbed},
@@ -82,12 +80,10 @@ impl Hydrator<'_> {
     fn record_view(&self, uri: &AtUri, quotes: usize) -> anyhow::Result<record::View> {
         use record::ViewRecordUnion as Union;
         let view = match self.post_at(uri.as_str(), quotes.saturating_sub(1))? {
-            PostState::Visible(post) => {
-                Union::ViewRecord(Box::new(quoted(*post, quotes > 0)))
+            PostState::Visible(post) => Union::ViewRecord(Box::new(quoted(*post, quotes > 0))),
+            PostState::Blocked(post) => {
+                Union::ViewBlocked(Box::new(record::ViewBlocked::new(post.uri, true, post.author)))
             }
-            PostState::Blocked(post) => Union::ViewBlocked(Box::new(record::ViewBlocked::new(
-                post.uri, true, post.author,
-            ))),
             PostState::NotFound(post) => {
                 Union::ViewNotFound(Box::new(record::ViewNotFound::new(post.uri, true)))
             }

@@ -38,7 +38,13 @@ impl Edge<'_> {
         tx.prepare_cached(
             "INSERT INTO edge (uri, kind, did, subject, sort_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![self.uri, self.kind.as_str(), self.did, self.subject, self.sort_at])?;
+        .execute(params![
+            self.uri,
+            self.kind.as_str(),
+            self.did,
+            self.subject,
+            self.sort_at
+        ])?;
         if first { count(tx, self.kind, self.did, self.subject, 1) } else { Ok(()) }
     }
 }
@@ -73,7 +79,12 @@ pub(crate) fn tally(
     Ok(())
 }
 
-fn exists(tx: &Transaction<'_>, kind: EdgeKind, did: &str, subject: &str) -> rusqlite::Result<bool> {
+fn exists(
+    tx: &Transaction<'_>,
+    kind: EdgeKind,
+    did: &str,
+    subject: &str,
+) -> rusqlite::Result<bool> {
     tx.prepare_cached("SELECT 1 FROM edge WHERE kind = ?1 AND did = ?2 AND subject = ?3")?
         .exists(params![kind.as_str(), did, subject])
 }

@@ -54,7 +54,11 @@ impl Outcome {
 }
 
 /// Stores a created or updated record and derives its views.
-pub(crate) fn put(tx: &Transaction<'_>, catalog: &Catalog, put: &Put<'_>) -> anyhow::Result<Outcome> {
+pub(crate) fn put(
+    tx: &Transaction<'_>,
+    catalog: &Catalog,
+    put: &Put<'_>,
+) -> anyhow::Result<Outcome> {
     let uri = AtUri::from_parts(put.did, put.collection, put.rkey);
     let uri = uri.as_str();
     if let Some((cid, rev)) = stored(tx, uri)? {
@@ -109,7 +113,10 @@ pub(crate) fn purge(tx: &Transaction<'_>, did: &Did) -> anyhow::Result<()> {
     }
     tx.execute("DELETE FROM record WHERE did = ?1", [did.as_str()])?;
     let prefix = format!("at://{did}/");
-    tx.execute("DELETE FROM dead_letter WHERE substr(uri, 1, ?1) = ?2", params![prefix.len(), prefix])?;
+    tx.execute(
+        "DELETE FROM dead_letter WHERE substr(uri, 1, ?1) = ?2",
+        params![prefix.len(), prefix],
+    )?;
     Ok(())
 }
 

@@ -33,7 +33,10 @@ pub(crate) fn by_did(tx: &Transaction<'_>, did: &str) -> rusqlite::Result<Option
 }
 
 /// The DID that holds a handle, as far as this AppView has verified it.
-pub(crate) fn did_of_handle(tx: &Transaction<'_>, handle: &str) -> rusqlite::Result<Option<String>> {
+pub(crate) fn did_of_handle(
+    tx: &Transaction<'_>,
+    handle: &str,
+) -> rusqlite::Result<Option<String>> {
     tx.prepare_cached("SELECT did FROM actor WHERE handle = ?1 AND status IS NULL")?
         .query_row([handle], |row| row.get(0))
         .optional()

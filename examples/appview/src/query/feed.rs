@@ -28,7 +28,11 @@ impl FeedItem {
 }
 
 /// What one author did, newest first.
-pub(crate) fn author(tx: &Transaction<'_>, did: &str, page: &Page) -> rusqlite::Result<Vec<FeedItem>> {
+pub(crate) fn author(
+    tx: &Transaction<'_>,
+    did: &str,
+    page: &Page,
+) -> rusqlite::Result<Vec<FeedItem>> {
     let (sort_at, uri, limit) = page.bounds();
     tx.prepare_cached(
         "SELECT uri, did, post, sort_at FROM feed_item

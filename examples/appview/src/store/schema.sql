@@ -97,3 +97,43 @@ CREATE TABLE tally (
     count   INTEGER NOT NULL,
     PRIMARY KEY (kind, subject)
 ) WITHOUT ROWID;
+
+-- How far each repo has been indexed; nothing older may replace what is there.
+CREATE TABLE repo (
+    did TEXT PRIMARY KEY,
+    rev TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Repos to be fetched whole, because something of them is missing here.
+CREATE TABLE resync (
+    did      TEXT PRIMARY KEY,
+    reason   TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    -- Unix seconds before which it is not tried (again).
+    due      INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- The consumer's checkpoint, written in the transaction of the effects that it covers.
+CREATE TABLE consumer (
+    id        INTEGER PRIMARY KEY CHECK (id = 0),
+    cursor    INTEGER,
+    received  INTEGER NOT NULL,
+    -- A JSON list of sequence numbers.
+    unsettled TEXT NOT NULL
+);
+CREATE TABLE head (
+    did    TEXT PRIMARY KEY,
+    rev    TEXT,
+    data   TEXT,
+    active INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Events that were given up, kept for inspection.
+CREATE TABLE reject (
+    id     INTEGER PRIMARY KEY,
+    seq    INTEGER NOT NULL,
+    did    TEXT,
+    label  TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    frame  BLOB NOT NULL
+);

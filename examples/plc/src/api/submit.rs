@@ -5,13 +5,21 @@ use atproto_core::syntax::Did;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use metrics::counter;
+use metrics::{counter, describe_counter};
 
 use super::Api;
 use super::error::ApiError;
 
 /// Counts operations by `outcome`: `accepted` or `refused`.
 const OPERATIONS: &str = "plc_operations_total";
+
+/// Names the metric and sets its series to zero, so that an increase is seen from the first on.
+pub(super) fn describe() {
+    describe_counter!(OPERATIONS, "Operations submitted, by outcome.");
+    for outcome in ["accepted", "refused"] {
+        counter!(OPERATIONS, "outcome" => outcome).absolute(0);
+    }
+}
 
 pub(super) async fn submit(
     State(api): State<Api>,

@@ -1,0 +1,167 @@
+//! Repos fetched whole, when something of them is missing.
+//!
+//! The archive is verified like any commit: its signature against the account's key, every
+//! hash, every rule of the tree. What it does not hold any more is deleted here.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, ensure};
+use atproto_core::{
+    identity::safe_client::FetchLimits,
+    lexicon::Catalog,
+    syntax::{AtUri, Datetime, Did},
+};
+use atproto_repo::repo::{self as repository, VerifiedRepo};
+use metrics::{counter, gauge};
+use rusqlite::Transaction;
+use service_kit::Shutdown;
+
+use crate::{
+    app::App,
+    index::{
+        record::{self, Put},
+        report::{RESYNC_WAITING, RESYNCS},
+    },
+    query::repo::{self, Resync},
+};
+
+/// The largest repo that is fetched, in bytes; ours: it is held in memory.
+const MAX_ARCHIVE: usize = 256 << 20;
+/// How long a fetch may take.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// How often the list is looked at.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Repos fetched before the list is looked at again.
+const BATCH: usize = 16;
+
+/// Fetches what the index asks for, one repo at a time.
+pub(crate) struct Resyncer {
+    pub(crate) app: Arc<App>,
+    pub(crate) catalog: Arc<Catalog>,
+}
+
+impl Resyncer {
+    /// Works until shutdown is requested.
+    pub(crate) async fn run(self, shutdown: Shutdown) {
+        while !shutdown.is_requested() {
+            if let Err(error) = self.round(&shutdown).await {
+                tracing::warn!(error.message = %format_args!("{error:#}"), "resync is stuck");
+            }
+            tokio::select! {
+                () = shutdown.requested() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    async fn round(&self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let now = unix_now();
+        let (due, waiting) = self
+            .app
+            .store
+            .read(move |tx| Ok((repo::due(tx, now, BATCH)?, repo::count_waiting(tx)?)))
+            .await?;
+        gauge!(RESYNC_WAITING).set(waiting as f64);
+        for resync in due {
+            if shutdown.is_requested() {
+                break;
+            }
+            self.one(resync).await?;
+        }
+        Ok(())
+    }
+
+    async fn one(&self, resync: Resync) -> anyhow::Result<()> {
+        let result = self.fetch_and_store(&resync).await;
+        let outcome = if result.is_ok() { "ok" } else { "failed" };
+        counter!(RESYNCS, "outcome" => outcome).increment(1);
+        match result {
+            Ok(records) => {
+                let (did, reason) = (&resync.did, &resync.reason);
+                tracing::info!(did, reason, records, "repo fetched whole");
+                Ok(())
+            }
+            Err(error) => {
+                let (did, attempts) = (&resync.did, resync.attempts);
+                tracing::info!(did, attempts, error.message = %format_args!("{error:#}"), "repo not fetched");
+                self.app.store.write(move |tx| Ok(repo::postpone(tx, &resync, unix_now())?)).await
+            }
+        }
+    }
+
+    async fn fetch_and_store(&self, resync: &Resync) -> anyhow::Result<usize> {
+        let did = Did::new(&resync.did)?;
+        let verified = self.fetch(&did).await?;
+        let catalog = Arc::clone(&self.catalog);
+        self.app.store.write(move |tx| replace(tx, &catalog, &verified)).await
+    }
+
+    /// The repo from its own host, verified.
+    async fn fetch(&self, did: &Did) -> anyhow::Result<VerifiedRepo> {
+        self.app.resolver.purge(did);
+        let document = self.app.resolver.did(did).await?;
+        let host = document.pds_endpoint().context("the account has no host")?;
+        let key = document.signing_key()?;
+        let url = format!("{host}/xrpc/com.atproto.sync.getRepo?did={did}");
+        let limits = FetchLimits { max_body: MAX_ARCHIVE, max_redirects: 0, deadline: DEADLINE };
+        let fetched = self.app.client.get(&url, &limits).await?;
+        ensure!(fetched.status.is_success(), "the host answers {}", fetched.status);
+        let did = did.clone();
+        let verified = tokio::task::spawn_blocking(move || {
+            let verified = repository::verify(fetched.body, Some(&key))?;
+            ensure!(verified.did == did, "the archive is of {}", verified.did);
+            Ok(verified)
+        });
+        verified.await?
+    }
+}
+
+/// Makes the index what the archive says, in one transaction; returns the number of records.
+fn replace(
+    tx: &Transaction<'_>,
+    catalog: &Catalog,
+    verified: &VerifiedRepo,
+) -> anyhow::Result<usize> {
+    let (did, rev) = (&verified.did, verified.head.rev);
+    let known = repo::rev(tx, did.as_str())?;
+    ensure!(
+        known.is_none_or(|known| known <= rev.to_string()),
+        "the archive is older than what is indexed"
+    );
+    let now = Datetime::now();
+    let mut present = HashSet::with_capacity(verified.len());
+    for found in verified.records() {
+        let (collection, rkey) = (&found.path.collection, &found.path.rkey);
+        let put = Put {
+            did,
+            collection,
+            rkey,
+            cid: found.cid,
+            rev,
+            seq: 0,
+            body: &found.bytes,
+            indexed_at: &now,
+        };
+        record::put(tx, catalog, &put)?;
+        present.insert(AtUri::from_parts(did, collection, rkey).to_string());
+    }
+    for uri in repo::uris_until(tx, did.as_str(), &rev.to_string())? {
+        if !present.contains(&uri) {
+            let uri = AtUri::new(&uri)?;
+            let (collection, rkey) = uri.collection().zip(uri.rkey()).context("a record's URI")?;
+            record::delete(tx, did, &collection, &rkey)?;
+        }
+    }
+    repo::set_rev(tx, did.as_str(), &rev.to_string())?;
+    repo::settle(tx, did.as_str())?;
+    Ok(present.len())
+}
+
+fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
