@@ -73,8 +73,8 @@ impl Author {
     pub fn document(&self, pds: &str) -> DidDocument {
         DidDocument::new(self.did.clone())
             .with_handle(&self.handle)
-            .with_key("#atproto", &self.key.public_key())
-            .with_service("#atproto_pds", "AtprotoPersonalDataServer", pds)
+            .with_key("atproto", &self.key.public_key())
+            .with_service("atproto_pds", "AtprotoPersonalDataServer", pds)
     }
 
     /// Creates a record under a new key.
