@@ -10,14 +10,14 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::{sync::Semaphore, task};
 
 /// Connections for readers; more requests than this wait for one.
-pub const READERS: usize = 4;
+const READERS: usize = 4;
 /// The schema version that this code reads and writes.
 const VERSION: i64 = 1;
 const SCHEMA: &str = include_str!("store/schema.sql");
 
 /// Cheap to clone: clones share the connections.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub(crate) struct Store(Arc<Inner>);
 
 struct Inner {
     writer: Mutex<Connection>,
@@ -27,7 +27,7 @@ struct Inner {
 
 impl Store {
     /// Opens the database in a directory, and creates it at the first start.
-    pub fn open(directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
         let path = directory.join("appview.sqlite");
@@ -47,7 +47,7 @@ impl Store {
 
     /// Runs `work` in one transaction on the writing connection, off the async threads. An
     /// error rolls everything back.
-    pub async fn write<T, F>(&self, work: F) -> anyhow::Result<T>
+    pub(crate) async fn write<T, F>(&self, work: F) -> anyhow::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> anyhow::Result<T> + Send + 'static,
@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// Runs `work` on a reading connection, off the async threads. All it reads is of one moment.
-    pub async fn read<T, F>(&self, work: F) -> anyhow::Result<T>
+    pub(crate) async fn read<T, F>(&self, work: F) -> anyhow::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> anyhow::Result<T> + Send + 'static,
@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// As [`Store::read`], for callers that are not async. Waits for a free connection.
-    pub fn read_blocking<T>(
+    pub(crate) fn read_blocking<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {

@@ -12,19 +12,19 @@ use clap::Parser;
 /// stays up for clients of your own until Ctrl-C.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "stack", version)]
-pub struct Args {
+pub(crate) struct Args {
     /// Keep all data here and continue where a former start ended. Default: a new temporary
     /// directory, removed at the end.
     #[arg(long, env = "STACK_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// End after the demonstration; the exit status is not 0 if a hop failed.
     #[arg(long)]
-    pub exit: bool,
+    pub(crate) exit: bool,
     /// Start the servers without the demonstration.
     #[arg(long, conflicts_with = "exit")]
-    pub no_demo: bool,
+    pub(crate) no_demo: bool,
     /// First of the ports to try. Without it: 2582 for the PLC directory, 2583 for the PDS,
     /// 2470 for the relay, 2584 for the AppView; whichever is taken is replaced by a free one.
     #[arg(long, value_name = "PORT")]
-    pub port_base: Option<u16>,
+    pub(crate) port_base: Option<u16>,
 }

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     if let Some(code) = role::take(std::env::args_os()) {
         return code;
     }
-    match run(Args::parse()) {
+    match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("stack: {error:#}");
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> anyhow::Result<()> {
+fn run(args: &Args) -> anyhow::Result<()> {
     // A second installation in one process is harmless: the first stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let temporary = match &args.data {
@@ -41,9 +41,9 @@ fn run(args: Args) -> anyhow::Result<()> {
         None => Some(tempfile::Builder::new().prefix("atproto-stack-").tempdir()?),
     };
     let data = temporary.as_ref().map(tempfile::TempDir::path).or(args.data.as_deref());
-    let layout = Layout::open(data.context("a directory was chosen")?, &args)?;
+    let layout = Layout::open(data.context("a directory was chosen")?, args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(show(layout, &args))
+    runtime.block_on(show(layout, args))
 }
 
 async fn show(layout: Layout, args: &Args) -> anyhow::Result<()> {

@@ -115,8 +115,6 @@ impl Kind {
 
 /// A running server.
 pub(crate) struct Server {
-    pub(crate) kind: Kind,
-    pub(crate) admin: SocketAddr,
     child: Child,
 }
 
@@ -140,7 +138,7 @@ impl Server {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", kind.name()))?;
-        Ok(Self { kind, admin, child })
+        Ok(Self { child })
     }
 
     /// The process id, while it runs.

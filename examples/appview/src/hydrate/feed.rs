@@ -33,13 +33,13 @@ impl Hydrator<'_> {
         };
         let root = match self.post(&root)? {
             PostState::Visible(view) => ReplyRefRoot::PostView(view),
-            PostState::Blocked(view) => ReplyRefRoot::BlockedPost(Box::new(view)),
-            PostState::NotFound(view) => ReplyRefRoot::NotFoundPost(Box::new(view)),
+            PostState::Blocked(view) => ReplyRefRoot::BlockedPost(view),
+            PostState::NotFound(view) => ReplyRefRoot::NotFoundPost(view),
         };
         let parent = match self.post(&parent)? {
             PostState::Visible(view) => ReplyRefParent::PostView(view),
-            PostState::Blocked(view) => ReplyRefParent::BlockedPost(Box::new(view)),
-            PostState::NotFound(view) => ReplyRefParent::NotFoundPost(Box::new(view)),
+            PostState::Blocked(view) => ReplyRefParent::BlockedPost(view),
+            PostState::NotFound(view) => ReplyRefParent::NotFoundPost(view),
         };
         Ok(Some(ReplyRef::new(root, parent)))
     }

@@ -21,8 +21,8 @@ const QUOTE_DEPTH: usize = 1;
 /// A post as the viewer may see it.
 pub(crate) enum PostState {
     Visible(Box<PostView>),
-    Blocked(BlockedPost),
-    NotFound(NotFoundPost),
+    Blocked(Box<BlockedPost>),
+    NotFound(Box<NotFoundPost>),
 }
 
 impl PostState {
@@ -42,11 +42,12 @@ impl Hydrator<'_> {
 
     pub(super) fn post_at(&self, uri: &str, quotes: usize) -> anyhow::Result<PostState> {
         let parsed: AtUri = stored(uri)?;
-        let missing = || PostState::NotFound(NotFoundPost::new(parsed.clone(), true));
+        let missing = || PostState::NotFound(Box::new(NotFoundPost::new(parsed.clone(), true)));
         let Some(row) = post::by_uri(self.tx, uri)? else { return Ok(missing()) };
         let Some(author) = self.basic(&row.did)? else { return Ok(missing()) };
         if self.blocked(&row.did)? {
-            return Ok(PostState::Blocked(BlockedPost::new(parsed, true, blocked_author(author))));
+            let blocked = BlockedPost::new(parsed, true, blocked_author(author));
+            return Ok(PostState::Blocked(Box::new(blocked)));
         }
         let value = cbor::decode(&row.body)?;
         let record: Post = cbor::from_slice(&row.body)?;

@@ -24,10 +24,10 @@ impl Hydrator<'_> {
         let post = match self.post(uri)? {
             PostState::Visible(post) => *post,
             PostState::Blocked(post) => {
-                return Ok(GetPostThreadOutputThread::BlockedPost(Box::new(post)));
+                return Ok(GetPostThreadOutputThread::BlockedPost(post));
             }
             PostState::NotFound(post) => {
-                return Ok(GetPostThreadOutputThread::NotFoundPost(Box::new(post)));
+                return Ok(GetPostThreadOutputThread::NotFoundPost(post));
             }
         };
         let mut view = ThreadViewPost::new(post);
@@ -50,8 +50,8 @@ impl Hydrator<'_> {
                 view.parent = self.parent(&parent, height - 1)?;
                 ThreadViewPostParent::ThreadViewPost(Box::new(view))
             }
-            PostState::Blocked(post) => ThreadViewPostParent::BlockedPost(Box::new(post)),
-            PostState::NotFound(post) => ThreadViewPostParent::NotFoundPost(Box::new(post)),
+            PostState::Blocked(post) => ThreadViewPostParent::BlockedPost(post),
+            PostState::NotFound(post) => ThreadViewPostParent::NotFoundPost(post),
         }))
     }
 

@@ -61,6 +61,9 @@ fn apply_commit(
         repo::request(tx, did.as_str(), "unseen")?;
     }
     let rev = message.rev.to_string();
+    let span = tracing::info_span!("index commit", %did, rev, seq = message.seq);
+    service_kit::join_trace(&span, &["atproto-commit", did.as_str(), &rev]);
+    let _entered = span.enter();
     for change in commit.changes() {
         let outcome = apply_change(tx, catalog, did, commit, &change, now)?;
         report.count(change.path.collection.as_str(), change.action, outcome);
@@ -68,7 +71,7 @@ fn apply_commit(
     if known.is_none_or(|known| known < rev) {
         repo::set_rev(tx, did.as_str(), &rev)?;
     }
-    tracing::debug!(%did, %rev, seq = message.seq, ops = message.ops.len(), "indexed");
+    tracing::debug!(ops = message.ops.len(), "indexed");
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 /// A post as stored.
 pub(crate) struct StoredPost {
-    pub(crate) uri: String,
     pub(crate) did: String,
     pub(crate) cid: String,
     pub(crate) body: Vec<u8>,
@@ -16,13 +15,12 @@ pub(crate) struct StoredPost {
 impl StoredPost {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            uri: row.get(0)?,
-            did: row.get(1)?,
-            cid: row.get(2)?,
-            body: row.get(3)?,
-            indexed_at: row.get(4)?,
-            reply_parent: row.get(5)?,
-            reply_root: row.get(6)?,
+            did: row.get(0)?,
+            cid: row.get(1)?,
+            body: row.get(2)?,
+            indexed_at: row.get(3)?,
+            reply_parent: row.get(4)?,
+            reply_root: row.get(5)?,
         })
     }
 }
@@ -30,7 +28,7 @@ impl StoredPost {
 /// One post, unless it does not exist or its account is not active.
 pub(crate) fn by_uri(tx: &Transaction<'_>, uri: &str) -> rusqlite::Result<Option<StoredPost>> {
     tx.prepare_cached(
-        "SELECT p.uri, p.did, r.cid, r.body, r.indexed_at, p.reply_parent, p.reply_root
+        "SELECT p.did, r.cid, r.body, r.indexed_at, p.reply_parent, p.reply_root
          FROM post p JOIN record r USING (uri) LEFT JOIN actor a ON a.did = p.did
          WHERE p.uri = ?1 AND a.status IS NULL",
     )?
