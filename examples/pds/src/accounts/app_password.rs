@@ -1,7 +1,7 @@
 //! App passwords: for clients that should not have the account's own.
 
 use atproto_core::syntax::{Datetime, Did};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 use sha2::{Digest, Sha256};
 
 use super::{AccountError, Accounts};
@@ -96,19 +96,6 @@ impl Accounts {
                 connection.prepare_cached(sql)?.execute([did.as_str(), &name])?;
             }
             Ok(())
-        })
-        .await
-    }
-
-    /// Whether an account has an app password of that name.
-    pub async fn has_app_password(&self, did: &Did, name: &str) -> Result<bool, DatabaseError> {
-        let (did, name) = (did.clone(), name.to_owned());
-        self.read(move |connection| {
-            let found: Option<i64> = connection
-                .prepare_cached("SELECT 1 FROM app_password WHERE did = ?1 AND name = ?2")?
-                .query_row([did.as_str(), &name], |row| row.get(0))
-                .optional()?;
-            Ok(found.is_some())
         })
         .await
     }
