@@ -19,13 +19,9 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Account {
-    /// Create an account and log in to it
     Create(Create),
-    /// Log in, best with an app password
     Login(Login),
-    /// End the login, here and at the server
     Logout(Logout),
-    /// Show which account is logged in, and whether it is active
     Status(Status),
 }
 

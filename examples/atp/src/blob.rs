@@ -20,11 +20,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Blob {
-    /// Upload a file; prints the blob for use in a record
     Upload(Upload),
-    /// List the blobs of any account
     Ls(Ls),
-    /// Download a blob of any account and check its hash
     Download(Fetch),
 }
 
@@ -33,6 +30,7 @@ pub(crate) enum Blob {
 /// The server forgets it if no record comes to refer to it.
 #[derive(Args)]
 pub(crate) struct Upload {
+    /// The file, `-` for standard input
     file: PathBuf,
     /// What it is, for example image/png
     #[arg(long, value_name = "TYPE", default_value = "application/octet-stream")]

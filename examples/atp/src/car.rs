@@ -15,21 +15,21 @@ use crate::{input, output::Output};
 
 #[derive(Subcommand)]
 pub(crate) enum Car {
-    /// List the blocks of an archive
     Ls(Ls),
-    /// Check the form of an archive and every hash in it
     Verify(Verify),
 }
 
 /// List the blocks of an archive: CID, codec and length in bytes.
 #[derive(Args)]
 pub(crate) struct Ls {
+    /// The archive
     file: PathBuf,
 }
 
 /// Check the form of an archive and every hash in it.
 #[derive(Args)]
 pub(crate) struct Verify {
+    /// The archive
     file: PathBuf,
     /// The root is a node of a tree: check the whole tree as well. The records themselves
     /// need not be in the archive

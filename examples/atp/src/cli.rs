@@ -31,7 +31,6 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check identifiers, one a line on standard input
     Syntax(syntax::Syntax),
     /// Convert between DAG-CBOR and JSON, compute CIDs
     #[command(subcommand)]

@@ -18,7 +18,6 @@ pub(crate) enum Data {
     ToJson,
     /// JSON to DAG-CBOR
     ToCbor,
-    /// The CID of a record or a blob
     Cid(OfWhat),
 }
 

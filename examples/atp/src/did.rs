@@ -23,15 +23,12 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Did {
-    /// Fetch the DID document of an account
     Resolve(ResolveDid),
-    /// Check a DID document in a file
     Verify(Verify),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Handle {
-    /// Find the DID of a handle, and whether it claims the handle in turn
     Resolve(ResolveHandle),
 }
 
@@ -45,7 +42,9 @@ pub(crate) struct ResolveDid {
     network: Network,
 }
 
-/// Check a DID document in a file, and print what the protocol uses of it.
+/// Check a DID document in a file.
+///
+/// Prints what the protocol uses of it.
 ///
 /// A document without key, handle or PDS is a document. One whose PDS is not the origin of
 /// a public server is refused.

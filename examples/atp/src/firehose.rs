@@ -16,11 +16,8 @@ pub(crate) use tail::subscription_url;
 
 #[derive(Subcommand)]
 pub(crate) enum Firehose {
-    /// Show recorded frames as JSON, one a line
     Decode(decode::Decode),
-    /// Judge recorded frames by the rules of Sync 1.1
     Verify(verify::Verify),
-    /// Follow a stream: one line an event
     Tail(Box<tail::Tail>),
 }
 

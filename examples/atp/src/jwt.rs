@@ -20,7 +20,6 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Jwt {
-    /// Verify a token between services, given on standard input
     Verify(Verify),
 }
 

@@ -16,13 +16,9 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Key {
-    /// Make a new key
     Generate(Generate),
-    /// Show a public key in all its forms
     Inspect(Inspect),
-    /// Sign standard input: prints the signature in base64
     Sign(Sign),
-    /// Verify a signature over standard input
     Verify(Verify),
 }
 

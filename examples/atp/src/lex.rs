@@ -18,9 +18,7 @@ use crate::{input, output::Output};
 
 #[derive(Subcommand)]
 pub(crate) enum Lex {
-    /// Check lexicon documents and the references among them
     Check(Check),
-    /// Check a record against its lexicon
     Validate(Validate),
 }
 

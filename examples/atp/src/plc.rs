@@ -22,18 +22,16 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Plc {
-    /// Verify an audit log from the genesis on
     Verify(Verify),
-    /// Make a new identity: a signed genesis, and the DID that it gives
     Create(Create),
-    /// Send an operation to a directory
     Submit(Submit),
-    /// Read the operations of all identities from a directory
     Export(Export),
 }
 
-/// Verify an audit log from the genesis on: signatures, order, recoveries and their window,
-/// CIDs, and which entries are marked as nullified.
+/// Verify an audit log from the genesis on.
+///
+/// These are signatures, order, recoveries and their window, CIDs, and which entries are
+/// marked as nullified.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// The log as JSON, as a directory answers `/DID/log/audit`

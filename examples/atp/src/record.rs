@@ -23,15 +23,10 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Record {
-    /// Create a record in the account that is logged in
     Create(Create),
-    /// Print a record of any account
     Get(Get),
-    /// Write a record under a key, whatever was there before
     Put(Put),
-    /// Delete a record
     Delete(Delete),
-    /// List the records of a collection of any account
     List(List),
 }
 

@@ -10,9 +10,7 @@ use crate::{network::block_on, output::Output};
 
 #[derive(Subcommand)]
 pub(crate) enum Relay {
-    /// Follow several relays at once and compare what they send
     Compare(compare::Compare),
-    /// List the hosts that a relay knows
     Hosts(hosts::Hosts),
 }
 

@@ -20,25 +20,19 @@ use crate::{input, output::Output};
 
 #[derive(Subcommand)]
 pub(crate) enum Repo {
-    /// Check a repository: archive, hashes, tree, commit and signature
     Verify(verify::Verify),
-    /// List the records of a repository
     Ls(Ls),
-    /// Show what a repository is and how much is in it
     Inspect(Inspect),
-    /// Print a record of a repository as JSON
     Get(Get),
-    /// Write each record of a repository to a JSON file of its own
     Unpack(unpack::Unpack),
-    /// List the records in which two states of a repository differ
     Diff(diff::Diff),
-    /// Download a repository from its host and verify it
     Export(export::Export),
 }
 
 /// List the records of a repository: path and CID.
 #[derive(Args)]
 pub(crate) struct Ls {
+    /// The archive
     file: PathBuf,
     /// Only the records of this collection
     #[arg(long, value_name = "NSID")]
@@ -48,12 +42,14 @@ pub(crate) struct Ls {
 /// Show what a repository is and how much is in it.
 #[derive(Args)]
 pub(crate) struct Inspect {
+    /// The archive
     file: PathBuf,
 }
 
 /// Print a record of a repository as JSON.
 #[derive(Args)]
 pub(crate) struct Get {
+    /// The archive
     file: PathBuf,
     /// Collection and record key: `app.bsky.actor.profile/self`
     #[arg(value_name = "COLLECTION/RKEY")]

@@ -82,8 +82,8 @@ fn commit_fields(commit: &CommitEvent, records: bool) -> Vec<(&'static str, Valu
         ("blocks", json!(commit.blocks.len())),
         ("time", json!(commit.time)),
     ];
-    fields.extend(commit.too_big.then(|| ("tooBig", json!(true))));
-    fields.extend(commit.rebase.then(|| ("rebase", json!(true))));
+    fields.extend(commit.too_big.then_some(("tooBig", json!(true))));
+    fields.extend(commit.rebase.then_some(("rebase", json!(true))));
     fields
 }
 

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     input::{self, parse_public_key, parse_time},
-    output::{self, Output},
+    output::Output,
 };
 
-/// Judge recorded frames by the rules of Sync 1.1: signature, hashes, tree, inversion, and
-/// that each commit follows the one before.
+/// Judge recorded frames by the rules of Sync 1.1.
+///
+/// These are signature, hashes, tree, inversion, and that each commit follows the one before.
 ///
 /// Prints a verdict a frame: `accept`, `skip` (an unknown kind), `stale` (the revision is not
 /// newer), `discontinuous` (true by itself, but something before it is missing), `violation`
@@ -54,7 +55,7 @@ impl Verify {
         let now = self.now.unwrap_or_else(input::now_micros);
         if let (Some(file), Some(did), Some(key)) = (&self.frame, self.did, self.key) {
             let frame = input::read(file)?.into();
-            return verify_one(frame, did, key, now, output);
+            return verify_one(frame, &did, key, now, output);
         }
         let mut identities = Identities::default();
         self.identities.iter().try_for_each(|file| identities.add_file(file))?;
@@ -65,15 +66,15 @@ impl Verify {
 
 fn verify_one(
     frame: Bytes,
-    did: Did,
+    did: &Did,
     key: PublicKey,
     now: u64,
     output: &mut Output,
 ) -> anyhow::Result<()> {
     let judged = Replay::new(Identities::one(did.clone(), key), now).judge(Ok(frame));
     print(&judged, output)?;
-    let found = judged.did.as_ref().filter(|found| **found != did);
-    ensure!(found.is_none(), "the frame is of {}, not of {did}", found.unwrap_or(&did));
+    let found = judged.did.as_ref().filter(|found| *found != did);
+    ensure!(found.is_none(), "the frame is of {}, not of {did}", found.unwrap_or(did));
     ensure!(judged.verdict == "accept", "{}", reason(&judged));
     Ok(())
 }
@@ -81,7 +82,6 @@ fn verify_one(
 fn verify_all(frames: Frames, mut replay: Replay, output: &mut Output) -> anyhow::Result<()> {
     let mut verdicts = BTreeMap::<&str, u64>::new();
     let (mut first_wrong, mut wrong, mut count) = (None, 0_u64, 0_u64);
-    let spinner = output::spinner("verifying");
     for frame in frames {
         let judged = replay.judge(frame);
         print(&judged, output)?;
@@ -92,7 +92,6 @@ fn verify_all(frames: Frames, mut replay: Replay, output: &mut Output) -> anyhow
         }
         count += 1;
     }
-    spinner.finish_and_clear();
     if !output.is_json() {
         let counts: Vec<_> =
             verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect();

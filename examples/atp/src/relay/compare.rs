@@ -17,8 +17,10 @@ use crate::{
     output::{self, Output},
 };
 
-/// Follow several relays at once and compare what they send: events, accounts, what one
-/// has and another lacks, and how much later than the first each is.
+/// Follow several relays at once and compare what they send.
+///
+/// That is: events, accounts, what one has and another lacks, and how much later than the
+/// first each is.
 ///
 /// Events within five seconds of the window's edges do not count as missing.
 #[derive(Args)]

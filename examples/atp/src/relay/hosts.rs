@@ -6,9 +6,12 @@ use serde_json::json;
 
 use crate::output::Output;
 
-/// List the hosts that a relay knows: name, status, newest sequence number, accounts.
+/// List the hosts that a relay knows.
+///
+/// A line each: name, status, newest sequence number, number of accounts.
 #[derive(Args)]
 pub(crate) struct Hosts {
+    /// The relay
     url: String,
 }
 

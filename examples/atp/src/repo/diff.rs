@@ -7,11 +7,14 @@ use serde_json::json;
 
 use crate::output::Output;
 
-/// List the records in which two states of a repository differ: `+` created, `~` updated,
-/// `-` deleted.
+/// List the records in which two states of a repository differ.
+///
+/// Each line begins with `+` for created, `~` for updated, `-` for deleted.
 #[derive(Args)]
 pub(crate) struct Diff {
+    /// The archive of before
     old: PathBuf,
+    /// The archive of after
     new: PathBuf,
 }
 

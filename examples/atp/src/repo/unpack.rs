@@ -11,12 +11,14 @@ use serde_json::json;
 
 use crate::output::{self, Output};
 
-/// Write each record of a repository to a file of its own: `DIR/COLLECTION/RKEY.json`.
+/// Write each record of a repository to a JSON file of its own.
 ///
-/// A record that is not valid data is written as it is, to `RKEY.cbor`.
+/// The files are `DIR/COLLECTION/RKEY.json`. A record that is not valid data is written as it is, to `RKEY.cbor`.
 #[derive(Args)]
 pub(crate) struct Unpack {
+    /// The archive
     file: PathBuf,
+    /// Where to write the files
     dir: PathBuf,
 }
 

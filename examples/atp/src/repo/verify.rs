@@ -18,10 +18,14 @@ use crate::{
     output::{self, Output},
 };
 
-/// Check a repository: the archive and every hash in it, the commit, every rule of the tree,
-/// that every record is there, and the signature if the key is known.
+/// Check a repository.
+///
+/// That is the archive and every hash in it, the commit, every rule of the tree, that every
+/// record is there, that the revision is not in the future, and the signature if the key is
+/// known.
 #[derive(Args)]
 pub(crate) struct Verify {
+    /// The archive
     file: PathBuf,
     /// The account that it has to be of
     #[arg(long)]
