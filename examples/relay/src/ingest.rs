@@ -110,7 +110,7 @@ struct Case<'a> {
 /// What is to be done with a true event.
 enum Decision {
     /// It is made public, perhaps not word for word.
-    Forward(Event, Effect),
+    Forward(Box<Event>, Effect),
     /// Its effect is noted.
     Note(Effect),
 }
@@ -244,7 +244,7 @@ impl Ingest {
         let change = |effect| Change { did: case.did.clone(), origin, effect };
         match decision {
             Decision::Forward(event, effect) => {
-                self.submit.forward(event, change(effect), guard).await.map(Outcome::Forwarded)
+                self.submit.forward(*event, change(effect), guard).await.map(Outcome::Forwarded)
             }
             Decision::Note(effect) => {
                 self.submit.note(change(effect), guard).await.map(|()| Outcome::Noted)

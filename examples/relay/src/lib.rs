@@ -15,7 +15,7 @@
 //! - [`sequencer`]: the one task through which everything durable goes;
 //! - [`change`]: what an event changes, and how the log names it;
 //! - [`store`]: accounts and hosts in one SQLite file, a view of the log;
-//! - [`api`]: HTTP.
+//! - [`api`](mod@api): HTTP.
 //!
 //! Invariants:
 //! - never is an event forwarded whose signature, proof and host were not checked;

@@ -146,7 +146,7 @@ async fn set_takedown(
     body: Result<Json<AccountBody>, JsonRejection>,
     on: bool,
 ) -> Answer {
-    let Json(AccountBody { did }) = body.map_err(malformed)?;
+    let Json(AccountBody { did }) = body.map_err(|error| malformed(&error))?;
     if !app.take_down(&did, on).await? {
         return Err(XrpcError::not_found("RepoNotFound", format!("Could not find repo: {did}")));
     }
@@ -158,12 +158,12 @@ fn host(
     app: &App,
     body: Result<Json<HostBody>, JsonRejection>,
 ) -> Result<(Hostname, Option<i64>), XrpcError> {
-    let Json(body) = body.map_err(malformed)?;
+    let Json(body) = body.map_err(|error| malformed(&error))?;
     let host = Hostname::parse(&body.hostname, app.hosts.policy())
         .map_err(|error| XrpcError::invalid_request(error.to_string()))?;
     Ok((host, body.cursor))
 }
 
-fn malformed(error: JsonRejection) -> XrpcError {
+fn malformed(error: &JsonRejection) -> XrpcError {
     XrpcError::invalid_request(error.body_text())
 }

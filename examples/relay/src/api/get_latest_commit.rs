@@ -20,15 +20,15 @@ pub(super) async fn handle(
     };
     let account = api.app.store.account(&params.did).await?.ok_or_else(not_found)?;
     if let Some(status) = withheld(&account) {
-        let message = Some(format!("{} is {status}", params.did));
+        let text = format!("{} is {status}", params.did);
+        let message = Some(text.clone());
         let forbidden = |error: GetLatestCommitError| refused(error, StatusCode::FORBIDDEN);
         return Err(match status.as_str() {
             "takendown" => forbidden(GetLatestCommitError::RepoTakendown(message)),
             "suspended" => forbidden(GetLatestCommitError::RepoSuspended(message)),
             "deactivated" => forbidden(GetLatestCommitError::RepoDeactivated(message)),
             "deleted" => not_found(),
-            _ => XrpcError::new(StatusCode::FORBIDDEN, "RepoInactive")
-                .with_message(message.unwrap_or_default()),
+            _ => XrpcError::new(StatusCode::FORBIDDEN, "RepoInactive").with_message(text),
         });
     }
     let repo = account.repo.ok_or_else(not_found)?;

@@ -111,7 +111,10 @@ impl<'h> Session<'h> {
             let waiting = (!read).then(Instant::now);
             let step = tokio::select! {
                 Some(finished) = self.lanes.finished() => match finished {
-                    Ok(finished) => Ok(self.settle(finished.seq)),
+                    Ok(finished) => {
+                        self.settle(finished.seq);
+                        Ok(())
+                    }
                     Err(_) => Err(End::Panic),
                 },
                 frame = frames.next(), if read => self.take(frame),

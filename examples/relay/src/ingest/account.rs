@@ -15,7 +15,7 @@ pub(super) fn account(case: &Case<'_>, event: AccountEvent) -> Decision {
     if case.known.as_ref().is_some_and(|account| account.taken_down) {
         return Decision::Note(effect);
     }
-    Decision::Forward(Event::Account(event), effect)
+    Decision::Forward(Box::new(Event::Account(event)), effect)
 }
 
 /// The relay's own word on an account. Its number is given when it is appended.

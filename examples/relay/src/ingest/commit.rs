@@ -12,7 +12,7 @@ pub(super) fn commit(event: CommitEvent) -> Judgement {
     // Cannot fail for what was verified.
     let missing = |_| rejected(Violation::CommitMissing { cid: event.commit });
     let effect = Effect::of_commit(&event).map_err(missing)?;
-    Ok(Decision::Forward(Event::Commit(event), effect))
+    Ok(Decision::Forward(Box::new(Event::Commit(event)), effect))
 }
 
 /// What a state that was verified leads to.
@@ -21,7 +21,7 @@ pub(super) fn sync(event: SyncEvent) -> Judgement {
     let missing = |_| rejected(Violation::BlocksEmpty);
     let (head, commit) = root_commit(&event.blocks).map_err(missing)?;
     let effect = Effect::of_state(Repo { rev: commit.rev, data: commit.data, head });
-    Ok(Decision::Forward(Event::Sync(event), effect))
+    Ok(Decision::Forward(Box::new(Event::Sync(event)), effect))
 }
 
 fn rejected(violation: Violation) -> Refusal {

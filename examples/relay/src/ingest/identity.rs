@@ -26,6 +26,6 @@ impl Ingest {
             return Err(Outcome::Redundant);
         }
         let event = Event::Identity(IdentityEvent { handle, ..event });
-        Ok(Decision::Forward(event, Effect::Identity { digest: Some(digest) }))
+        Ok(Decision::Forward(Box::new(event), Effect::Identity { digest: Some(digest) }))
     }
 }
