@@ -23,6 +23,7 @@ async fn a_host_that_hangs_up_is_resumed() {
         pds.publish(event.clone());
         assert_eq!(reader.until(commit(&event)).await.len(), 1);
     }
+    relay.settled(&pds, 8).await;
     assert_eq!(relay.outcome("forwarded"), 8);
 }
 
@@ -135,5 +136,6 @@ async fn fh_020_order_within_an_account() {
         assert_eq!(revs.len(), 11);
         assert!(revs.is_sorted());
     }
+    relay.settled(&pds, 8 * 13).await;
     assert_eq!(relay.outcome("forwarded"), 8 * 13);
 }

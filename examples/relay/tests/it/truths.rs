@@ -36,6 +36,7 @@ async fn honest_events_pass_and_verify_downstream() {
             other => panic!("{other:?}"),
         }
     }
+    relay.settled(&pds, sent.len() as i64).await;
     assert_eq!(relay.outcome("forwarded"), sent.len() as u64);
     assert_eq!(relay.outcome("refused"), 0);
 }
