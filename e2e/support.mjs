@@ -16,6 +16,13 @@ export function required(name) {
   return value
 }
 
+/** The trace exports that the collector has been sent so far, as the bytes that came. */
+export function spans() {
+  const directory = required('SPANS')
+  const names = fs.readdirSync(directory).filter((name) => /^[0-9]+$/.test(name))
+  return names.map((name) => fs.readFileSync(path.join(directory, name)))
+}
+
 /** Repeats `probe` until it returns something truthy, for at most `seconds`. */
 export async function eventually(what, probe, seconds = 30) {
   const end = Date.now() + seconds * 1000
