@@ -87,7 +87,9 @@ pub enum ConsumerError {
 pub struct DrainReport {
     /// Events that were received and not settled; they come again.
     pub unsettled: u64,
-    /// Whether everything that was settled is also stored.
+    /// Whether everything that was settled is also stored. Where the caller
+    /// stores checkpoints: whether its last one covers everything. Events after
+    /// it that needed nothing are passed over anew by the next process.
     pub saved: bool,
     /// The cursor.
     pub cursor: Option<i64>,
@@ -205,8 +207,9 @@ impl Stopper {
         self.shared.with(|intake| intake.stats())
     }
 
-    /// Stops reading, lets what was received be settled and stored, and waits
-    /// for that up to a deadline.
+    /// Stops reading, lets what was received be settled, and waits for that up
+    /// to a deadline; also until it is stored, if the state
+    /// [saves by itself](Store::saves).
     pub async fn drain(&self, deadline: Duration) -> DrainReport {
         self.shared.update(|intake| intake.halt(driver::DRAINED));
         // After the deadline the report says what is left.

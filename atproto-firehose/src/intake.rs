@@ -222,9 +222,16 @@ impl Intake {
         self.entries.is_empty()
     }
 
-    /// Whether everything that is settled is also stored.
+    /// Whether everything that is settled is also stored. Where the caller
+    /// stores checkpoints it is stored with the next one of theirs.
     pub fn is_saved(&self) -> bool {
         !self.persistence.dirty && self.persistence.saving.is_none()
+    }
+
+    /// Whether every event is settled, and no save that the intake asks for is
+    /// outstanding: nothing more will happen once it is halted.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_drained() && (self.is_saved() || !self.config.persist)
     }
 
     /// Stops reading. What was received can still be settled.
@@ -272,6 +279,13 @@ impl Intake {
             self.handle_settled(now, *id, Settlement::Ack);
         }
         self.forget_saved(&checkpoint.heads, checkpoint.rejects.len());
+        let rest = self.checkpoint_with(&[]);
+        let position = |of: &Checkpoint| (of.cursor, of.received, of.unsettled.clone());
+        let current = rest.heads.is_empty() && rest.rejects.is_empty();
+        if current && position(&rest) == position(checkpoint) {
+            self.persistence.dirty = false;
+            self.persistence.since = None;
+        }
     }
 
     /// The checkpoint of [`Action::Persist`] is durable.

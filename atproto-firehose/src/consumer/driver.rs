@@ -75,13 +75,14 @@ impl Shared {
         }
     }
 
-    /// Waits until everything is settled and stored.
+    /// Waits until everything is settled, and stored as far as the consumer
+    /// stores it by itself.
     pub(crate) async fn drained(&self) {
         loop {
             let progress = self.progress.notified();
             tokio::pin!(progress);
             progress.as_mut().enable();
-            if self.with(|intake| intake.is_drained() && intake.is_saved()) {
+            if self.with(Intake::is_at_rest) {
                 return;
             }
             progress.await;
@@ -201,8 +202,10 @@ impl Driver {
     fn handle_report(&mut self, report: Report) {
         match report {
             Report::Connected(Ok(source)) => {
-                self.source = Some(source);
-                self.shared.lock().handle_connected(now());
+                let mut intake = self.shared.lock();
+                intake.handle_connected(now());
+                // It is not wanted any more if the intake was halted meanwhile.
+                self.source = intake.stats().connected.then_some(source);
             }
             Report::Connected(Err(error)) => self.handle_error(&error),
             Report::Verified(id, outcome) => {

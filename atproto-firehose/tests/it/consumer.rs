@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use atproto_firehose::checkpoint::Checkpoint;
 use atproto_firehose::consumer::{
     Consumer, ConsumerError, ConsumerOptions, Failure, Policy, Start, Workers,
 };
@@ -231,7 +232,7 @@ async fn batches_carry_a_checkpoint_for_the_callers_transaction() {
         upstream.send(bob.commit());
     }
     // The caller's database: rows and checkpoint in one transaction.
-    let (mut rows, mut stored) = (Vec::new(), atproto_firehose::checkpoint::Checkpoint::default());
+    let (mut rows, mut stored) = (Vec::new(), Checkpoint::default());
     for round in 0.. {
         let options = strict(&directory);
         let transport = Arc::new(upstream.clone());
@@ -261,6 +262,37 @@ async fn batches_carry_a_checkpoint_for_the_callers_transaction() {
     rows.sort_unstable();
     assert_eq!(rows, (1..=20).collect::<Vec<_>>(), "every effect exactly once");
     assert_eq!((stored.cursor, stored.heads.len()), (Some(20), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_at_once_where_the_caller_stores() {
+    let (mut alice, mut bob) = (Account::new('a'), Account::new('b'));
+    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice, &bob]));
+    upstream.send(alice.commit());
+    upstream.send(bob.commit());
+    // The last one needs nothing, so that no batch comes after it.
+    for (last_is_ignored, wait) in [(false, Duration::from_secs(1)), (true, Duration::ZERO)] {
+        if last_is_ignored {
+            upstream.send(AccountEvent::new(alice.did.clone(), Some("takendown"), TIME));
+            upstream.send(alice.commit());
+        }
+        let transport = Arc::new(upstream.clone());
+        let state = Checkpoint::default();
+        let mut consumer = Consumer::open_on(transport, state, strict(&directory)).await.unwrap();
+        let stopper = consumer.stopper();
+        let mut left = if last_is_ignored { 3 } else { 2 };
+        while left > 0 {
+            let batch = consumer.next_batch(10, wait).await.unwrap().unwrap();
+            left -= batch.len();
+            batch.committed();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let began = tokio::time::Instant::now();
+        let report = stopper.drain(Duration::from_secs(10)).await;
+        assert!(began.elapsed() < Duration::from_secs(1), "it waited for its deadline");
+        assert_eq!((report.unsettled, report.saved), (0, !last_is_ignored), "{report:?}");
+        assert!(consumer.next_batch(10, wait).await.unwrap().is_none());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -330,7 +362,7 @@ async fn other_info_is_counted() {
 #[test]
 fn sqlite_returns_what_was_saved() {
     use atproto_core::syntax::{Cid, Did, Tid};
-    use atproto_firehose::checkpoint::{Checkpoint, Head};
+    use atproto_firehose::checkpoint::Head;
     use atproto_repo::sync::RepoState;
 
     let dir = tempfile::tempdir().unwrap();

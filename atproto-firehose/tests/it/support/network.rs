@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use atproto_core::crypto::{Curve, SecretKey, Signer};
+use atproto_core::crypto::{Curve, SecretKey};
 use atproto_core::data::cbor;
 use atproto_core::identity::{DidDocument, ResolveError, Resolver};
 use atproto_core::syntax::{Did, Handle, Nsid, RecordKey, Tid};
@@ -50,7 +50,7 @@ impl Account {
                     rkey: RecordKey::new(rev.to_string()).unwrap(),
                     record: record.into(),
                 };
-                repo::apply(&self.blocks, head, &self.did, [write], rev, &self.key).unwrap()
+                repo::apply(&self.blocks, head, &self.did, vec![write], rev, &self.key).unwrap()
             }
         };
         self.blocks.extend(applied.new_blocks.iter().map(|(cid, block)| (*cid, block.clone())));
