@@ -16,3 +16,8 @@ pub mod __private {
     pub use serde;
     pub use serde_json;
 }
+
+/// The examples of the readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

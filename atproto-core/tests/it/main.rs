@@ -1,10 +1,10 @@
 //! Integration tests of the core, one module for each module of the crate.
 
 mod crypto;
+mod data;
+mod frame;
 mod identity;
 mod lexicon;
 mod plc;
-mod data;
-mod frame;
 mod support;
 mod syntax;

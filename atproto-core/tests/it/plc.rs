@@ -296,10 +296,7 @@ fn data_is_presented_as_a_document() {
     assert_eq!(document.id, alice.did);
     assert_eq!(document.handle().unwrap().as_str(), "alice.test");
     assert_eq!(document.pds_endpoint(), Some("https://pds.example.com"));
-    assert_eq!(
-        document.signing_key().unwrap().to_did_key(),
-        state.verification_methods["atproto"]
-    );
+    assert_eq!(document.signing_key().unwrap().to_did_key(), state.verification_methods["atproto"]);
     let json = document.to_json();
     assert_eq!(json, serde_json::to_value(&document).unwrap());
     assert_eq!(json["verificationMethod"][0]["id"], format!("{}#atproto", alice.did));
