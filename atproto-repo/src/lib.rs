@@ -29,3 +29,8 @@ pub mod sync;
 
 pub use blocks::{BlockMap, BlockSource, BlockSourceError, Overlay};
 pub use path::{PathError, RepoPath};
+
+/// The examples of the readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,13 +9,13 @@ use crate::{RepoPath, car::CarError, commit::CommitError, mst::MstError};
 
 /// The ways in which a message can be wrong.
 ///
-/// Sources: [S] is <https://atproto.com/specs/sync>, [R] is
+/// Each names its source: (sync) is <https://atproto.com/specs/sync>, (repository) is
 /// <https://atproto.com/specs/repository>.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
     /// The signature is not of the account's key, or is one of the pair that is not
-    /// admitted (high-S). Resolve the identity again before believing it. [S]
+    /// admitted (high-S). Resolve the identity again before believing it. (sync)
     #[error("the commit of {did}: {fault}")]
     BadSignature {
         /// The account.
@@ -24,22 +24,22 @@ pub enum Violation {
         #[source]
         fault: SignatureError,
     },
-    /// A node that the proof needs is not among the blocks. [R]
+    /// A node that the proof needs is not among the blocks. (repository)
     #[error("node {cid} is missing")]
     BlockMissing {
         /// The node.
         cid: Cid,
     },
-    /// There are no blocks at all. [R]
+    /// There are no blocks at all. (repository)
     #[error("there are no blocks")]
     BlocksEmpty,
-    /// The blocks are no archive, or one has another hash. [R]
+    /// The blocks are no archive, or one has another hash. (repository)
     #[error("blocks: {0}")]
     Car(#[source] CarError),
-    /// The block of the commit is not a commit of version 3. [R]
+    /// The block of the commit is not a commit of version 3. (repository)
     #[error("commit: {0}")]
     Commit(#[source] CommitError),
-    /// The message's commit is not the root of its blocks. [S]
+    /// The message's commit is not the root of its blocks. (sync)
     #[error("commit {expected} is not the root of the blocks, {found}")]
     CommitMismatch {
         /// What the message says.
@@ -47,13 +47,13 @@ pub enum Violation {
         /// The root.
         found: Cid,
     },
-    /// The block of the commit is not among the blocks. [S]
+    /// The block of the commit is not among the blocks. (sync)
     #[error("commit {cid} is missing")]
     CommitMissing {
         /// The commit.
         cid: Cid,
     },
-    /// The commit is of another account than the message says. [S]
+    /// The commit is of another account than the message says. (sync)
     #[error("a commit of {found} in a message about {expected}")]
     DidMismatch {
         /// What the message says.
@@ -69,13 +69,13 @@ pub enum Violation {
         path: RepoPath,
     },
     /// An operation does not have the fields of its action: a creation has `cid` and no
-    /// `prev`, an update both, a deletion `prev` and no `cid`. [S]
+    /// `prev`, an update both, a deletion `prev` and no `cid`. (sync)
     #[error("the operation on {path} does not have the fields of its action")]
     OpForm {
         /// The path.
         path: RepoPath,
     },
-    /// The tree does not have what an operation says it left. [S]
+    /// The tree does not have what an operation says it left. (sync)
     #[error("the tree does not have at {path} what the operation says")]
     OpMismatch {
         /// The path.
@@ -86,7 +86,7 @@ pub enum Violation {
         found: Option<Cid>,
     },
     /// Undoing the operations does not lead to `prevData`, or, of a first commit, to the
-    /// empty tree: something happened that no operation tells of. [S]
+    /// empty tree: something happened that no operation tells of. (sync)
     #[error("undoing the operations leads to {found}, not to {expected}")]
     PrevDataMismatch {
         /// Where it should lead.
@@ -95,16 +95,16 @@ pub enum Violation {
         found: Cid,
     },
     /// A commit that is not the first has no `prevData`, so it cannot be held to
-    /// anything. [S]
+    /// anything. (sync)
     #[error("prevData is missing")]
     PrevDataMissing,
-    /// An update or deletion does not say what was there. [S]
+    /// An update or deletion does not say what was there. (sync)
     #[error("the operation on {path} does not say what was there")]
     PrevMissing {
         /// The path.
         path: RepoPath,
     },
-    /// The deprecated `rebase` is set: history was rewritten. [S]
+    /// The deprecated `rebase` is set: history was rewritten. (sync)
     #[error("a rebase")]
     Rebase,
     /// A record is not a map in canonical DAG-CBOR.
@@ -117,7 +117,7 @@ pub enum Violation {
         #[source]
         fault: CborError,
     },
-    /// A record that was created or updated is not among the blocks. [R]
+    /// A record that was created or updated is not among the blocks. (repository)
     #[error("the record at {path}, block {cid}, is missing")]
     RecordMissing {
         /// The path.
@@ -125,13 +125,13 @@ pub enum Violation {
         /// The record.
         cid: Cid,
     },
-    /// The revision is further ahead of the clock than clocks differ. [S]
+    /// The revision is further ahead of the clock than clocks differ. (sync)
     #[error("revision {rev} is in the future")]
     RevInFuture {
         /// The revision.
         rev: Tid,
     },
-    /// The commit has another revision than the message says. [S]
+    /// The commit has another revision than the message says. (sync)
     #[error("revision {found} in a message about {expected}")]
     RevMismatch {
         /// What the message says.
@@ -139,7 +139,7 @@ pub enum Violation {
         /// What the commit says.
         found: Tid,
     },
-    /// The revision before is not before the revision. [S]
+    /// The revision before is not before the revision. (sync)
     #[error("since {since} is not before {rev}")]
     SinceNotBefore {
         /// What the message says came before.
@@ -147,10 +147,10 @@ pub enum Violation {
         /// The revision.
         rev: Tid,
     },
-    /// The deprecated `tooBig` is set: what happened was left out. [S]
+    /// The deprecated `tooBig` is set: what happened was left out. (sync)
     #[error("too big")]
     TooBig,
-    /// A size is beyond its limit. [S]
+    /// A size is beyond its limit. (sync)
     #[error("{what}: {found}; the limit is {limit}")]
     TooLarge {
         /// What is too large: `blocks`, `ops` or `record`.
@@ -160,7 +160,7 @@ pub enum Violation {
         /// The size.
         found: usize,
     },
-    /// A node breaks a rule of the tree. [R]
+    /// A node breaks a rule of the tree. (repository)
     #[error(transparent)]
     Tree(MstError),
 }
