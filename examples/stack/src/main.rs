@@ -79,6 +79,7 @@ async fn watch(
         stay(&mut network, screen).await?;
         result = Ok(());
     }
+    screen.say("draining the servers ...");
     network.stop().await?;
     result.context("the demonstration failed")
 }
