@@ -10,3 +10,8 @@ pub mod log;
 pub mod producer;
 pub mod state;
 pub mod verify;
+
+/// The examples of the readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

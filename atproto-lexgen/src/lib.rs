@@ -25,3 +25,8 @@ mod plan;
 
 pub use config::{Config, check};
 pub use error::{Error, Report, Skipped, Unresolved};
+
+/// The examples of the readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -25,3 +25,8 @@
 mod lexicons;
 
 pub use lexicons::*;
+
+/// The examples of the readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

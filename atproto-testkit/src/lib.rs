@@ -34,3 +34,13 @@ mod micro_pds;
 pub use author::Author;
 pub use directory::Directory;
 pub use micro_pds::MicroPds;
+
+/// The examples of the readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// The examples of the project's readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct TopReadme;

@@ -33,3 +33,8 @@ pub use client::{Client, Session};
 pub use error::XrpcError;
 #[cfg(any(feature = "client", feature = "server"))]
 pub use websocket::MAX_FRAME_BYTES;
+
+/// The examples of the readme, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
