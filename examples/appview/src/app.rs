@@ -1,21 +1,23 @@
 //! What the parts of the AppView share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use anyhow::Context;
 use atproto_core::{
     identity::{
         CacheConfig, CachingResolver, HttpResolver, HttpResolverConfig, Resolver, SafeClient,
     },
-    syntax::{AtIdentifier, Did},
+    syntax::{AtIdentifier, AtUri, Did},
 };
 use atproto_xrpc::{XrpcError, auth::service::ServiceVerifier};
+use metrics::histogram;
 use rusqlite::Transaction;
 use tokio::sync::Notify;
 
 use crate::{
     config::Config,
     hydrate::{Hydrator, ImageUrls},
+    index::report::QUERY_SECONDS,
     query::actor,
     store::Store,
 };
@@ -64,9 +66,11 @@ impl App {
         }))
     }
 
-    /// Answers a request from one snapshot of the store, hydrated for the viewer.
+    /// Answers a request from one snapshot of the store, hydrated for the viewer. `query` names
+    /// the question in the metrics.
     pub(crate) async fn view<T, F>(
         self: &Arc<Self>,
+        query: &'static str,
         viewer: Option<Did>,
         work: F,
     ) -> Result<T, XrpcError>
@@ -75,14 +79,28 @@ impl App {
         F: FnOnce(&Transaction<'_>, &Hydrator<'_>) -> anyhow::Result<T> + Send + 'static,
     {
         let app = Arc::clone(self);
-        self.store
+        let start = Instant::now();
+        let result = self
+            .store
             .read(move |tx| {
                 let viewer = viewer.as_ref().map(Did::as_str);
                 work(tx, &Hydrator::new(tx, viewer, &app.images))
             })
-            .await
-            .map_err(XrpcError::internal)
+            .await;
+        histogram!(QUERY_SECONDS, "query" => query, "store" => "sqlite").record(start.elapsed());
+        result.map_err(XrpcError::internal)
     }
+}
+
+/// The URI under which a record is stored: those of requests may begin with a handle.
+pub(crate) fn uri_of(tx: &Transaction<'_>, uri: &AtUri) -> rusqlite::Result<String> {
+    let authority = uri.authority();
+    if authority.as_did().is_some() {
+        return Ok(uri.to_string());
+    }
+    let did = did_of(tx, &authority)?;
+    Ok(did
+        .map_or_else(|| uri.to_string(), |did| uri.as_str().replacen(authority.as_str(), &did, 1)))
 }
 
 /// The DID that a request means, if its handle is known here.

@@ -24,6 +24,8 @@ pub(crate) struct Hydrator<'a> {
     images: &'a ImageUrls,
     /// The same author stands under many posts of a page.
     authors: RefCell<HashMap<String, Option<ProfileViewBasic>>>,
+    /// Whether the viewer and an actor are hidden from each other, as far as it was asked.
+    hidden: RefCell<HashMap<String, bool>>,
 }
 
 impl<'a> Hydrator<'a> {
@@ -32,7 +34,7 @@ impl<'a> Hydrator<'a> {
         viewer: Option<&'a str>,
         images: &'a ImageUrls,
     ) -> Self {
-        Self { tx, viewer, images, authors: RefCell::default() }
+        Self { tx, viewer, images, authors: RefCell::default(), hidden: RefCell::default() }
     }
 }
 

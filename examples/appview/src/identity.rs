@@ -13,7 +13,13 @@ use futures::{StreamExt, stream};
 use service_kit::Shutdown;
 use tokio::sync::Notify;
 
-use crate::{query::actor, store::Store};
+use crate::{
+    query::{
+        actor,
+        task::{self, Kind, Task},
+    },
+    store::Store,
+};
 
 /// Shown where no handle is proven.
 pub(crate) const INVALID: &str = "handle.invalid";
@@ -21,14 +27,14 @@ pub(crate) const INVALID: &str = "handle.invalid";
 const CONCURRENCY: usize = 16;
 /// Identities taken from the store at one time.
 const BATCH: usize = 256;
-/// After failures, and to notice what another process marked.
+/// Between looks at what waits, if nothing new is told.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Keeps the handles of the store's actors current.
 pub(crate) struct Identities {
     pub(crate) store: Store,
     pub(crate) resolver: Arc<dyn Resolver>,
-    /// Told when there are new stale actors.
+    /// Told when there may be new work.
     pub(crate) wake: Arc<Notify>,
 }
 
@@ -36,12 +42,17 @@ impl Identities {
     /// Works until shutdown is requested.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         loop {
-            let progress = self.round().await.unwrap_or_else(|error| {
-                tracing::warn!(error.message = %error, "identities could not be stored");
-                false
-            });
-            if progress {
-                continue;
+            // A round that is cut short has stored nothing, and is made again.
+            let round = tokio::select! {
+                () = shutdown.requested() => return,
+                round = self.round() => round,
+            };
+            match round {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::warn!(error.message = %error, "identities could not be stored");
+                }
             }
             tokio::select! {
                 () = shutdown.requested() => return,
@@ -51,43 +62,49 @@ impl Identities {
         }
     }
 
-    /// Looks up one batch; says whether any of it was settled.
-    async fn round(&self) -> anyhow::Result<bool> {
-        let stale = self.store.read(|tx| Ok(actor::stale(tx, BATCH)?)).await?;
-        let lookups = stale.into_iter().map(|did| self.look_up(did));
-        let found: Vec<_> = stream::iter(lookups)
-            .buffer_unordered(CONCURRENCY)
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
+    /// Looks up one batch; returns how many there were.
+    async fn round(&self) -> anyhow::Result<usize> {
+        let due = self.store.read(|tx| Ok(task::due(tx, Kind::Identity, BATCH)?)).await?;
+        let lookups = due.into_iter().map(|task| self.look_up(task));
+        let found: Vec<_> = stream::iter(lookups).buffer_unordered(CONCURRENCY).collect().await;
+        let looked_up = found.len();
         if found.is_empty() {
-            return Ok(false);
+            return Ok(0);
         }
         self.store
             .write(move |tx| {
-                for (did, handle) in &found {
-                    actor::set_handle(tx, did, handle)?;
+                for (task, handle) in &found {
+                    match handle {
+                        Some(handle) => {
+                            actor::set_handle(tx, &task.did, handle)?;
+                            task::settle(tx, task)?;
+                        }
+                        None => task::postpone(tx, task)?,
+                    }
                 }
-                Ok(true)
+                Ok(looked_up)
             })
             .await
     }
 
     /// The proven handle of a DID, or `handle.invalid`; nothing while the network has no answer.
-    async fn look_up(&self, text: String) -> Option<(String, String)> {
-        let did = Did::new(&text).ok()?;
-        self.resolver.purge(&did);
-        match self.resolver.did(&did).await {
+    async fn look_up(&self, task: Task) -> (Task, Option<String>) {
+        let Ok(did) = Did::new(&task.did) else { return (task, Some(INVALID.to_owned())) };
+        // The consumer has just resolved a new account, to verify its first commit.
+        if task.reason != "new" {
+            self.resolver.purge(&did);
+        }
+        let handle = match self.resolver.did(&did).await {
             Ok(document) => {
                 let handle = verified_handle(&*self.resolver, &document).await;
-                let handle = handle.map_or_else(|| INVALID.to_owned(), |handle| handle.to_string());
-                Some((text, handle))
+                Some(handle.map_or_else(|| INVALID.to_owned(), |handle| handle.to_string()))
             }
             Err(error) if error.is_transient() => {
                 tracing::debug!(%did, error.message = %error, "identity not found yet");
                 None
             }
-            Err(_) => Some((text, INVALID.to_owned())),
-        }
+            Err(_) => Some(INVALID.to_owned()),
+        };
+        (task, handle)
     }
 }

@@ -7,6 +7,7 @@
 mod checkpoint;
 mod edge;
 mod event;
+mod lag;
 mod notification;
 mod post;
 pub(crate) mod record;
@@ -28,7 +29,7 @@ use atproto_firehose::{
 use metrics::histogram;
 use service_kit::{Health, Shutdown};
 
-use self::{checkpoint::Checkpoints, report::Report};
+use self::{checkpoint::Checkpoints, lag::Lag, report::Report};
 use crate::app::App;
 
 /// Events in one transaction.
@@ -45,6 +46,7 @@ pub(crate) struct Indexer {
     app: Arc<App>,
     catalog: Arc<Catalog>,
     consumer: Consumer,
+    lag: Arc<Lag>,
 }
 
 impl Indexer {
@@ -67,29 +69,31 @@ impl Indexer {
             let connected = watched.stats().connected;
             if connected { Ok(()) } else { Err("not connected to the relay".to_owned()) }
         });
-        tokio::spawn(stats::publish(consumer.stopper()));
-        Ok(Self { app, catalog, consumer })
+        let lag = Arc::new(Lag::new(lag::unix_micros()));
+        tokio::spawn(stats::publish(consumer.stopper(), app.store.clone(), Arc::clone(&lag)));
+        Ok(Self { app, catalog, consumer, lag })
     }
 
     /// Indexes until shutdown is requested, then drains. Ends with an error if the stream
     /// cannot go on without a decision.
     pub(crate) async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
         let stopper = self.consumer.stopper();
+        let signal = shutdown.clone();
         let draining = tokio::spawn(async move {
-            shutdown.requested().await;
+            signal.requested().await;
             stopper.drain(DRAIN).await
         });
         while let Some(batch) = self.consumer.next_batch(BATCH, WAIT).await? {
-            self.index(batch).await?;
+            self.index(batch, &shutdown).await?;
         }
         let report = draining.await?;
         tracing::info!(cursor = report.cursor, unsettled = report.unsettled, "index drained");
         Ok(())
     }
 
-    /// Stores one batch. A store that fails is tried again for as long as it takes: nothing
-    /// is given up because a disk is full.
-    async fn index(&self, batch: Batch) -> anyhow::Result<()> {
+    /// Stores one batch. A store that fails is tried again until shutdown is requested: nothing
+    /// is given up because a disk is full, and what was not stored comes again.
+    async fn index(&self, batch: Batch, shutdown: &Shutdown) -> anyhow::Result<()> {
         let start = Instant::now();
         let events: Arc<[Event]> = batch.events().cloned().collect();
         let checkpoint = Arc::new(batch.checkpoint().clone());
@@ -98,12 +102,19 @@ impl Indexer {
                 Ok(report) => break report,
                 Err(error) => {
                     tracing::error!(error.message = %format_args!("{error:#}"), "batch not stored");
-                    tokio::time::sleep(RETRY).await;
+                    tokio::select! {
+                        () = shutdown.requested() => return Err(error.context("batch not stored")),
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
                 }
             }
         };
         batch.committed();
-        report.publish();
+        let now = lag::unix_micros();
+        if let Some(newest) = report.newest(now) {
+            self.lag.note_indexed(newest);
+        }
+        report.publish(now);
         histogram!(report::BATCH_SECONDS).record(start.elapsed());
         self.app.identities.notify_one();
         Ok(())

@@ -46,7 +46,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn start(config: Config, context: Context) -> anyhow::Result<()> {
+    context.health.set("store", Err("not open yet".to_owned()));
+    context.health.set("ingest", Err("not started yet".to_owned()));
     let app = App::open(&config)?;
+    let store = app.store.clone();
+    context.health.probe("store", move || store.state());
     let identities = Identities {
         store: app.store.clone(),
         resolver: Arc::clone(&app.resolver),
@@ -56,15 +60,19 @@ async fn start(config: Config, context: Context) -> anyhow::Result<()> {
     let catalog = Arc::new(atproto_lexicons::catalog());
     let resyncer = Resyncer { app: Arc::clone(&app), catalog: Arc::clone(&catalog) };
     let resyncing = tokio::spawn(resyncer.run(context.shutdown.clone()));
-    let indexer = Indexer::open(Arc::clone(&app), catalog, &config.relay, &context.health).await?;
+    let indexer =
+        Indexer::open(Arc::clone(&app), Arc::clone(&catalog), &config.relay, &context.health)
+            .await?;
     let indexing = tokio::spawn(watch(indexer.run(context.shutdown.clone()), context.clone()));
 
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, did = %app.did, "serving");
-    let router = api::router(&app, RouterConfig::default())
-        .layer(axum::middleware::from_fn(service_kit::http::observe));
+    let mut routes = RouterConfig::default();
+    routes.catalog = Some(catalog);
+    let router =
+        api::router(&app, routes).layer(axum::middleware::from_fn(service_kit::http::observe));
     let shutdown = context.shutdown.clone();
     serve(listener, router, ServeConfig::default(), async move { shutdown.requested().await })
         .await?;

@@ -7,5 +7,6 @@ pub(crate) mod notification;
 mod page;
 pub(crate) mod post;
 pub(crate) mod repo;
+pub(crate) mod task;
 
 pub(crate) use page::{Cursor, Page};

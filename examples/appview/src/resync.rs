@@ -6,7 +6,7 @@
 use std::{
     collections::HashSet,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
@@ -16,7 +16,8 @@ use atproto_core::{
     syntax::{AtUri, Datetime, Did},
 };
 use atproto_repo::repo::{self as repository, VerifiedRepo};
-use metrics::{counter, gauge};
+use futures::{TryStreamExt as _, stream};
+use metrics::{gauge, histogram};
 use rusqlite::Transaction;
 use service_kit::Shutdown;
 
@@ -24,80 +25,94 @@ use crate::{
     app::App,
     index::{
         record::{self, Put},
-        report::{RESYNC_WAITING, RESYNCS},
+        report::{REPO_SECONDS, REPOS},
     },
-    query::repo::{self, Resync},
+    query::{
+        actor, repo,
+        task::{self, Kind, Task},
+    },
 };
 
-/// The largest repo that is fetched, in bytes; ours: it is held in memory.
-const MAX_ARCHIVE: usize = 256 << 20;
+/// The largest repo that is fetched, in bytes; ours: it is held in memory, times [`CONCURRENCY`].
+const MAX_ARCHIVE: usize = 128 << 20;
 /// How long a fetch may take.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// How often the list is looked at.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Repos fetched before the list is looked at again.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
+/// Repos fetched at one time, so that one slow host does not hold up all others.
+const CONCURRENCY: usize = 4;
 
-/// Fetches what the index asks for, one repo at a time.
+/// Fetches what the index asks for.
 pub(crate) struct Resyncer {
     pub(crate) app: Arc<App>,
     pub(crate) catalog: Arc<Catalog>,
 }
 
 impl Resyncer {
-    /// Works until shutdown is requested.
+    /// Works until shutdown is requested; a fetch that is cut short is made again.
     pub(crate) async fn run(self, shutdown: Shutdown) {
-        while !shutdown.is_requested() {
-            if let Err(error) = self.round(&shutdown).await {
+        loop {
+            let round = tokio::select! {
+                () = shutdown.requested() => return,
+                round = self.round() => round,
+            };
+            if let Err(error) = round {
                 tracing::warn!(error.message = %format_args!("{error:#}"), "resync is stuck");
             }
             tokio::select! {
-                () = shutdown.requested() => {}
+                () = shutdown.requested() => return,
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
     }
 
-    async fn round(&self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let now = unix_now();
+    async fn round(&self) -> anyhow::Result<()> {
         let (due, waiting) = self
             .app
             .store
-            .read(move |tx| Ok((repo::due(tx, now, BATCH)?, repo::count_waiting(tx)?)))
+            .read(move |tx| {
+                Ok((task::due(tx, Kind::Resync, BATCH)?, task::count(tx, Kind::Resync)?))
+            })
             .await?;
-        gauge!(RESYNC_WAITING).set(waiting as f64);
-        for resync in due {
-            if shutdown.is_requested() {
-                break;
-            }
-            self.one(resync).await?;
-        }
-        Ok(())
+        gauge!(REPOS, "state" => "pending").set(waiting as f64);
+        stream::iter(due.into_iter().map(Ok))
+            .try_for_each_concurrent(CONCURRENCY, |task| self.one(task))
+            .await
     }
 
-    async fn one(&self, resync: Resync) -> anyhow::Result<()> {
-        let result = self.fetch_and_store(&resync).await;
+    async fn one(&self, task: Task) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let result = self.fetch_and_store(&task).await;
         let outcome = if result.is_ok() { "ok" } else { "failed" };
-        counter!(RESYNCS, "outcome" => outcome).increment(1);
+        histogram!(REPO_SECONDS, "outcome" => outcome).record(start.elapsed());
         match result {
             Ok(records) => {
-                let (did, reason) = (&resync.did, &resync.reason);
+                let (did, reason) = (&task.did, &task.reason);
                 tracing::info!(did, reason, records, "repo fetched whole");
                 Ok(())
             }
             Err(error) => {
-                let (did, attempts) = (&resync.did, resync.attempts);
+                let (did, attempts) = (&task.did, task.attempts);
                 tracing::info!(did, attempts, error.message = %format_args!("{error:#}"), "repo not fetched");
-                self.app.store.write(move |tx| Ok(repo::postpone(tx, &resync, unix_now())?)).await
+                self.app.store.write(move |tx| Ok(task::postpone(tx, &task)?)).await
             }
         }
     }
 
-    async fn fetch_and_store(&self, resync: &Resync) -> anyhow::Result<usize> {
-        let did = Did::new(&resync.did)?;
+    async fn fetch_and_store(&self, task: &Task) -> anyhow::Result<usize> {
+        let did = Did::new(&task.did)?;
         let verified = self.fetch(&did).await?;
-        let catalog = Arc::clone(&self.catalog);
-        self.app.store.write(move |tx| replace(tx, &catalog, &verified)).await
+        let (catalog, task) = (Arc::clone(&self.catalog), task.clone());
+        self.app
+            .store
+            .write(move |tx| {
+                let records = replace(tx, &catalog, &verified)?;
+                task::settle(tx, &task)?;
+                Ok(records)
+            })
+            .await
     }
 
     /// The repo from its own host, verified.
@@ -133,6 +148,7 @@ fn replace(
         "the archive is older than what is indexed"
     );
     let now = Datetime::now();
+    actor::discover(tx, did.as_str(), now.as_str())?;
     let mut present = HashSet::with_capacity(verified.len());
     for found in verified.records() {
         let (collection, rkey) = (&found.path.collection, &found.path.rkey);
@@ -157,11 +173,5 @@ fn replace(
         }
     }
     repo::set_rev(tx, did.as_str(), &rev.to_string())?;
-    repo::settle(tx, did.as_str())?;
     Ok(present.len())
-}
-
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -2,12 +2,18 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context;
 use rusqlite::{Connection, OpenFlags, Transaction};
-use tokio::{sync::Semaphore, task};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task,
+};
 
 /// Connections for readers; more requests than this wait for one.
 const READERS: usize = 4;
@@ -22,7 +28,9 @@ pub(crate) struct Store(Arc<Inner>);
 struct Inner {
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    free: Semaphore,
+    /// Whether the last transaction that wrote came to its end.
+    sound: AtomicBool,
+    free: Arc<Semaphore>,
 }
 
 impl Store {
@@ -40,7 +48,8 @@ impl Store {
         let readers: Vec<_> = (0..READERS).map(|_| reader(&path)).collect::<Result<_, _>>()?;
         Ok(Self(Arc::new(Inner {
             writer: Mutex::new(writer),
-            free: Semaphore::new(readers.len()),
+            sound: AtomicBool::new(true),
+            free: Arc::new(Semaphore::new(readers.len())),
             readers: Mutex::new(readers),
         })))
     }
@@ -55,29 +64,31 @@ impl Store {
         let store = self.clone();
         task::spawn_blocking(move || {
             let mut writer = store.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = writer.transaction()?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
+            let result = transact(&mut writer, work);
+            // Errors of the work itself say nothing about the database.
+            let broken = result.as_ref().is_err_and(|error| error.is::<rusqlite::Error>());
+            store.0.sound.store(!broken, Ordering::Relaxed);
+            result
         })
         .await?
     }
 
-    /// Runs `work` on a reading connection, off the async threads. All it reads is of one moment.
+    /// Whether the database takes what is written.
+    pub(crate) fn state(&self) -> Result<(), String> {
+        let sound = self.0.sound.load(Ordering::Relaxed);
+        if sound { Ok(()) } else { Err("the last write failed".to_owned()) }
+    }
+
+    /// Runs `work` on a reading connection, off the async threads. All it reads is of one
+    /// moment. Who no longer waits for the answer does not free the connection any earlier.
     pub(crate) async fn read<T, F>(&self, work: F) -> anyhow::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> anyhow::Result<T> + Send + 'static,
     {
-        let _permit = self.0.free.acquire().await?;
-        let mut connection = self.readers().pop().context("a permit stands for a connection")?;
-        let store = self.clone();
-        task::spawn_blocking(move || {
-            let result = snapshot(&mut connection, work);
-            store.readers().push(connection);
-            result
-        })
-        .await?
+        let permit = Arc::clone(&self.0.free).acquire_owned().await?;
+        let mut lease = Lease::take(self.clone(), permit)?;
+        task::spawn_blocking(move || lease.snapshot(work)).await?
     }
 
     /// As [`Store::read`], for callers that are not async. Waits for a free connection.
@@ -85,11 +96,8 @@ impl Store {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let _permit = futures::executor::block_on(self.0.free.acquire())?;
-        let mut connection = self.readers().pop().context("a permit stands for a connection")?;
-        let result = snapshot(&mut connection, work);
-        self.readers().push(connection);
-        result
+        let permit = futures::executor::block_on(Arc::clone(&self.0.free).acquire_owned())?;
+        Lease::take(self.clone(), permit)?.snapshot(work)
     }
 
     fn readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -97,12 +105,44 @@ impl Store {
     }
 }
 
-fn snapshot<T>(
+/// A reading connection on loan: it comes back before its permit does, also after a panic.
+struct Lease {
+    store: Store,
+    connection: Option<Connection>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lease {
+    fn take(store: Store, permit: OwnedSemaphorePermit) -> anyhow::Result<Self> {
+        let connection = store.readers().pop().context("a permit stands for a connection")?;
+        Ok(Self { store, connection: Some(connection), _permit: permit })
+    }
+
+    fn snapshot<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let connection = self.connection.as_mut().context("a lease holds its connection")?;
+        work(&connection.transaction()?)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.store.readers().push(connection);
+        }
+    }
+}
+
+fn transact<T>(
     connection: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let transaction = connection.transaction()?;
-    work(&transaction)
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
 }
 
 fn reader(path: &Path) -> anyhow::Result<Connection> {

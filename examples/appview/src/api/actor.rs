@@ -23,7 +23,9 @@ pub(super) async fn get_profile(
     params: GetProfile,
 ) -> Result<ProfileViewDetailed, XrpcError> {
     let found = app
-        .view(viewer(&context), move |tx, hydrator| profile(tx, hydrator, &params.actor))
+        .view("get_profile", viewer(&context), move |tx, hydrator| {
+            profile(tx, hydrator, &params.actor)
+        })
         .await?;
     found.ok_or_else(|| XrpcError::invalid_request("Profile not found"))
 }
@@ -34,7 +36,7 @@ pub(super) async fn get_profiles(
     context: Anyone,
     params: GetProfiles,
 ) -> Result<GetProfilesOutput, XrpcError> {
-    app.view(viewer(&context), move |tx, hydrator| {
+    app.view("get_profiles", viewer(&context), move |tx, hydrator| {
         let mut profiles = Vec::with_capacity(params.actors.len());
         for identifier in &params.actors {
             profiles.extend(profile(tx, hydrator, identifier)?);
@@ -51,7 +53,7 @@ pub(super) async fn typeahead(
 ) -> Result<SearchActorsTypeaheadOutput, XrpcError> {
     let text = params.q.or(params.term).unwrap_or_default();
     let limit = usize::try_from(params.limit.unwrap_or(10)).unwrap_or(10);
-    app.view(viewer(&context), move |tx, hydrator| {
+    app.view("typeahead", viewer(&context), move |tx, hydrator| {
         let mut actors = Vec::new();
         let text = text.trim().trim_start_matches('@');
         if !text.is_empty() {

@@ -6,13 +6,15 @@ use atproto_core::syntax::Datetime;
 use atproto_lexicons::app::bsky::feed::{
     GetAuthorFeed, GetAuthorFeedError, GetAuthorFeedOutput, GetLikes, GetLikesOutput,
     GetPostThread, GetPostThreadError, GetPostThreadOutput, GetPostThreadOutputThread, GetPosts,
-    GetPostsOutput, GetTimeline, GetTimelineOutput, defs::FeedViewPost, get_likes::Like,
+    GetPostsOutput, GetTimeline, GetTimelineOutput,
+    defs::{FeedViewPost, ReplyRefParent, ReplyRefRoot},
+    get_likes::Like,
 };
 use atproto_xrpc::XrpcError;
 
 use super::{Account, Anyone, page, viewer};
 use crate::{
-    app::{App, did_of},
+    app::{App, did_of, uri_of},
     hydrate::Hydrator,
     query::{
         Page, edge,
@@ -32,9 +34,9 @@ pub(super) async fn get_timeline(
 ) -> Result<GetTimelineOutput, XrpcError> {
     let page = page(params.limit, params.cursor.as_deref())?;
     let viewer = context.proof.iss;
-    app.view(Some(viewer.clone()), move |tx, hydrator| {
+    app.view("get_timeline", Some(viewer.clone()), move |tx, hydrator| {
         let items = feed::timeline(tx, viewer.as_str(), &page)?;
-        let (views, cursor) = hydrate(hydrator, &items, &page, |_| true)?;
+        let (views, cursor) = hydrate(hydrator, &items, &page, |view| !answers_hidden(view))?;
         let mut output = GetTimelineOutput::new(views);
         output.cursor = cursor;
         Ok(output)
@@ -49,7 +51,7 @@ pub(super) async fn get_author_feed(
 ) -> Result<GetAuthorFeedOutput, XrpcError> {
     let page = page(params.limit, params.cursor.as_deref())?;
     let keep = AuthorFilter::of(params.filter.as_deref());
-    app.view(viewer(&context), move |tx, hydrator| {
+    app.view("get_author_feed", viewer(&context), move |tx, hydrator| {
         let Some(did) = did_of(tx, &params.actor)? else { return Ok(Err(None)) };
         let Some(author) = hydrator.basic(&did)? else { return Ok(Err(None)) };
         let relation = author.viewer.unwrap_or_default();
@@ -80,15 +82,8 @@ pub(super) async fn get_post_thread(
     let depth = usize::try_from(params.depth.unwrap_or(DEPTH)).unwrap_or_default();
     let height = usize::try_from(params.parent_height.unwrap_or(HEIGHT)).unwrap_or_default();
     let thread = app
-        .view(viewer(&context), move |tx, hydrator| {
-            let uri = match params.uri.authority() {
-                authority if authority.as_did().is_some() => params.uri.to_string(),
-                authority => match did_of(tx, &authority)? {
-                    Some(did) => params.uri.as_str().replacen(authority.as_str(), &did, 1),
-                    None => params.uri.to_string(),
-                },
-            };
-            hydrator.thread(&uri, height, depth)
+        .view("get_post_thread", viewer(&context), move |tx, hydrator| {
+            hydrator.thread(&uri_of(tx, &params.uri)?, height, depth)
         })
         .await?;
     match thread {
@@ -106,10 +101,10 @@ pub(super) async fn get_posts(
     context: Anyone,
     params: GetPosts,
 ) -> Result<GetPostsOutput, XrpcError> {
-    app.view(viewer(&context), move |_, hydrator| {
+    app.view("get_posts", viewer(&context), move |tx, hydrator| {
         let mut posts = Vec::with_capacity(params.uris.len());
         for uri in &params.uris {
-            posts.extend(hydrator.post(uri.as_str())?.visible());
+            posts.extend(hydrator.post(&uri_of(tx, uri)?)?.visible());
         }
         Ok(GetPostsOutput::new(posts))
     })
@@ -122,11 +117,14 @@ pub(super) async fn get_likes(
     params: GetLikes,
 ) -> Result<GetLikesOutput, XrpcError> {
     let page = page(params.limit, params.cursor.as_deref())?;
-    app.view(viewer(&context), move |tx, hydrator| {
-        let rows = edge::incoming(tx, "like", params.uri.as_str(), &page)?;
+    app.view("get_likes", viewer(&context), move |tx, hydrator| {
+        let subject = uri_of(tx, &params.uri)?;
+        let author = params.uri.authority();
+        let author = did_of(tx, &author)?.unwrap_or_default();
+        let rows = edge::incoming(tx, "like", &subject, &page)?;
         let mut likes = Vec::with_capacity(rows.len());
         for row in &rows {
-            if hydrator.blocked(&row.did)? {
+            if hydrator.blocked(&row.did)? || hydrator.apart(&author, &row.did)? {
                 continue;
             }
             if let Some(actor) = hydrator.profile(&row.did)? {
@@ -141,6 +139,15 @@ pub(super) async fn get_likes(
         Ok(output)
     })
     .await
+}
+
+/// Whether a post answers somebody whom the viewer does not get to see: there is no point in
+/// half a conversation.
+fn answers_hidden(view: &FeedViewPost) -> bool {
+    view.reply.as_ref().is_some_and(|reply| {
+        matches!(reply.parent, ReplyRefParent::BlockedPost(_))
+            || matches!(reply.root, ReplyRefRoot::BlockedPost(_))
+    })
 }
 
 /// The views of a page's items, and the cursor of the next page. Hidden items make a page

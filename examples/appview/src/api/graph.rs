@@ -30,7 +30,7 @@ pub(super) async fn get_follows(
 ) -> Result<GetFollowsOutput, XrpcError> {
     let page = page(params.limit, params.cursor.as_deref())?;
     let found = app
-        .view(viewer(&context), move |tx, hydrator| {
+        .view("get_follows", viewer(&context), move |tx, hydrator| {
             people(tx, hydrator, &params.actor, &page, edge::outgoing)
         })
         .await?;
@@ -47,7 +47,7 @@ pub(super) async fn get_followers(
 ) -> Result<GetFollowersOutput, XrpcError> {
     let page = page(params.limit, params.cursor.as_deref())?;
     let found = app
-        .view(viewer(&context), move |tx, hydrator| {
+        .view("get_followers", viewer(&context), move |tx, hydrator| {
             people(tx, hydrator, &params.actor, &page, edge::incoming)
         })
         .await?;

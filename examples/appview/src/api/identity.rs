@@ -14,7 +14,9 @@ pub(super) async fn resolve_handle(
     params: ResolveHandle,
 ) -> Result<ResolveHandleOutput, XrpcError> {
     let handle = params.handle.clone();
-    let known = app.view(None, move |tx, _| Ok(actor::did_of_handle(tx, handle.as_str())?)).await?;
+    let known = app
+        .view("resolve_handle", None, move |tx, _| Ok(actor::did_of_handle(tx, handle.as_str())?))
+        .await?;
     let did =
         match known {
             Some(did) => did.parse().map_err(XrpcError::internal)?,

@@ -15,10 +15,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{app::App, query::actor};
 
-/// The largest blob that is passed on: the reference PDS's default upload limit, doubled.
+/// The largest blob that is passed on: twice what the reference PDS takes by default.
 const MAX_BYTES: usize = 10 * 1024 * 1024;
+/// Blobs fetched at one time; ours: it bounds the memory that they take to 320 MiB.
+const CONCURRENCY: usize = 32;
+static FETCHES: Semaphore = Semaphore::const_new(CONCURRENCY);
 /// How long a host may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -62,6 +67,7 @@ async fn fetch(
     if !active {
         return Ok(None);
     }
+    let _permit = FETCHES.acquire().await?;
     let document = app.resolver.did(did).await?;
     let Some(host) = document.pds_endpoint() else { return Ok(None) };
     let url = format!("{host}/xrpc/com.atproto.sync.getBlob?did={did}&cid={cid}");

@@ -26,7 +26,7 @@ pub(super) async fn get_unread_count(
     _params: GetUnreadCount,
 ) -> Result<GetUnreadCountOutput, XrpcError> {
     let did = context.proof.iss;
-    app.view(None, move |tx, _| {
+    app.view("get_unread_count", None, move |tx, _| {
         Ok(GetUnreadCountOutput::new(notification::count_unread(tx, did.as_str())?))
     })
     .await
@@ -39,7 +39,7 @@ pub(super) async fn list(
 ) -> Result<ListNotificationsOutput, XrpcError> {
     let page = page(params.limit, params.cursor.as_deref())?;
     let did = context.proof.iss;
-    app.view(Some(did.clone()), move |tx, hydrator| {
+    app.view("list_notifications", Some(did.clone()), move |tx, hydrator| {
         let seen = notification::seen_at(tx, did.as_str())?;
         let rows = notification::list(tx, did.as_str(), &page)?;
         let wanted = |row: &&StoredNotification| {
@@ -66,7 +66,7 @@ pub(super) async fn update_seen(
     let did = context.proof.iss;
     // Stored in the form of the times that it is compared with.
     let micros = input.seen_at.unix_micros().unwrap_or_default();
-    let seen_at = Datetime::from_unix_micros(micros);
+    let seen_at = Datetime::from_unix_micros(micros - micros.rem_euclid(1_000));
     app.store
         .write(move |tx| Ok(notification::set_seen(tx, did.as_str(), seen_at.as_str())?))
         .await
@@ -83,13 +83,17 @@ fn view(
         return Ok(None);
     }
     let Some(author) = hydrator.profile(&row.author)? else { return Ok(None) };
+    let Ok(record) = cbor::decode(&row.body) else {
+        tracing::warn!(uri = row.uri, "the stored record does not decode");
+        return Ok(None);
+    };
     let is_read = seen.is_some_and(|seen| row.sort_at.as_str() <= seen);
     let mut view = Notification::new(
         AtUri::new(&row.uri)?,
         row.cid.parse()?,
         author,
         row.reason.clone(),
-        cbor::decode(&row.body)?,
+        record,
         is_read,
         Datetime::new(&row.indexed_at)?,
     );

@@ -78,10 +78,13 @@ impl Hydrator<'_> {
         let mut state = ViewerState { muted: Some(false), ..ViewerState::default() };
         state.blocked_by = Some(false);
         if viewer != did {
-            state.following = between("follow", viewer, did)?;
-            state.followed_by = between("follow", did, viewer)?;
             state.blocking = between("block", viewer, did)?;
             state.blocked_by = Some(between("block", did, viewer)?.is_some());
+            // A block stands above a follow: neither side has one while it lasts.
+            if state.blocking.is_none() && state.blocked_by == Some(false) {
+                state.following = between("follow", viewer, did)?;
+                state.followed_by = between("follow", did, viewer)?;
+            }
         }
         Ok(Some(state))
     }
@@ -89,8 +92,19 @@ impl Hydrator<'_> {
     /// Whether the viewer and the actor are hidden from each other.
     pub(crate) fn blocked(&self, did: &str) -> anyhow::Result<bool> {
         let Some(viewer) = self.viewer else { return Ok(false) };
-        Ok(edge::between(self.tx, "block", viewer, did)?.is_some()
-            || edge::between(self.tx, "block", did, viewer)?.is_some())
+        if let Some(hidden) = self.hidden.borrow().get(did) {
+            return Ok(*hidden);
+        }
+        let hidden = self.apart(viewer, did)?;
+        self.hidden.borrow_mut().insert(did.to_owned(), hidden);
+        Ok(hidden)
+    }
+
+    /// Whether one of two actors has blocked the other: nobody is shown what passes between
+    /// them.
+    pub(crate) fn apart(&self, one: &str, other: &str) -> anyhow::Result<bool> {
+        Ok(edge::between(self.tx, "block", one, other)?.is_some()
+            || edge::between(self.tx, "block", other, one)?.is_some())
     }
 
     /// The URL of an image of a record, if there is one.

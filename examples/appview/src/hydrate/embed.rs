@@ -9,7 +9,7 @@ use atproto_lexicons::app::bsky::{
     },
 };
 
-use super::{Hydrator, PostState};
+use super::{Hydrator, PostState, post::blocked_author};
 
 impl Hydrator<'_> {
     /// The view of an embed. Kinds that have no view here stay what they are in the record.
@@ -27,11 +27,11 @@ impl Hydrator<'_> {
                 Some(PostViewEmbed::ExternalView(Box::new(self.external_view(did, embed))))
             }
             PostEmbed::Record(embed) => {
-                let view = self.record_view(&embed.record.uri, quotes)?;
+                let view = self.record_view(did, &embed.record.uri, quotes)?;
                 Some(PostViewEmbed::RecordView(Box::new(view)))
             }
             PostEmbed::RecordWithMedia(embed) => {
-                let record = self.record_view(&embed.record.record.uri, quotes)?;
+                let record = self.record_view(did, &embed.record.record.uri, quotes)?;
                 self.media_view(did, &embed.media).map(|media| {
                     let view = record_with_media::View::new(record, media);
                     PostViewEmbed::RecordWithMediaView(Box::new(view))
@@ -76,10 +76,14 @@ impl Hydrator<'_> {
         external::View::new(view)
     }
 
-    /// The quoted post; below the depth of `quotes` its own embeds are left out.
-    fn record_view(&self, uri: &AtUri, quotes: usize) -> anyhow::Result<record::View> {
+    /// The post that `did` quotes; below the depth of `quotes` its own embeds are left out.
+    fn record_view(&self, did: &str, uri: &AtUri, quotes: usize) -> anyhow::Result<record::View> {
         use record::ViewRecordUnion as Union;
         let view = match self.post_at(uri.as_str(), quotes.saturating_sub(1))? {
+            PostState::Visible(post) if self.apart(did, post.author.did.as_str())? => {
+                let author = blocked_author(post.author);
+                Union::ViewBlocked(Box::new(record::ViewBlocked::new(post.uri, true, author)))
+            }
             PostState::Visible(post) => Union::ViewRecord(Box::new(quoted(*post, quotes > 0))),
             PostState::Blocked(post) => {
                 Union::ViewBlocked(Box::new(record::ViewBlocked::new(post.uri, true, post.author)))

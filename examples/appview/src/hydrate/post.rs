@@ -49,8 +49,15 @@ impl Hydrator<'_> {
             let blocked = BlockedPost::new(parsed, true, blocked_author(author));
             return Ok(PostState::Blocked(Box::new(blocked)));
         }
-        let value = cbor::decode(&row.body)?;
-        let record: Post = cbor::from_slice(&row.body)?;
+        let decoded = cbor::decode(&row.body)
+            .and_then(|value| cbor::from_slice::<Post>(&row.body).map(|record| (value, record)));
+        let (value, record) = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                tracing::warn!(uri, error.message = %error, "the stored post does not decode");
+                return Ok(missing());
+            }
+        };
         let indexed_at: Datetime = stored(&row.indexed_at)?;
         let mut view = PostView::new(parsed, stored(&row.cid)?, author, value, indexed_at);
         if let Some(embed) = &record.embed {

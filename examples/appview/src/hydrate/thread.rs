@@ -2,14 +2,19 @@
 
 use atproto_lexicons::app::bsky::feed::{
     GetPostThreadOutputThread,
-    defs::{PostView, ThreadViewPost, ThreadViewPostParent, ThreadViewPostReply},
+    defs::{BlockedPost, PostView, ThreadViewPost, ThreadViewPostParent, ThreadViewPostReply},
 };
 
-use super::{Hydrator, PostState};
+use super::{Hydrator, PostState, post::blocked_author};
 use crate::query::post;
 
 /// Replies shown below one post; ours: threads in the wild rarely have more direct replies.
 const MAX_REPLIES: usize = 100;
+/// Levels of replies shown, however deep it is asked for; ours: threads are built, written and
+/// read by recursion, here and in clients.
+const MAX_DEPTH: usize = 50;
+/// Posts shown above, however high it is asked for: the lexicon's default.
+const MAX_HEIGHT: usize = 80;
 /// Posts shown in one thread, however deep and wide it is asked for; ours.
 const MAX_POSTS: usize = 1_000;
 
@@ -30,14 +35,22 @@ impl Hydrator<'_> {
                 return Ok(GetPostThreadOutputThread::NotFoundPost(post));
             }
         };
+        let author = post.author.did.clone();
         let mut view = ThreadViewPost::new(post);
-        view.parent = self.parent(uri, height)?;
+        view.parent = self.parent(uri, author.as_str(), height.min(MAX_HEIGHT))?;
         let mut budget = MAX_POSTS;
-        view.replies = Some(self.replies(uri, depth, &mut budget)?);
+        let depth = depth.min(MAX_DEPTH);
+        view.replies = Some(self.replies(uri, author.as_str(), depth, &mut budget)?);
         Ok(GetPostThreadOutputThread::ThreadViewPost(Box::new(view)))
     }
 
-    fn parent(&self, uri: &str, height: usize) -> anyhow::Result<Option<ThreadViewPostParent>> {
+    /// What the post of `author` replies to.
+    fn parent(
+        &self,
+        uri: &str,
+        author: &str,
+        height: usize,
+    ) -> anyhow::Result<Option<ThreadViewPostParent>> {
         if height == 0 {
             return Ok(None);
         }
@@ -45,9 +58,14 @@ impl Hydrator<'_> {
             return Ok(None);
         };
         Ok(Some(match self.post(&parent)? {
+            PostState::Visible(post) if self.apart(author, post.author.did.as_str())? => {
+                let blocked = BlockedPost::new(post.uri, true, blocked_author(post.author));
+                ThreadViewPostParent::BlockedPost(Box::new(blocked))
+            }
             PostState::Visible(post) => {
+                let author = post.author.did.clone();
                 let mut view = ThreadViewPost::new(*post);
-                view.parent = self.parent(&parent, height - 1)?;
+                view.parent = self.parent(&parent, author.as_str(), height - 1)?;
                 ThreadViewPostParent::ThreadViewPost(Box::new(view))
             }
             PostState::Blocked(post) => ThreadViewPostParent::BlockedPost(post),
@@ -55,10 +73,12 @@ impl Hydrator<'_> {
         }))
     }
 
-    /// Replies that the viewer may not see are left out.
+    /// Replies to the post of `author`. Those that the viewer may not see are left out, and
+    /// those across a block.
     fn replies(
         &self,
         uri: &str,
+        author: &str,
         depth: usize,
         budget: &mut usize,
     ) -> anyhow::Result<Vec<ThreadViewPostReply>> {
@@ -70,7 +90,9 @@ impl Hydrator<'_> {
             if *budget == 0 {
                 break;
             }
-            if let Some(post) = self.post(&reply)?.visible() {
+            if let Some(post) = self.post(&reply)?.visible()
+                && !self.apart(author, post.author.did.as_str())?
+            {
                 *budget -= 1;
                 let view = self.below(post, depth, budget)?;
                 views.push(ThreadViewPostReply::ThreadViewPost(Box::new(view)));
@@ -85,9 +107,9 @@ impl Hydrator<'_> {
         depth: usize,
         budget: &mut usize,
     ) -> anyhow::Result<ThreadViewPost> {
-        let uri = post.uri.clone();
+        let (uri, author) = (post.uri.clone(), post.author.did.clone());
         let mut view = ThreadViewPost::new(post);
-        view.replies = Some(self.replies(uri.as_str(), depth - 1, budget)?);
+        view.replies = Some(self.replies(uri.as_str(), author.as_str(), depth - 1, budget)?);
         Ok(view)
     }
 }

@@ -12,7 +12,10 @@ use super::{
     record::{self, Outcome, Put},
     report::Report,
 };
-use crate::query::{actor, repo};
+use crate::query::{
+    actor, repo,
+    task::{self, Kind},
+};
 
 /// Applies an event within the transaction that also stores the checkpoint. Applied again, it
 /// changes nothing.
@@ -28,19 +31,17 @@ pub(crate) fn apply(
         Event::Account(account) => apply_account(tx, account, now)?,
         Event::Identity(identity) => {
             actor::discover(tx, identity.did.as_str(), now.as_str())?;
-            actor::mark_stale(tx, identity.did.as_str())?;
+            task::request(tx, Kind::Identity, identity.did.as_str(), "identity")?;
         }
         Event::Sync(sync) => {
             let known = repo::rev(tx, sync.did.as_str())?;
             if known.is_none_or(|known| known < sync.rev.to_string()) {
-                repo::request(tx, sync.did.as_str(), "sync")?;
+                task::request(tx, Kind::Resync, sync.did.as_str(), "sync")?;
             }
         }
         Event::Gap(gap) => {
             report.gaps.push(gap.label());
-            if let Gap::Repo { did, .. } = gap {
-                repo::request(tx, did.as_str(), "gap")?;
-            }
+            apply_gap(tx, gap)?;
         }
     }
     Ok(())
@@ -58,19 +59,26 @@ fn apply_commit(
     let known = repo::rev(tx, did.as_str())?;
     if known.is_none() && message.since.is_some() {
         // The account is older than our first sight of it.
-        repo::request(tx, did.as_str(), "unseen")?;
+        task::request(tx, Kind::Resync, did.as_str(), "unseen")?;
     }
     let rev = message.rev.to_string();
     let span = tracing::info_span!("index commit", %did, rev, seq = message.seq);
     service_kit::join_trace(&span, &["atproto-commit", did.as_str(), &rev]);
     let _entered = span.enter();
+    // A repo that was fetched whole says all that its earlier commits say, and more.
+    let stale = known.is_some_and(|known| known >= rev);
     for change in commit.changes() {
-        let outcome = apply_change(tx, catalog, did, commit, &change, now)?;
+        let outcome = if stale {
+            Outcome::Stale
+        } else {
+            apply_change(tx, catalog, did, commit, &change, now)?
+        };
         report.count(change.path.collection.as_str(), change.action, outcome);
     }
-    if known.is_none_or(|known| known < rev) {
+    if !stale {
         repo::set_rev(tx, did.as_str(), &rev)?;
     }
+    report.visible(&message.time);
     tracing::debug!(ops = message.ops.len(), "indexed");
     Ok(())
 }
@@ -86,8 +94,12 @@ fn apply_change(
     let (collection, rkey) = (&change.path.collection, &change.path.rkey);
     let message = commit.message();
     let (Some(cid), Some(body)) = (change.cid, change.record.as_ref()) else {
-        anyhow::ensure!(change.action == Action::Delete, "a verified commit has its records");
-        return record::delete(tx, did, collection, rkey);
+        if change.action == Action::Delete {
+            return record::delete(tx, did, collection, rkey);
+        }
+        // No verified commit lacks a record; if one does, its host has it.
+        task::request(tx, Kind::Resync, did.as_str(), "record_missing")?;
+        return Ok(Outcome::Dropped);
     };
     let put = Put {
         did,
@@ -116,7 +128,23 @@ fn apply_account(
     actor::set_status(tx, did, status)?;
     if status == Some("deleted") {
         record::purge(tx, &account.did)?;
-        repo::settle(tx, did)?;
+        repo::forget(tx, did)?;
+        actor::note_purged(tx, did, true)?;
+        task::cancel(tx, Kind::Resync, did)?;
+    } else if status.is_none() && actor::is_purged(tx, did)? {
+        actor::note_purged(tx, did, false)?;
+        task::request(tx, Kind::Resync, did, "returned")?;
     }
     Ok(())
+}
+
+fn apply_gap(tx: &Transaction<'_>, gap: &Gap) -> rusqlite::Result<()> {
+    match gap {
+        Gap::Repo { did, .. } => task::request(tx, Kind::Resync, did.as_str(), "gap"),
+        // Whatever is indexed may have changed, or have been deleted, in what is missing.
+        Gap::OutdatedCursor { .. } => repo::all(tx)?
+            .iter()
+            .try_for_each(|did| task::request(tx, Kind::Resync, did, "outdated_cursor")),
+        _ => Ok(()),
+    }
 }

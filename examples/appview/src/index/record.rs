@@ -10,7 +10,7 @@ use atproto_lexicons::app::bsky::{
     feed::{Like, Post, Repost},
     graph::{Block, Follow},
 };
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{ErrorCode, OptionalExtension, Transaction, params};
 
 use super::{
     edge::{self, Edge, EdgeKind},
@@ -39,28 +39,66 @@ pub(crate) enum Outcome {
     Stale,
     /// Its own lexicon refuses it: it is in the dead letters.
     Invalid,
+    /// The views do not take it, though its lexicon does: it is in the dead letters.
+    DeadLetter,
+    /// It was announced without its content; its repo is fetched whole.
+    Dropped,
 }
 
 impl Outcome {
-    pub(crate) const ALL: [Self; 3] = [Self::Indexed, Self::Stale, Self::Invalid];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Indexed, Self::Stale, Self::Invalid, Self::DeadLetter, Self::Dropped];
 
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Indexed => "indexed",
             Self::Stale => "stale",
             Self::Invalid => "invalid",
+            Self::DeadLetter => "dead_letter",
+            Self::Dropped => "dropped",
         }
     }
 }
 
-/// Stores a created or updated record and derives its views.
+/// Stores a created or updated record and derives its views. One that the views do not take
+/// is buried: it never holds up its neighbours.
 pub(crate) fn put(
     tx: &Transaction<'_>,
     catalog: &Catalog,
     put: &Put<'_>,
 ) -> anyhow::Result<Outcome> {
     let uri = AtUri::from_parts(put.did, put.collection, put.rkey);
-    let uri = uri.as_str();
+    tx.execute_batch("SAVEPOINT record")?;
+    let result = try_put(tx, catalog, put, uri.as_str());
+    if result.is_err() {
+        tx.execute_batch("ROLLBACK TO record")?;
+    }
+    tx.execute_batch("RELEASE record")?;
+    match result {
+        Err(error) if !is_of_the_store(&error) => {
+            tracing::error!(uri = uri.as_str(), error.class = "bug", error.message = %format_args!("{error:#}"), "record not indexed");
+            unindex(tx, uri.as_str(), put.collection.as_str())?;
+            bury(tx, uri.as_str(), put, &format!("{error:#}"))?;
+            Ok(Outcome::DeadLetter)
+        }
+        result => result,
+    }
+}
+
+/// Whether an error is of the database rather than of what was to be stored: then the whole
+/// transaction is tried again.
+fn is_of_the_store(error: &anyhow::Error) -> bool {
+    let cause =
+        error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    cause.is_some_and(|code| !matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TooBig))
+}
+
+fn try_put(
+    tx: &Transaction<'_>,
+    catalog: &Catalog,
+    put: &Put<'_>,
+    uri: &str,
+) -> anyhow::Result<Outcome> {
     if let Some((cid, rev)) = stored(tx, uri)? {
         if rev > put.rev.to_string() || cid == put.cid.to_string() {
             return Ok(Outcome::Stale);
@@ -171,7 +209,7 @@ fn unindex(tx: &Transaction<'_>, uri: &str, collection: &str) -> rusqlite::Resul
         }
         "app.bsky.graph.follow" => edge::remove(tx, uri, EdgeKind::Follow)?,
         "app.bsky.graph.block" => edge::remove(tx, uri, EdgeKind::Block)?,
-        "app.bsky.actor.profile" => {
+        "app.bsky.actor.profile" if uri.ends_with("/self") => {
             let did = uri.trim_start_matches("at://").split('/').next().unwrap_or_default();
             tx.prepare_cached("DELETE FROM profile WHERE did = ?1")?.execute([did])?;
         }
@@ -227,5 +265,6 @@ fn sort_at(body: &[u8], indexed_at: &Datetime) -> String {
     });
     let received = indexed_at.unix_micros().unwrap_or_default();
     let micros = stated.filter(|stated| *stated >= 0).unwrap_or(received).min(received);
-    Datetime::from_unix_micros(micros).as_str().to_owned()
+    // Whole milliseconds, so that all texts have one length and sort as times do.
+    Datetime::from_unix_micros(micros - micros.rem_euclid(1_000)).as_str().to_owned()
 }

@@ -2,6 +2,8 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::task::{self, Kind};
+
 /// An account as stored, with its profile record if it has one.
 pub(crate) struct StoredActor {
     pub(crate) did: String,
@@ -60,17 +62,12 @@ pub(crate) fn typeahead(
     .collect()
 }
 
-/// Notes that an actor exists, and that its identity is to be looked up.
+/// Notes that an actor exists; its identity is looked up the first time.
 pub(crate) fn discover(tx: &Transaction<'_>, did: &str, now: &str) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT OR IGNORE INTO actor (did, indexed_at) VALUES (?1, ?2)")?
+    let new = tx
+        .prepare_cached("INSERT OR IGNORE INTO actor (did, indexed_at) VALUES (?1, ?2)")?
         .execute([did, now])?;
-    Ok(())
-}
-
-/// Notes that an actor's identity may have changed.
-pub(crate) fn mark_stale(tx: &Transaction<'_>, did: &str) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE actor SET stale = 1 WHERE did = ?1")?.execute([did])?;
-    Ok(())
+    if new > 0 { task::request(tx, Kind::Identity, did, "new") } else { Ok(()) }
 }
 
 /// Sets what upstream says of the account: `None` is active.
@@ -84,23 +81,31 @@ pub(crate) fn set_status(
     Ok(())
 }
 
-/// Actors whose identity should be looked up.
-pub(crate) fn stale(tx: &Transaction<'_>, limit: usize) -> rusqlite::Result<Vec<String>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    tx.prepare_cached("SELECT did FROM actor WHERE stale LIMIT ?1")?
-        .query_map([limit], |row| row.get(0))?
-        .collect()
+/// Notes whether the account's records were removed for good.
+pub(crate) fn note_purged(tx: &Transaction<'_>, did: &str, purged: bool) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE actor SET purged = ?2 WHERE did = ?1")?
+        .execute(params![did, purged])?;
+    Ok(())
+}
+
+/// Whether the account's records were removed for good.
+pub(crate) fn is_purged(tx: &Transaction<'_>, did: &str) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT 1 FROM actor WHERE did = ?1 AND purged")?.exists([did])
 }
 
 /// Stores a verified handle. A handle belongs to one account: who had it before has to prove
 /// it again.
 pub(crate) fn set_handle(tx: &Transaction<'_>, did: &str, handle: &str) -> rusqlite::Result<()> {
-    tx.prepare_cached(
-        "UPDATE actor SET handle = NULL, stale = 1
-         WHERE handle = ?2 AND did <> ?1 AND handle <> 'handle.invalid'",
-    )?
-    .execute([did, handle])?;
-    tx.prepare_cached("UPDATE actor SET handle = ?2, stale = 0 WHERE did = ?1")?
-        .execute([did, handle])?;
+    let losers: Vec<String> = tx
+        .prepare_cached(
+            "UPDATE actor SET handle = NULL
+             WHERE handle = ?2 AND did <> ?1 AND handle <> 'handle.invalid' RETURNING did",
+        )?
+        .query_map([did, handle], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for loser in losers {
+        task::request(tx, Kind::Identity, &loser, "contested")?;
+    }
+    tx.prepare_cached("UPDATE actor SET handle = ?2 WHERE did = ?1")?.execute([did, handle])?;
     Ok(())
 }

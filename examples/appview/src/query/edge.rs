@@ -11,7 +11,7 @@ pub(crate) struct Neighbour {
     pub(crate) sort_at: String,
 }
 
-/// Who points at a subject, newest first.
+/// Who points at a subject, newest first. Whoever does so twice is listed once.
 pub(crate) fn incoming(
     tx: &Transaction<'_>,
     kind: &str,
@@ -21,7 +21,9 @@ pub(crate) fn incoming(
     neighbours(
         tx,
         "SELECT uri, did, sort_at FROM edge
-         WHERE kind = ?4 AND subject = ?5 AND (sort_at, uri) < (?1, ?2)
+         WHERE kind = ?4 AND subject = ?5 AND (sort_at, uri) < (?1, ?2) AND NOT EXISTS (
+             SELECT 1 FROM edge twin WHERE twin.kind = ?4 AND twin.did = edge.did
+             AND twin.subject = ?5 AND twin.uri < edge.uri)
          ORDER BY sort_at DESC, uri DESC LIMIT ?3",
         [kind, subject],
         page,
@@ -38,7 +40,9 @@ pub(crate) fn outgoing(
     neighbours(
         tx,
         "SELECT uri, subject, sort_at FROM edge
-         WHERE kind = ?4 AND did = ?5 AND (sort_at, uri) < (?1, ?2)
+         WHERE kind = ?4 AND did = ?5 AND (sort_at, uri) < (?1, ?2) AND NOT EXISTS (
+             SELECT 1 FROM edge twin WHERE twin.kind = ?4 AND twin.did = ?5
+             AND twin.subject = edge.subject AND twin.uri < edge.uri)
          ORDER BY sort_at DESC, uri DESC LIMIT ?3",
         [kind, did],
         page,

@@ -44,11 +44,17 @@ pub(crate) fn list(
     .collect()
 }
 
-/// How many came after the recipient last looked.
+/// How many of those that [`list`] shows came after the recipient last looked.
 pub(crate) fn count_unread(tx: &Transaction<'_>, recipient: &str) -> rusqlite::Result<i64> {
     let seen = seen_at(tx, recipient)?.unwrap_or_default();
-    tx.prepare_cached("SELECT count(*) FROM notification WHERE recipient = ?1 AND sort_at > ?2")?
-        .query_row([recipient, &seen], |row| row.get(0))
+    tx.prepare_cached(
+        "SELECT count(*) FROM notification n JOIN record r USING (uri)
+         LEFT JOIN actor a ON a.did = n.author
+         WHERE n.recipient = ?1 AND n.sort_at > ?2 AND a.status IS NULL AND NOT EXISTS (
+             SELECT 1 FROM edge WHERE kind = 'block'
+             AND ((did = ?1 AND subject = n.author) OR (did = n.author AND subject = ?1)))",
+    )?
+    .query_row([recipient, &seen], |row| row.get(0))
 }
 
 /// When the recipient last looked.

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use atproto_core::syntax::{AtUri, Datetime};
+
 /// Where a page ended. Clients take it for an opaque text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cursor {
@@ -25,7 +27,10 @@ impl FromStr for Cursor {
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
         let (sort_at, uri) = text.split_once("::").ok_or(CursorError)?;
-        Ok(Self { sort_at: sort_at.to_owned(), uri: uri.to_owned() })
+        let (Ok(sort_at), Ok(uri)) = (Datetime::new(sort_at), AtUri::new(uri)) else {
+            return Err(CursorError);
+        };
+        Ok(Self { sort_at: sort_at.as_str().to_owned(), uri: uri.as_str().to_owned() })
     }
 }
 
@@ -67,7 +72,9 @@ mod tests {
             uri: "at://did:plc:abc/app.bsky.feed.post/3k2yihcrp6f2c".to_owned(),
         };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        assert_eq!("nonsense".parse::<Cursor>(), Err(CursorError));
+        for nonsense in ["nonsense", "::", "2026::at://x"] {
+            assert_eq!(nonsense.parse::<Cursor>(), Err(CursorError));
+        }
     }
 
     #[test]

@@ -7,12 +7,11 @@ CREATE TABLE actor (
     handle     TEXT,
     -- Upstream's word: active accounts have NULL, others their status.
     status     TEXT,
-    -- Set when the identity should be looked up again.
-    stale      INTEGER NOT NULL DEFAULT 1,
+    -- Whether its records were removed for good when upstream said that it was deleted.
+    purged     INTEGER NOT NULL DEFAULT 0,
     indexed_at TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX actor_by_handle ON actor (handle);
-CREATE INDEX actor_stale ON actor (stale) WHERE stale;
 
 CREATE TABLE record (
     uri        TEXT PRIMARY KEY,
@@ -104,14 +103,19 @@ CREATE TABLE repo (
     rev TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Repos to be fetched whole, because something of them is missing here.
-CREATE TABLE resync (
-    did      TEXT PRIMARY KEY,
+-- Work that waits for the network: identities to look up, repos to fetch whole.
+CREATE TABLE task (
+    kind     TEXT NOT NULL,
+    did      TEXT NOT NULL,
     reason   TEXT NOT NULL,
+    -- How often it was asked for: what was begun before the last time settles nothing.
+    requests INTEGER NOT NULL DEFAULT 1,
     attempts INTEGER NOT NULL DEFAULT 0,
     -- Unix seconds before which it is not tried (again).
-    due      INTEGER NOT NULL DEFAULT 0
+    due      INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (kind, did)
 ) WITHOUT ROWID;
+CREATE INDEX task_by_due ON task (kind, due);
 
 -- The consumer's checkpoint, written in the transaction of the effects that it covers.
 CREATE TABLE consumer (
