@@ -174,7 +174,7 @@ impl Consumer {
 
     /// Where things stand.
     pub fn stats(&self) -> IntakeStats {
-        self.shared.with(|intake| intake.stats())
+        self.shared.with(Intake::stats)
     }
 
     /// What would have to be stored now to continue from here.
@@ -204,7 +204,7 @@ pub struct Stopper {
 impl Stopper {
     /// Where things stand, for whoever watches the consumer from elsewhere.
     pub fn stats(&self) -> IntakeStats {
-        self.shared.with(|intake| intake.stats())
+        self.shared.with(Intake::stats)
     }
 
     /// Stops reading, lets what was received be settled, and waits for that up

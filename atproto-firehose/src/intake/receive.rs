@@ -55,7 +55,7 @@ impl Intake {
                 if let (Some(seq), Some(did)) = (message.seq(), message.did().cloned())
                     && self.admit(now, seq)
                 {
-                    self.begin(now, seq, did, frame, message);
+                    self.begin(now, seq, &did, frame, message);
                 }
             }
             Err(EventError::Unknown { seq, .. }) => {
@@ -65,7 +65,7 @@ impl Intake {
             Err(EventError::Invalid { seq, did, fault, .. }) => {
                 let reason = fault.to_string();
                 match (seq, did) {
-                    (Some(seq), Some(did)) => self.invalid(now, seq, did, frame, &reason),
+                    (Some(seq), Some(did)) => self.invalid(now, seq, &did, frame, &reason),
                     (seq, _) => {
                         self.reject(seq.unwrap_or(0), None, "invalid_message", &reason, frame);
                         self.pass(now, seq);
@@ -141,20 +141,20 @@ impl Intake {
         }
     }
 
-    fn begin(&mut self, now: Instant, seq: i64, did: Did, frame: Bytes, message: Message) {
+    fn begin(&mut self, now: Instant, seq: i64, did: &Did, frame: Bytes, message: Message) {
         let id = self.insert(Some(seq), Some(did.clone()), frame);
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.message = Some(Arc::new(message));
         }
         self.window.open(seq, id);
-        if self.lanes.push(&did, id) {
+        if self.lanes.push(did, id) {
             self.start(now, id);
         }
     }
 
     /// A message without the form it should have: its content is missing from
     /// the account.
-    fn invalid(&mut self, now: Instant, seq: i64, did: Did, frame: Bytes, reason: &str) {
+    fn invalid(&mut self, now: Instant, seq: i64, did: &Did, frame: Bytes, reason: &str) {
         if !self.admit(now, seq) {
             return;
         }
@@ -167,7 +167,7 @@ impl Intake {
         }
         count(&mut self.stats.gaps, "repo");
         self.window.open(seq, id);
-        if self.lanes.push(&did, id) {
+        if self.lanes.push(did, id) {
             self.start(now, id);
         }
     }
