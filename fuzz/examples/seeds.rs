@@ -1,0 +1,349 @@
+//! Writes the seeds: small valid inputs, and some with one fault. The same ones each time.
+//!
+//! `cargo run --example seeds` in `fuzz`.
+
+use std::{fs, path::Path};
+
+use atproto_core::{
+    crypto::{Curve, SecretKey},
+    data::{Value, cbor, json},
+    frame,
+    identity::{
+        DidDocument,
+        plc::{AuditEntry, Operation, did_of_genesis},
+    },
+    syntax::{Cid, Datetime, Did, Handle, Nsid, RecordKey, Tid},
+};
+use atproto_firehose::log::{Entry, LogConfig, SegmentLog};
+use atproto_repo::{
+    BlockMap, car,
+    event::{AccountEvent, Event, IdentityEvent, InfoEvent, SyncEvent},
+    repo::{self, AppliedCommit, Write},
+};
+use atproto_xrpc::auth::{jwt, service};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const TIME: &str = "2025-01-01T00:00:00.000Z";
+
+fn main() -> Result {
+    let key = SecretKey::from_bytes(Curve::K256, &[7; 32])?;
+    let did = Did::new("did:web:alice.example.com")?;
+    data()?;
+    syntax()?;
+    identity(&key)?;
+    lexicon()?;
+    tokens(&key, &did)?;
+    queries()?;
+    repository(&key, &did)?;
+    log()
+}
+
+fn data() -> Result {
+    let text = r#"{"$type":"com.example.record","text":"hello ü","n":-7,"big":9007199254740991,
+        "list":[null,true,false,{}],"bytes":{"$bytes":"AAEC"},
+        "link":{"$link":"bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"},
+        "blob":{"$type":"blob","mimeType":"image/png","size":5,
+            "ref":{"$link":"bafkreibme22gw2h7y2h7tg2fhqotaqjucnbc24deqo72b6mkl2egezxhvy"}}}"#;
+    let value = json::decode(text)?;
+    seed("json", "record", text)?;
+    seed("json", "duplicate", r#"{"a":1,"a":2}"#)?;
+    seed("json", "float", r#"{"a":1.5,"b":1e3}"#)?;
+    seed("json", "deep", "[".repeat(40) + &"]".repeat(40))?;
+    seed("cbor", "record", cbor::encode(&value))?;
+    for (name, bytes) in [
+        ("order", &b"\xa2\x61b\x01\x61a\x02"[..]),
+        ("long-head", b"\x18\x01"),
+        ("float", b"\xfb\x3f\xf8\0\0\0\0\0\0"),
+        ("indefinite", b"\x9f\x01\xff"),
+        ("huge", b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff"),
+    ] {
+        seed("cbor", name, bytes)?;
+    }
+    seed("cbor", "deep", [0x81; 120])?;
+    let body = cbor::encode(&value);
+    seed("frame", "message", frame::encode_message("#commit", &body))?;
+    seed("frame", "error", frame::encode_error("FutureCursor", Some("ahead of us")))?;
+    seed("validation", "bytes", &body)?;
+    let record = r#"{"$type":"com.example.all","text":"hi","kind":"a","none":null,"flag":true,
+        "count":3,"level":2,"bytes":{"$bytes":"AAEC"},"list":[{"next":{"next":{}}}],
+        "open":{"$type":"com.example.all#leaf","value":1},"any":{},"did":"did:web:a.example",
+        "closed":{"$type":"com.example.all#node","list":[{"$type":"com.example.all#node"}]},
+        "handle":"a.example.com","at":"a.example.com","nsid":"com.example.all","lang":"en",
+        "uri":"at://did:web:a.example/com.example.all/self","web":"https://a.example",
+        "time":"2025-01-01T00:00:00Z","tid":"3jqfcqzm3fo2j","rkey":"self",
+        "blob":{"$type":"blob","mimeType":"image/png","size":5,
+            "ref":{"$link":"bafkreibme22gw2h7y2h7tg2fhqotaqjucnbc24deqo72b6mkl2egezxhvy"}}}"#;
+    seed("validation", "json", record)?;
+    seed("validation", "cbor", cbor::encode(&json::decode(record)?))
+}
+
+fn syntax() -> Result {
+    let did_key = SecretKey::from_bytes(Curve::P256, &[7; 32])?.public_key().to_did_key();
+    for (name, text) in [
+        ("did", "did:plc:ewvi7nxzyoun6zhxrhs64oiz"),
+        ("did-web", "did:web:localhost%3A2583"),
+        ("did-key", &did_key),
+        ("handle", "Alice.Example.COM"),
+        ("nsid", "com.example-domain.getThing"),
+        ("pattern", "com.example.*"),
+        ("record-key", "a~b:c_d-e.f"),
+        ("tid", "3jqfcqzm3fo2j"),
+        ("at-uri", "at://did:web:a.example/com.example.record/self"),
+        ("datetime", "1985-04-12T23:20:50.123456-07:30"),
+        ("leap-day", "2024-02-29T23:59:60Z"),
+        ("language", "zh-Hant-TW-x-private"),
+        ("uri", "https://a.example/b?c#d"),
+        ("cid", "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"),
+    ] {
+        seed("syntax", name, text)?;
+    }
+    seed("syntax", "cid-bytes", Cid::raw(b"hello").to_bytes())
+}
+
+fn identity(key: &SecretKey) -> Result {
+    let handle = Handle::new("alice.example.com")?;
+    let document = DidDocument::new(Did::new("did:web:alice.example.com")?)
+        .with_handle(&handle)
+        .with_key("atproto", &key.public_key())
+        .with_service("atproto_pds", "AtprotoPersonalDataServer", "https://pds.example.com");
+    seed("did_document", "full", document.to_json().to_string())?;
+    seed("did_document", "odd", r#"{"id":"did:web:a.example","service":[1,{}],"alsoKnownAs":{}}"#)?;
+
+    let public = key.public_key();
+    let pds = "https://pds.example.com";
+    let genesis =
+        Operation::account(std::slice::from_ref(&public), &public, &handle, pds).sign(key)?;
+    let mut update = genesis.successor().ok_or("an operation")?;
+    update.set_pds("https://other.example.com");
+    let update = update.sign(key)?;
+    let did = did_of_genesis(&genesis);
+    let log: Vec<_> = [&genesis, &update]
+        .iter()
+        .enumerate()
+        .map(|(index, operation)| AuditEntry {
+            did: did.clone(),
+            operation: (*operation).clone(),
+            cid: operation.cid(),
+            nullified: false,
+            created_at: Datetime::from_unix_micros(1_735_689_600_000_000 + index as i64),
+        })
+        .collect();
+    seed("plc", "genesis", serde_json::to_vec(&genesis)?)?;
+    seed("plc", "update", serde_json::to_vec(&update)?)?;
+    seed("plc", "log", serde_json::to_vec(&log)?)?;
+    seed(
+        "plc",
+        "tombstone",
+        format!(r#"{{"type":"plc_tombstone","prev":"{}","sig":""}}"#, did_cid()),
+    )?;
+    let create = r#"{"type":"create","signingKey":"did:key:z","recoveryKey":"did:key:z",
+        "handle":"a.example","service":"https://pds.example.com","prev":null,"sig":"AA"}"#;
+    seed("plc", "create", create)
+}
+
+fn did_cid() -> Cid {
+    Cid::dag_cbor(b"before")
+}
+
+fn lexicon() -> Result {
+    for (name, defs) in [
+        (
+            "record",
+            r##""main":{"type":"record","key":"tid","record":{"type":"object","required":["a"],
+            "properties":{"a":{"type":"string","maxLength":3},"b":{"type":"ref","ref":"#b"}}}},
+            "b":{"type":"object","properties":{"b":{"type":"ref","ref":"com.example.it#b"}}}"##,
+        ),
+        (
+            "query",
+            r##""main":{"type":"query","parameters":{"type":"params","properties":{
+            "limit":{"type":"integer","minimum":1,"maximum":100,"default":50},
+            "ids":{"type":"array","items":{"type":"string","format":"did"}}}},
+            "output":{"encoding":"application/json","schema":{"type":"union","refs":["#b"]}},
+            "errors":[{"name":"NotFound"}]},"b":{"type":"token","description":"text"}"##,
+        ),
+        (
+            "procedure",
+            r#""main":{"type":"procedure","input":{"encoding":"application/json",
+            "schema":{"type":"object","properties":{"x":{"type":"unknown"}}}}}"#,
+        ),
+        (
+            "subscription",
+            r##""main":{"type":"subscription","message":{"schema":{"type":"union",
+            "refs":["#main2"]}}},"main2":{"type":"object","properties":{}}"##,
+        ),
+        ("cycle", r##""main":{"type":"array","items":{"type":"ref","ref":"#main"}}"##),
+    ] {
+        let text = format!(r#"{{"lexicon":1,"id":"com.example.it","defs":{{{defs}}}}}"#);
+        seed("lexicon", name, text)?;
+    }
+    Ok(())
+}
+
+fn tokens(key: &SecretKey, did: &Did) -> Result {
+    let mut claims = service::ServiceClaims::new(did.clone(), "did:web:b.example", "com.example.a");
+    (claims.iat, claims.exp, claims.jti) = (1, 61, Some("nonce".into()));
+    seed("jwt", "service", service::mint(key, &claims)?)?;
+    let session = serde_json::json!({"scope": "com.atproto.access", "sub": did,
+        "aud": "did:web:pds.example.com", "jti": "id", "iat": 1, "exp": 61});
+    seed(
+        "jwt",
+        "session",
+        jwt::sign_hs256(b"another secret than the target's", "at+jwt", &session)?,
+    )?;
+    seed("jwt", "none", "eyJhbGciOiJub25lIn0.e30.")
+}
+
+fn queries() -> Result {
+    let cid = Cid::raw(b"hello");
+    let full =
+        format!("actor=did:web:a.example&limit=-5&flag=true&cursor=a%20b+c&cids={cid}&cids={cid}");
+    seed("query", "full", full)?;
+    seed("query", "odd", "&&=&a&%C3%BC=%26&actor=a.example&since=2025-01-01T00:00:00Z")?;
+    seed("headers", "proxy", "did:web:a.example#atproto_labeler")?;
+    seed("headers", "error", r#"{"error":"InvalidRequest","message":"why"}"#)
+}
+
+fn repository(key: &SecretKey, did: &Did) -> Result {
+    let mut store = BlockMap::new();
+    let keep = |store: &mut BlockMap, applied: &AppliedCommit| {
+        store.extend(applied.new_blocks.iter().map(|(cid, block)| (*cid, block.clone())));
+    };
+    let rev = |number: u64| Tid::from_parts(1_735_689_600_000_000 + number, 7);
+    let empty = repo::create(did, key, rev(0))?;
+    keep(&mut store, &empty);
+    let writes = (0..12).map(|number| create(number, "first")).collect::<Result<_>>()?;
+    let filled = repo::apply(&store, &empty.head, did, writes, rev(1), key)?;
+    keep(&mut store, &filled);
+    let Write::Create { collection, rkey, .. } = create(3, "")? else { return Ok(()) };
+    let delete = Write::Delete { collection, rkey };
+    let Write::Create { collection, rkey, record } = create(4, "second")? else { return Ok(()) };
+    let update = Write::Update { collection, rkey, record };
+    let changed = repo::apply(
+        &store,
+        &filled.head,
+        did,
+        vec![delete, update, create(20, "new")?],
+        rev(2),
+        key,
+    )?;
+    keep(&mut store, &changed);
+
+    for (name, applied) in [("empty", &empty), ("filled", &filled), ("changed", &changed)] {
+        let event = applied.to_event(1, TIME);
+        seed("event", name, event.encode())?;
+        seed("commit", name, applied.commit.encode())?;
+        seed("car", &format!("{name}.car"), &applied.car)?;
+        let mut export = Vec::new();
+        repo::export(&store, &applied.head, &mut export)?;
+        seed("verify_repo", &format!("{name}.car"), &export)?;
+        let sync = Event::from(SyncEvent::of_commit(&applied.commit, TIME)).encode();
+
+        let (_, blocks) = car::read_all(export, &car::Limits::default())?;
+        // An export has parents first; chunks come before those that refer to them.
+        let nodes = |blocks: &BlockMap| {
+            let mut blocks: Vec<_> =
+                blocks.iter().map(|(cid, block)| (*cid, block.to_vec())).collect();
+            blocks.sort_by_key(|(cid, _)| *cid == applied.head.commit);
+            blocks
+        };
+        let all = ordered(nodes(&blocks));
+        seed("verify_repo", name, chunks(&all, None))?;
+        seed("car", name, chunks(&all, None))?;
+        seed("mst", name, chunks(&all[..all.len() - 1], None))?;
+        let (_, slice) = car::read_all(applied.car.clone(), &car::Limits::default())?;
+        let slice = ordered(nodes(&slice));
+        let mut bare = event;
+        if let Event::Commit(event) = &mut bare {
+            event.blocks = Default::default();
+        }
+        seed("verify_commit", name, chunks(&slice, Some(bare.encode())))?;
+        seed(
+            "verify_commit",
+            &format!("{name}-sync"),
+            chunks(&slice[slice.len() - 1..], Some(sync)),
+        )?;
+    }
+    for event in [
+        Event::from(IdentityEvent::new(did.clone(), Some(Handle::new("a.example.com")?), TIME)),
+        Event::from(AccountEvent::new(did.clone(), Some("deleted"), TIME)),
+        Event::from(InfoEvent { name: "OutdatedCursor".into(), message: None }),
+        Event::from(SyncEvent::of_commit(&changed.commit, TIME)),
+    ] {
+        seed("event", &event.kind()[1..], event.encode())?;
+    }
+    Ok(())
+}
+
+fn create(number: u64, text: &str) -> Result<Write> {
+    let mut record = atproto_core::data::Map::new();
+    record.insert("text", format!("{text} {number}"));
+    let record = cbor::encode(&Value::Map(record)).into();
+    let rkey = RecordKey::new(format!("{number:03}"))?;
+    Ok(Write::Create { collection: Nsid::new("com.example.record")?, rkey, record })
+}
+
+/// Blocks before those that link to them.
+fn ordered(mut blocks: Vec<(Cid, Vec<u8>)>) -> Vec<(Cid, Vec<u8>)> {
+    let mut done = Vec::new();
+    while !blocks.is_empty() {
+        let waits = |block: &[u8]| blocks.iter().any(|(cid, _)| contains(block, &cid.to_bytes()));
+        let Some(index) = blocks.iter().position(|(_, block)| !waits(block)) else { break };
+        done.push(blocks.remove(index));
+    }
+    done
+}
+
+fn contains(block: &[u8], part: &[u8]) -> bool {
+    block.windows(part.len()).any(|window| window == part)
+}
+
+/// The form that `properties/chunks.rs` reads.
+fn chunks(blocks: &[(Cid, Vec<u8>)], last: Option<Vec<u8>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for block in blocks.iter().map(|(_, block)| block).chain(&last) {
+        let mut block = block.clone();
+        for (number, (cid, _)) in blocks.iter().enumerate() {
+            let mut placeholder = [0xff; 32];
+            placeholder[0] = number as u8;
+            let digest = *cid.digest();
+            for start in 0..block.len().saturating_sub(31) {
+                if block[start..start + 32] == digest {
+                    block[start..start + 32].copy_from_slice(&placeholder);
+                }
+            }
+        }
+        bytes.extend((block.len() as u16).to_le_bytes());
+        bytes.extend(block);
+    }
+    bytes
+}
+
+fn log() -> Result {
+    let dir = std::env::temp_dir().join(format!("atproto-fuzz-seeds-{}", std::process::id()));
+    let (mut log, _) = SegmentLog::open(&dir, LogConfig::default().segment_bytes(100))?;
+    for batch in 0..3 {
+        let entry = |number| Entry::new(format!("key {number}"), move |seq| format!("frame {seq}"));
+        log.append_batch(vec![entry(2 * batch), entry(2 * batch + 1)], 1_735_689_600_000_000)?;
+    }
+    drop(log);
+    let mut segments: Vec<_> =
+        fs::read_dir(&dir)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+    segments.retain(|path| path.extension().is_some_and(|extension| extension == "segment"));
+    segments.sort();
+    let first = fs::read(&segments[0])?;
+    let second = fs::read(&segments[1])?;
+    let whole = [&(first.len() as u16).to_le_bytes()[..], &first].concat();
+    seed("segment_log", "torn", &whole[..whole.len() - 3])?;
+    seed("segment_log", "two", [&whole[..], &second].concat())?;
+    seed("segment_log", "one", whole)?;
+    fs::remove_dir_all(dir)?;
+    Ok(())
+}
+
+fn seed(target: &str, name: &str, bytes: impl AsRef<[u8]>) -> Result {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    fs::create_dir_all(&dir)?;
+    fs::write(dir.join(name), bytes)?;
+    Ok(())
+}
