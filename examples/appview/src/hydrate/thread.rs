@@ -10,11 +10,11 @@ use crate::query::post;
 
 /// Replies shown below one post; ours: threads in the wild rarely have more direct replies.
 const MAX_REPLIES: usize = 100;
-/// Levels of replies shown, however deep it is asked for; ours: threads are built, written and
-/// read by recursion, here and in clients.
-const MAX_DEPTH: usize = 50;
-/// Posts shown above, however high it is asked for: the lexicon's default.
-const MAX_HEIGHT: usize = 80;
+/// Levels of replies shown, however deep it is asked for; ours: each nests the answer by two, and
+/// with the deepest record in it the answer stays within the data model's depth of 100.
+const MAX_DEPTH: usize = 30;
+/// Posts shown above, however high it is asked for; ours: each nests the answer by one.
+const MAX_HEIGHT: usize = 60;
 /// Posts shown in one thread, however deep and wide it is asked for; ours.
 const MAX_POSTS: usize = 1_000;
 

@@ -157,7 +157,7 @@ async fn a_handle_change_is_followed() {
     let renamed = atproto_testkit::Author::new("alicia.test", 1);
     net.world.insert(&renamed.document(net.pds.url()));
     net.publish(renamed.identity());
-    net.post(&mut alice, "still me");
+    net.post(&mut alice, "still-me");
     net.settled().await;
     assert_eq!(net.profile(None, &alice).await.ok()["handle"], "alicia.test");
     let by_handle = [("actor", "alicia.test")];

@@ -168,7 +168,7 @@ impl Network {
     pub(crate) async fn view(&self, viewer: Option<&Author>, post: &Value) -> Value {
         let uri = post["uri"].as_str().unwrap();
         let answer = self.get(viewer, "app.bsky.feed.getPosts", &[("uris", uri)]).await;
-        answer.ok()["posts"][0].take()
+        answer.ok()["posts"].get(0).cloned().unwrap_or_default()
     }
 
     pub(crate) async fn profile(&self, viewer: Option<&Author>, of: &Author) -> Answer {
