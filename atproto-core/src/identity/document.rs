@@ -122,6 +122,22 @@ pub enum DocumentError {
         /// The key's name.
         fragment: String,
     },
+    /// There is no service of that name and type.
+    #[error("the document has no service #{fragment} of type {kind}")]
+    NoService {
+        /// The service's name.
+        fragment: String,
+        /// The type that was looked for.
+        kind: String,
+    },
+    /// The service is there, but its endpoint is not the origin of an HTTP URL.
+    #[error("the endpoint of service #{fragment} is not an origin: {endpoint}")]
+    UnusableEndpoint {
+        /// The service's name.
+        fragment: String,
+        /// The endpoint as it is written in the document.
+        endpoint: Value,
+    },
     /// The key has a type that is not supported, or no `publicKeyMultibase`.
     #[error("key #{fragment} has the unsupported form {kind:?}")]
     UnsupportedKey {
@@ -220,11 +236,19 @@ impl DidDocument {
     /// The origin of the first service of that name, if it has that type; `fragment` is
     /// without `#`.
     pub fn service(&self, fragment: &str, kind: &str) -> Option<&str> {
-        self.services
-            .iter()
-            .find(|service| self.is_named(&service.id, fragment))
-            .filter(|service| service.kind == kind)
-            .and_then(|service| origin(service.endpoint.as_str()?))
+        origin(self.find_service(fragment, kind)?.endpoint.as_str()?)
+    }
+
+    /// The same as [`service`](Self::service), but tells a service that is not there from
+    /// one whose endpoint is of no use.
+    pub fn endpoint(&self, fragment: &str, kind: &str) -> Result<&str, DocumentError> {
+        let service = self.find_service(fragment, kind).ok_or_else(|| {
+            DocumentError::NoService { fragment: fragment.to_owned(), kind: kind.to_owned() }
+        })?;
+        service.endpoint.as_str().and_then(origin).ok_or_else(|| DocumentError::UnusableEndpoint {
+            fragment: fragment.to_owned(),
+            endpoint: service.endpoint.clone(),
+        })
     }
 
     /// The document as JSON.
@@ -250,6 +274,11 @@ impl DidDocument {
             other: Map::new(),
         });
         self
+    }
+
+    fn find_service(&self, fragment: &str, kind: &str) -> Option<&Service> {
+        let named = self.services.iter().find(|service| self.is_named(&service.id, fragment));
+        named.filter(|service| service.kind == kind)
     }
 
     /// Both `#fragment` and `did:…#fragment` are in use.
@@ -325,7 +354,23 @@ fn origin(url: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::origin;
+    use super::{DidDocument, DocumentError, origin};
+    use crate::syntax::Did;
+
+    #[test]
+    fn an_unusable_endpoint_is_not_an_absent_one() {
+        let document = DidDocument::new(Did::new("did:web:a.example").unwrap())
+            .with_service("good", "T", "https://a.example")
+            .with_service("path", "T", "https://a.example/path");
+        assert_eq!(document.endpoint("good", "T").unwrap(), "https://a.example");
+        let unusable = document.endpoint("path", "T").unwrap_err();
+        assert!(matches!(unusable, DocumentError::UnusableEndpoint { .. }));
+        assert_eq!(document.service("path", "T"), None);
+        for (fragment, kind) in [("good", "U"), ("other", "T")] {
+            let absent = document.endpoint(fragment, kind).unwrap_err();
+            assert!(matches!(absent, DocumentError::NoService { .. }));
+        }
+    }
 
     #[test]
     fn did_018_an_endpoint_is_an_origin() {
