@@ -37,7 +37,8 @@ const PROXY: HeaderName = HeaderName::from_static("atproto-proxy");
 /// What a proxy calls itself in `Via`, so that a request that comes round is noticed.
 const VIA_NAME: &str = "1.1 atproto-proxy";
 
-/// What is passed on of a request. Credentials and cookies are not among it.
+/// What is passed on of a request, beside everything that begins with [`EXTENSION`].
+/// Credentials and cookies are not among it.
 const REQUEST_HEADERS: [HeaderName; 10] = [
     ACCEPT,
     ACCEPT_ENCODING,
@@ -50,6 +51,9 @@ const REQUEST_HEADERS: [HeaderName; 10] = [
     HeaderName::from_static("x-bsky-topics"),
     HeaderName::from_static("x-request-id"),
 ];
+
+/// How headers begin that services and their clients agree on among themselves.
+const EXTENSION: &str = "x-atproto-";
 
 /// What is passed on of an answer.
 const RESPONSE_HEADERS: [HeaderName; 14] = [
@@ -240,10 +244,12 @@ fn target_url(
 
 fn request_headers(from: &HeaderMap, token: Option<&str>) -> Result<HeaderMap, XrpcError> {
     let mut headers = HeaderMap::new();
-    for name in REQUEST_HEADERS {
-        if let Some(value) = from.get(&name) {
-            headers.insert(name, value.clone());
-        }
+    // A list may be spread over several lines, of which each counts.
+    let passed = from
+        .iter()
+        .filter(|(name, _)| REQUEST_HEADERS.contains(name) || name.as_str().starts_with(EXTENSION));
+    for (name, value) in passed {
+        headers.append(name, value.clone());
     }
     // A client library would otherwise add what it can decode; we pass on what comes.
     headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));

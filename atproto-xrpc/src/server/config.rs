@@ -102,6 +102,9 @@ pub struct Limits {
     pub params: usize,
     /// Bytes of a body that is read whole. The reference PDS takes 150 kB of JSON.
     pub body_bytes: usize,
+    /// How long a body that is read whole may take to arrive. Ours: 20 s, shorter than the
+    /// deadline, so that a slow client is told that it is the slow one.
+    pub body_timeout: Duration,
     /// Bytes of a body that is streamed to its handler. Ours: 128 MiB; handlers of uploads
     /// set a tighter one of their own.
     pub upload_bytes: usize,
@@ -119,6 +122,7 @@ impl Default for Limits {
             url_bytes: 8 * 1024,
             params: 100,
             body_bytes: 150 * 1024,
+            body_timeout: Duration::from_secs(20),
             upload_bytes: 128 * 1024 * 1024,
             deadline: Duration::from_secs(30),
             upload_deadline: Duration::from_secs(600),

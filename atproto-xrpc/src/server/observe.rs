@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use axum::response::{IntoResponse, Response};
-use http::request::Parts;
+use http::{StatusCode, request::Parts};
 use tracing::{Span, field::Empty};
 
 use super::{RequestId, reply::ErrorName};
@@ -37,7 +37,7 @@ pub(super) fn finish(answer: Result<Response, XrpcError>, span: &Span) -> Respon
     let response = match answer {
         Ok(response) => response,
         Err(error) => {
-            if error.status.is_server_error() {
+            if is_fault(error.status) {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::error!(cause, "{error}");
             } else {
@@ -53,9 +53,30 @@ pub(super) fn finish(answer: Result<Response, XrpcError>, span: &Span) -> Respon
     response
 }
 
+/// Whether a status tells of something that the operator should look at. A method that
+/// nobody has is the client's fault, though it is a 501.
+fn is_fault(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+}
+
 /// The message of a panic, for the log.
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("a handler panicked: {}", text.unwrap_or("no message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::is_fault;
+
+    #[test]
+    fn an_unknown_method_is_no_fault_of_the_server() {
+        assert!(!is_fault(StatusCode::NOT_IMPLEMENTED));
+        assert!(!is_fault(StatusCode::BAD_REQUEST));
+        assert!(is_fault(StatusCode::INTERNAL_SERVER_ERROR));
+        assert!(is_fault(StatusCode::BAD_GATEWAY));
+    }
 }

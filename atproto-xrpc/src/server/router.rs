@@ -110,7 +110,8 @@ impl Router {
     /// Serves a procedure whose body the handler reads itself, piece by piece: an upload.
     ///
     /// The body ends with an error at `Limits::upload_bytes`; see
-    /// [`body_error`](super::body_error) for turning it into the answer 413.
+    /// [`body_error`](super::body_error) for turning it into the answer 413. Compressed
+    /// bodies are refused before the handler sees them.
     #[must_use]
     pub fn raw_procedure<C: Procedure, P: Policy>(
         self,
@@ -125,7 +126,7 @@ impl Router {
                 head.require(&[Method::POST], "POST")?;
                 let proof = route.0.authorize(&head.parts, C::NSID).await?;
                 let params: C::Params = head.params(&target)?;
-                let body = body::limited(&head, body)?;
+                let body = body::upload(&head, body)?;
                 let reply = (route.1)(head.context(proof, C::NSID), params, body).await;
                 Ok(reply.map_err(Into::into)?.into_response())
             }

@@ -27,8 +27,20 @@ async fn appview(directory: Arc<Directory>) -> Server {
     let verifier = ServiceVerifier::new(directory, [format!("{APPVIEW}#bsky_appview")]);
     let policy = Service(Arc::new(verifier));
     let get = |context: Context<ServiceProof>, params: GetThing| async move {
-        let header = |name| context.header(name).unwrap_or("-").to_owned();
-        let seen = ["accept-language", "cookie", "x-secret", "via"].map(header);
+        let header = |name| {
+            let lines = context.headers.get_all(name).iter();
+            let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
+            if lines.is_empty() { "-".to_owned() } else { lines.join("+") }
+        };
+        let seen = [
+            "accept-language",
+            "cookie",
+            "x-secret",
+            "via",
+            "x-atproto-more",
+            "atproto-accept-labelers",
+        ]
+        .map(header);
         let text = format!("{} {} {}", context.proof.iss, params.actor, seen.join(" "));
         Ok::<_, XrpcError>(Thing { text })
     };
@@ -84,8 +96,19 @@ async fn px_006_and_t10_what_arrives_at_the_service() {
         cookie: c=1\nx-secret: s\nauthorization: Bearer alices-own"
     );
     let answer = pds.send(&head, "").await;
-    let text = "did:web:alice.example a b de - - 1.1 atproto-proxy";
+    let text = "did:web:alice.example a b de - - 1.1 atproto-proxy - -";
     assert_eq!((answer.status, answer.body), (200, format!(r#"{{"text":"{text}"}}"#)));
+}
+
+#[tokio::test]
+async fn every_line_of_a_header_and_all_of_x_atproto_are_passed_on() {
+    let (pds, _appview) = world(ProxyOptions::default()).await;
+    let head = format!(
+        "GET /xrpc/org.example.getThing?actor=a\n{HEADER}\nx-atproto-more: 1\n\
+        atproto-accept-labelers: did:web:a.example\natproto-accept-labelers: did:web:b.example"
+    );
+    let answer = pds.send(&head, "").await;
+    assert!(answer.body.ends_with(r#" 1 did:web:a.example+did:web:b.example"}"#), "{answer:?}");
 }
 
 #[tokio::test]

@@ -95,6 +95,30 @@ async fn xr_007_unknown_methods_and_wrong_verbs() {
 }
 
 #[tokio::test]
+async fn a_compressed_upload_is_refused() {
+    let server = server().await;
+    for encoding in ["gzip", "br", "identity, gzip", "identity\ncontent-encoding: gzip"] {
+        let head = format!("POST /xrpc/org.example.upload\ncontent-encoding: {encoding}");
+        let answer = server.send(&head, "some bytes").await;
+        assert_eq!((answer.status, answer.header("accept-encoding")), (415, "identity"));
+        assert_eq!(answer.error().1, "UnsupportedMediaType");
+    }
+    let plain = "POST /xrpc/org.example.upload\ncontent-encoding: Identity";
+    assert_eq!(server.send(plain, "some bytes").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_the_clients_fault() {
+    let mut limits = Limits::default();
+    limits.body_timeout = Duration::from_millis(50);
+    let server = Server::start(router(RouterConfig::default().limits(limits))).await;
+    let head = "content-type: application/json\ncontent-length: 100";
+    let answer = server.send_raw("POST /xrpc/org.example.putThing", head, "{").await;
+    let message = "the request body did not arrive in time";
+    assert_eq!(answer.error(), error(408, "InvalidRequest", message));
+}
+
+#[tokio::test]
 async fn bad_parameters() {
     let server = server().await;
     let path = "/xrpc/org.example.getThing";
