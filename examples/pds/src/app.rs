@@ -13,7 +13,7 @@ use atproto_core::{
     crypto::{PublicKey, SecretKey},
     identity::{PlcClient, Resolver, SafeClient},
     lexicon::Catalog,
-    syntax::Did,
+    syntax::{Did, Tid},
 };
 use atproto_firehose::{
     log::LogConfig,
@@ -23,6 +23,7 @@ use atproto_repo::repo::Head;
 use atproto_xrpc::{Client, XrpcError, auth::session::SessionTokens};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Span;
 
 use crate::{
     accounts::{Account, Accounts, Status},
@@ -188,7 +189,7 @@ impl App {
             store.write(move |edit| edit.commit(&batch, key.as_ref(), now_micros())).await?;
         if let Some(Committed { rev, .. }) = committed {
             metrics::counter!("atproto_pds_commits_total").increment(1);
-            tracing::info!(%did, %rev, "committed");
+            commit_span("commit", did, rev).in_scope(|| tracing::info!("committed"));
         }
         Ok(committed)
     }
@@ -288,6 +289,13 @@ impl App {
             last.is_some_and(|last| last.status != account.status || last.handle != account.handle);
         if missed { self.announce(account).await } else { Ok(()) }
     }
+}
+
+/// A span for one step of a commit, in the trace that all servers put that commit into.
+pub(crate) fn commit_span(step: &'static str, did: &Did, rev: Tid) -> Span {
+    let span = tracing::info_span!("commit step", otel.name = step, %did, %rev);
+    service_kit::join_trace(&span, &["atproto-commit", did.as_str(), &rev.to_string()]);
+    span
 }
 
 /// Accounts looked at together at the start.

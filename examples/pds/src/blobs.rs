@@ -73,6 +73,9 @@ impl BlobStore {
         if let Some(declared) = declared.filter(|length| *length != measure.size) {
             return Err(UploadError::Length { declared, received: measure.size });
         }
+        if measure.size == 0 {
+            return Err(UploadError::Empty);
+        }
         file.sync_all().await?;
         let mime = sniff::media_type(&measure.head);
         let cid = Cid::from_digest(Codec::Raw, measure.hash.finalize().into());
@@ -130,6 +133,9 @@ pub struct Upload {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UploadError {
+    /// There was no body. A reference to a blob of no bytes cannot be written.
+    #[error("a blob must not be empty")]
+    Empty,
     /// The connection failed before the end of the body.
     #[error("the upload was interrupted: {0}")]
     Interrupted(String),

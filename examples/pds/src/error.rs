@@ -55,7 +55,7 @@ impl From<UploadError> for XrpcError {
             UploadError::TooLarge { .. } => {
                 Self::payload_too_large().with_message(error.to_string())
             }
-            UploadError::Interrupted(_) | UploadError::Length { .. } => {
+            UploadError::Empty | UploadError::Interrupted(_) | UploadError::Length { .. } => {
                 Self::invalid_request(error.to_string())
             }
         }

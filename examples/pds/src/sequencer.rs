@@ -37,6 +37,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    app::commit_span,
     database::DatabaseError,
     store::{ActorStore, ActorStores, outbox::Waiting},
 };
@@ -351,8 +352,13 @@ fn announce(did: &Did, seq: i64, event: &Event) {
         Event::Sync(sync) => Some(sync.rev),
         _ => None,
     };
-    let rev = rev.map(tracing::field::display);
-    tracing::info!(%did, rev, seq, kind = event.kind(), "sequenced");
+    let Some(rev) = rev else {
+        tracing::info!(%did, seq, kind = event.kind(), "sequenced");
+        return;
+    };
+    commit_span("sequence", did, rev).in_scope(|| {
+        tracing::info!(seq, kind = event.kind(), "sequenced");
+    });
 }
 
 /// What the log knows an event by.

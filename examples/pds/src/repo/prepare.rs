@@ -1,7 +1,7 @@
 //! A client's JSON becomes a record that may enter a repository.
 
 use atproto_core::{
-    data::{Map, Value, cbor, limits::MAX_RECORD_DEPTH},
+    data::{BlobRef, Map, Value, cbor, limits::MAX_RECORD_DEPTH},
     lexicon::{Catalog, Definition, RecordKeyRule},
     syntax::{Cid, Nsid, RecordKey, Tid},
 };
@@ -41,8 +41,11 @@ pub(super) fn record(
         let message = format!("Record is too large: {} bytes, {MAX_RECORD} at most", bytes.len());
         return Err(XrpcError::invalid_request(message));
     }
-    // Blobs of the old form without a size cannot be uploaded any more, only imported.
-    let blobs = value.blobs().into_iter().filter(|blob| !blob.is_legacy()).collect();
+    let blobs = value.blobs();
+    // Blobs of the old form may be read and imported; new records must not have any.
+    if blobs.iter().any(BlobRef::is_legacy) {
+        return Err(XrpcError::invalid_request("Record refers to a blob in the legacy form"));
+    }
     let cid = Cid::dag_cbor(&bytes);
     Ok(Prepared { record: NewRecord { cid, bytes: bytes.into(), blobs }, status })
 }

@@ -12,6 +12,7 @@ use atproto_xrpc::{
         service::{DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, ServiceClaims},
         session::Scope,
     },
+    proxy::ProxyTarget,
     server::Context,
 };
 
@@ -44,9 +45,11 @@ pub(super) async fn handle(
 }
 
 fn check_audience(audience: &str) -> Result<(), XrpcError> {
-    let did = audience.split_once('#').map_or(audience, |(did, _service)| did);
-    let names_service = audience.split_once('#').is_none_or(|(_, service)| !service.is_empty());
-    if audience.len() > MAX_AUDIENCE || Did::new(did).is_err() || !names_service {
+    let well_formed = match audience.split_once('#') {
+        None => Did::new(audience).is_ok(),
+        Some(_) => ProxyTarget::parse(audience).is_ok(),
+    };
+    if audience.len() > MAX_AUDIENCE || !well_formed {
         return Err(XrpcError::invalid_request("aud must be a DID, or a DID with a service id"));
     }
     Ok(())
@@ -116,7 +119,14 @@ mod tests {
             assert!(check_audience(good).is_ok());
         }
         let long = format!("did:web:a.example#{}", "x".repeat(2048));
-        for bad in ["", "a.example", "did:web:a.example#", long.as_str()] {
+        for bad in [
+            "",
+            "a.example",
+            "did:web:a.example#",
+            "did:web:a.example#x#y",
+            "did:web:a.example#x y",
+            long.as_str(),
+        ] {
             assert!(check_audience(bad).is_err(), "{bad}");
         }
     }

@@ -3,7 +3,7 @@
 use atproto_core::syntax::Cid;
 use serde_json::{Value, json};
 
-use crate::harness::{Pds, User, rkey};
+use crate::harness::{Answer, Pds, User, rkey};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and the rest of an image";
 
@@ -143,4 +143,44 @@ async fn bl_016_uploads_are_limited() {
     let over_quota = alice.upload("text/plain", vec![b'b'; 100]).await;
     assert_eq!(over_quota.error(), (400, "BlobQuotaExceeded".to_owned()));
     alice.upload("text/plain", vec![b'a'; 100]).await.ok();
+}
+
+#[tokio::test]
+async fn an_empty_upload_is_refused_and_leaves_nothing() {
+    let (pds, dir) = Pds::start().await;
+    let alice = pds.account("alice").await;
+    let empty = alice.upload("image/png", Vec::new()).await;
+    assert_eq!(empty.error(), (400, "InvalidRequest".to_owned()));
+    let url = format!("{}/xrpc/com.atproto.repo.uploadBlob", pds.url);
+    let without_length = pds.http.post(url).bearer_auth(&alice.token).send().await.unwrap();
+    assert_eq!(without_length.status(), 400);
+    let files = std::fs::read_dir(dir.path().join("blobs")).unwrap();
+    let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["temporary"]);
+}
+
+#[tokio::test]
+async fn a_compressed_upload_is_refused() {
+    let (pds, _dir) = Pds::start().await;
+    let alice = pds.account("alice").await;
+    let url = format!("{}/xrpc/com.atproto.repo.uploadBlob", pds.url);
+    let upload = pds.http.post(url).bearer_auth(&alice.token).header("content-encoding", "gzip");
+    let answer = Answer::of(upload.body(PNG).send().await.unwrap()).await;
+    assert_eq!(answer.error(), (415, "UnsupportedMediaType".to_owned()));
+}
+
+#[tokio::test]
+async fn dm_027_new_records_have_no_blobs_in_the_legacy_form() {
+    let (pds, _dir) = Pds::start().await;
+    let alice = pds.account("alice").await;
+    let blob = alice.upload("image/png", PNG.to_vec()).await.ok()["blob"].clone();
+    let legacy = json!({ "cid": blob["ref"]["$link"], "mimeType": "image/png" });
+    let before = alice.head().await;
+    for record in [json!({ "a": legacy }), json!({ "a": [[{ "b": legacy }]] })] {
+        let input =
+            json!({ "repo": alice.did, "collection": "org.example.thing", "record": record });
+        let refused = alice.post("com.atproto.repo.createRecord", input).await;
+        assert_eq!(refused.error(), (400, "InvalidRequest".to_owned()));
+    }
+    assert_eq!(alice.head().await, before);
 }
