@@ -6,5 +6,6 @@ mod frame;
 mod identity;
 mod lexicon;
 mod plc;
+mod seeds;
 mod support;
 mod syntax;

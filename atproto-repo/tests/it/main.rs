@@ -6,4 +6,5 @@ mod car;
 mod event;
 mod mst;
 mod repo;
+mod seeds;
 mod sync;
