@@ -66,7 +66,7 @@ impl Store {
             let mut writer = store.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let result = transact(&mut writer, work);
             // Errors of the work itself say nothing about the database.
-            let broken = result.as_ref().is_err_and(|error| error.is::<rusqlite::Error>());
+            let broken = result.as_ref().is_err_and(anyhow::Error::is::<rusqlite::Error>);
             store.0.sound.store(!broken, Ordering::Relaxed);
             result
         })

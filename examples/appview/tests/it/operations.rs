@@ -33,17 +33,23 @@ async fn readiness_is_an_open_store_and_a_connected_relay() {
     let net = Network::start().await;
     net.account("alice", 1);
     net.indexed().await;
+    let Network { pds, appview, http, .. } = net;
     let ready = async || {
-        let url = format!("{}/readyz", net.appview.admin);
-        let response = net.http.get(url).send().await.unwrap();
+        let response = http.get(format!("{}/readyz", appview.admin)).send().await.unwrap();
         (response.status().as_u16(), response.json::<Value>().await.unwrap())
     };
     let (status, report) = ready().await;
     assert_eq!(status, 200, "{report}");
     assert_eq!(report["conditions"]["store"], "ok");
     assert_eq!(report["conditions"]["ingest"], "ok");
-    let Network { pds, .. } = &net;
-    pds.hang_up();
+
+    drop(pds);
+    let end = Instant::now() + PATIENCE;
+    while ready().await.0 != 503 {
+        assert!(Instant::now() < end, "it does not notice that the relay is gone");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(ready().await.1["conditions"]["store"], "ok");
 }
 
 #[tokio::test]

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::support::*;
 
+/// Method, name of the list, parameters, what tells its items apart, how many there are.
+type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, &'a str, usize);
+
 #[tokio::test]
 async fn pages_are_complete_without_duplicates_though_times_are_equal() {
     let net = Network::start().await;
@@ -24,7 +27,7 @@ async fn pages_are_complete_without_duplicates_though_times_are_equal() {
     net.settled().await;
 
     let actor = ("actor", alice.did().as_str());
-    let cases: [(&str, &str, Vec<(&str, &str)>, &str, usize); 5] = [
+    let cases: [Case<'_>; 5] = [
         ("app.bsky.feed.getTimeline", "feed", vec![], "/post/uri", 15),
         ("app.bsky.feed.getAuthorFeed", "feed", vec![actor], "/post/uri", 8),
         ("app.bsky.graph.getFollowers", "followers", vec![actor], "/did", 8),

@@ -302,10 +302,6 @@ pub(crate) fn texts(feed: &Value) -> Vec<String> {
     items.map(|item| item["post"]["record"]["text"].as_str().unwrap().to_owned()).collect()
 }
 
-pub(crate) fn dids(list: &Value) -> Vec<&str> {
-    list.as_array().unwrap().iter().map(|actor| actor["did"].as_str().unwrap()).collect()
-}
-
 fn client() -> reqwest::Client {
     // Another test of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
