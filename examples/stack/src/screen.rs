@@ -47,6 +47,9 @@ impl Screen {
         match news {
             News::Step(text) => self.say(&format!("  * {text}")),
             News::Hop(hop) => {
+                if self.hops == 0 {
+                    self.say("    its way, with the time since alice's client sent it:");
+                }
                 self.hops += 1;
                 let number = self.hops;
                 self.say(&row_of_hop(number, &hop));
@@ -61,7 +64,10 @@ impl Screen {
 
     pub(crate) fn failure(&mut self, error: &anyhow::Error) {
         let logs = self.layout.directory("logs");
-        self.say(&format!("  FAILED: {error:#}\n  The servers' logs are in {}\n", logs.display()));
+        let logs = logs.display();
+        let until =
+            if self.keeps_data { "" } else { " until the stack ends; --data DIR keeps them" };
+        self.say(&format!("  FAILED: {error:#}\n  The servers' logs are in {logs}{until}\n"));
     }
 
     /// Says what to try next.
@@ -129,15 +135,16 @@ fn invitation(layout: &Layout, keeps_data: bool) -> Vec<String> {
             "  curl '{pds}/xrpc/com.atproto.repo.listRecords?repo=alice.test&collection=app.bsky.feed.post'"
         ),
         format!("  cargo run --release -p atp -- firehose tail {relay} --cursor 0"),
+        "  (the last one builds the command atp first, and reads on until Ctrl-C)".to_owned(),
         format!(
-            "or any client: server {pds}, user alice.test, password {}",
+            "or any client: server {pds}, user alice.test or bob.test, password {}",
             layout.secrets.demo_password
         ),
     ];
     if !keeps_data {
         lines.push("The data goes when the stack ends; --data DIR keeps it.".to_owned());
     }
-    lines.push("Ctrl-C ends all servers.".to_owned());
+    lines.push("Ctrl-C ends all servers; their drain takes a few seconds.".to_owned());
     lines
 }
 
