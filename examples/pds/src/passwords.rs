@@ -1,13 +1,21 @@
 //! Hashing passwords: slow on purpose, and therefore bounded.
 
-use std::{fmt, sync::Arc, thread};
+use std::{
+    fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
 
 use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version,
+    password_hash::{
+        Error,
+        phc::{Output, ParamsString, PasswordHash, Salt},
+    },
 };
 use atproto_xrpc::XrpcError;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// The shortest password that a new one may be, in bytes. Source: NIST SP 800-63B, 5.1.1.2.
 pub const MIN_BYTES: usize = 8;
@@ -20,8 +28,11 @@ const QUEUE: usize = 64;
 
 /// Hashes and verifies passwords with argon2id (19 MiB, two passes, as OWASP advises), a few
 /// at a time, so that a flood of logins slows down logins and nothing else.
+///
+/// It has threads of its own, each with its memory for good: allocators are slow to give back
+/// so much, and taking it anew for each login would come to gigabytes.
 pub struct Passwords {
-    running: Arc<Semaphore>,
+    jobs: mpsc::Sender<Job>,
     admitted: Arc<Semaphore>,
     /// The hash of a password that nobody knows: it is verified for accounts that do not
     /// exist, so that they cannot be told by the time the answer takes.
@@ -34,9 +45,10 @@ impl Passwords {
         let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut nobody_knows = [0; 32];
         getrandom::fill(&mut nobody_knows)?;
-        let dummy = hash(&nobody_knows).map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
+        let dummy = hash(&nobody_knows, &mut memory())
+            .map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
         Ok(Self {
-            running: Arc::new(Semaphore::new(workers)),
+            jobs: start(workers)?,
             admitted: Arc::new(Semaphore::new(workers + QUEUE)),
             dummy: dummy.into(),
         })
@@ -45,7 +57,7 @@ impl Passwords {
     /// The hash of a new password, in PHC form.
     pub async fn hash(&self, password: &str) -> Result<String, XrpcError> {
         let password = password.to_owned();
-        self.run(move || hash(password.as_bytes()))
+        self.run(move |memory| hash(password.as_bytes(), memory))
             .await?
             .map_err(|error| XrpcError::internal(error.to_string()))
     }
@@ -55,25 +67,53 @@ impl Passwords {
         let exists = hash.is_some();
         let hash = hash.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
         let password = password.to_owned();
-        let matches = self.run(move || verify(&hash, password.as_bytes())).await?;
+        let matches = self.run(move |memory| verify(&hash, password.as_bytes(), memory)).await?;
         Ok(matches && exists)
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut [Block]) -> T + Send + 'static,
     ) -> Result<T, XrpcError> {
         let busy = |_| XrpcError::unavailable("Too many logins at the moment");
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(busy)?;
-        let running =
-            Arc::clone(&self.running).acquire_owned().await.map_err(XrpcError::internal)?;
-        let job = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop((running, admitted));
-            result
+        let (done, result) = oneshot::channel();
+        let job: Job = Box::new(move |memory| {
+            // A client that has left meanwhile is not worth the time.
+            if !done.is_closed() {
+                let _ = done.send(work(memory));
+            }
+            drop(admitted);
         });
-        job.await.map_err(XrpcError::internal)
+        self.jobs.send(job).map_err(|_| XrpcError::internal("no thread hashes passwords"))?;
+        result.await.map_err(XrpcError::internal)
     }
+}
+
+type Job = Box<dyn FnOnce(&mut [Block]) + Send>;
+
+/// What one hash needs.
+fn memory() -> Vec<Block> {
+    vec![Block::new(); Params::DEFAULT.block_count()]
+}
+
+/// Starts threads that do jobs until the sender is gone.
+fn start(workers: usize) -> io::Result<mpsc::Sender<Job>> {
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..workers {
+        let jobs = Arc::clone(&jobs);
+        thread::Builder::new().name("passwords".to_owned()).spawn(move || {
+            let mut memory = memory();
+            loop {
+                let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(job) = next else { return };
+                // Whoever waits for it learns of it, and the thread goes on.
+                let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
+            }
+        })?;
+    }
+    Ok(sender)
 }
 
 impl fmt::Debug for Passwords {
@@ -92,17 +132,36 @@ pub fn check(password: &str) -> Result<(), XrpcError> {
     }
 }
 
-fn hash(password: &[u8]) -> Result<String, argon2::password_hash::Error> {
-    Ok(Argon2::default().hash_password(password)?.to_string())
+fn hash(password: &[u8], memory: &mut [Block]) -> Result<String, Error> {
+    let mut salt = [0; RECOMMENDED_SALT_LEN];
+    getrandom::fill(&mut salt).map_err(|_| Error::Crypto)?;
+    Ok(hash_with(password, Salt::new(&salt)?, memory)?.to_string())
 }
 
-fn verify(hash: &str, password: &[u8]) -> bool {
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+fn hash_with(password: &[u8], salt: Salt, memory: &mut [Block]) -> Result<PasswordHash, Error> {
+    let argon2 = Argon2::default();
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    argon2.hash_password_into_with_memory(password, &salt, &mut output, memory)?;
+    Ok(PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(argon2.params())?,
+        salt: Some(salt),
+        hash: Some(Output::new(&output)?),
+    })
+}
+
+/// Hashes are compared in constant time, which is how outputs compare.
+fn verify(hash: &str, password: &[u8], memory: &mut [Block]) -> bool {
+    let Ok(stored) = PasswordHash::new(hash) else { return false };
+    let again = stored.salt.and_then(|salt| hash_with(password, salt, memory).ok());
+    again.is_some_and(|again| again == stored)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::HashSet, thread};
+
     use super::{Passwords, check};
 
     #[tokio::test]
@@ -123,6 +182,26 @@ mod tests {
         let _full = passwords.admitted.try_acquire_many(u32::try_from(all).unwrap()).unwrap();
         let refusal = passwords.verify(None, "x").await.unwrap_err();
         assert_eq!(refusal.status.as_u16(), 503);
+    }
+
+    #[tokio::test]
+    async fn t76_a_flood_of_logins_is_the_work_of_few_threads() {
+        let passwords = Passwords::new().unwrap();
+        let jobs = (0..50).map(|_| passwords.run(|_| thread::current().id()));
+        let threads: HashSet<_> =
+            futures::future::try_join_all(jobs).await.unwrap().into_iter().collect();
+        assert!(threads.len() <= thread::available_parallelism().unwrap().get());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_an_error_and_no_more() {
+        let passwords = Passwords::new().unwrap();
+        for _ in 0..50 {
+            let failed = passwords.run(|_| panic!("on purpose")).await;
+            let failed: Result<(), _> = failed;
+            assert_eq!(failed.unwrap_err().status.as_u16(), 500);
+        }
+        assert_eq!(passwords.run(|_| 1).await.unwrap(), 1);
     }
 
     #[test]
