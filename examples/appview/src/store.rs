@@ -18,7 +18,7 @@ use tokio::{
 /// Connections for readers; more requests than this wait for one.
 const READERS: usize = 4;
 /// The schema version that this code reads and writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("store/schema.sql");
 
 /// Cheap to clone: clones share the connections.
@@ -161,6 +161,6 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
             transaction.pragma_update(None, "user_version", VERSION)?;
             Ok(transaction.commit()?)
         }
-        newer => anyhow::bail!("the database has schema {newer}, this program knows {VERSION}"),
+        other => anyhow::bail!("the database has schema {other}, this program knows {VERSION}"),
     }
 }
