@@ -13,5 +13,6 @@ mod one_hot_did_does_not_stall_others;
 mod outdated_cursor_then_backfill;
 mod producer;
 mod relay_restarts;
+mod seeds;
 mod slow_consumer_is_bounded;
 mod verify;
