@@ -68,8 +68,7 @@ async fn a_micro_pds_replays_and_hangs_up() {
     let body = client.call(GetRepo::new(alice.did().clone())).await.expect("it is hosted");
     assert_eq!(body.bytes, alice.export());
 
-    let mut params = SubscribeRepos::default();
-    params.cursor = Some(last - 1);
+    let params = SubscribeRepos { cursor: Some(last - 1) };
     let mut stream = client.subscribe(&params).await.expect("the stream opens");
     let frame = stream.next().await.expect("a frame").expect("no fault");
     let event = Event::decode(frame).expect("an event");
