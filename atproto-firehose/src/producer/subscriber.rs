@@ -161,9 +161,7 @@ impl Subscriber {
     /// One record from the files; `None` if the situation has changed and is
     /// to be looked at again.
     async fn read_disk(&mut self) -> Result<Option<Record>, StreamEnd> {
-        if self.disk.as_ref().is_none_or(|disk| disk.records.is_empty())
-            && !self.refill().await?
-        {
+        if self.disk.as_ref().is_none_or(|disk| disk.records.is_empty()) && !self.refill().await? {
             return Ok(None);
         }
         let Some(disk) = &mut self.disk else { return Ok(None) };
