@@ -100,7 +100,7 @@ fn recover(
 ) -> Result<Option<Newest>, LogError> {
     let name = segment::file_name(first_seq);
     let file = medium.open(&name, true).map_err(LogError::io("open", &name))?;
-    let head = Head::read(&*file).map_err(LogError::io("read", &name))?;
+    let head = Head::read(&*file, first_seq).map_err(LogError::io("read", &name))?;
     let scan =
         recovery::scan(&*file, &name, first_seq, config.max_record_bytes, config.index_bytes)?;
     let len = file.len().map_err(LogError::io("measure", &name))?;
@@ -159,7 +159,7 @@ fn sealed(
         let name = segment::file_name(first_seq);
         let file = medium.open(&name, false).map_err(LogError::io("open", &name))?;
         let len = file.len().map_err(LogError::io("measure", &name))?;
-        let head = Head::read(&*file).map_err(LogError::io("read", &name))?;
+        let head = Head::read(&*file, first_seq).map_err(LogError::io("read", &name))?;
         if head.is_none() {
             let resumes = Some(first_seq);
             report.damage.push(Damage { file: name.clone(), offset: 0, resumes });

@@ -53,11 +53,13 @@ impl Head {
         })
     }
 
-    /// Reads the head of a file; `None` if it is short or damaged.
-    pub(crate) fn read(file: &dyn MediumFile) -> io::Result<Option<Self>> {
+    /// Reads the head of the file that is named after `first_seq`; `None` if it is short,
+    /// damaged, or another file's.
+    pub(crate) fn read(file: &dyn MediumFile, first_seq: i64) -> io::Result<Option<Self>> {
         let mut bytes = [0; HEAD_LEN];
         let count = file.read_at(0, &mut bytes)?;
-        Ok(if count == HEAD_LEN { Self::decode(&bytes) } else { None })
+        let head = if count == HEAD_LEN { Self::decode(&bytes) } else { None };
+        Ok(head.filter(|head| head.first_seq == first_seq))
     }
 }
 
