@@ -43,7 +43,12 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let data = temporary.as_ref().map(tempfile::TempDir::path).or(args.data.as_deref());
     let layout = Layout::open(data.context("a directory was chosen")?, args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(show(layout, args))
+    let result = runtime.block_on(show(layout, args));
+    if let (Err(_), Some(directory)) = (&result, temporary) {
+        // The logs say what went wrong, so they outlive the failure.
+        eprintln!("stack: data and logs are kept in {}", directory.keep().display());
+    }
+    result
 }
 
 async fn show(layout: Layout, args: &Args) -> anyhow::Result<()> {
