@@ -166,7 +166,7 @@ impl Consumer {
     }
 
     /// Why the stream stopped by itself; `None` while it goes on, and after
-    /// [`Self::drain`].
+    /// [`Stopper::drain`].
     pub fn stopped(&self) -> Option<Arc<str>> {
         let reason = self.shared.with(|intake| intake.halted().cloned());
         reason.filter(|reason| **reason != *driver::DRAINED)
