@@ -248,10 +248,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bl_013_an_empty_blob_is_valid() {
+    async fn dm_025_an_empty_blob_has_no_reference_and_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let store = BlobStore::open(dir.path()).unwrap();
-        let upload = store.receive(body(&[]), Some(0), 3).await.unwrap();
-        assert_eq!((upload.cid, upload.size), (Cid::raw(b""), 0));
+        let empty = store.receive(body(&[]), Some(0), 3).await;
+        assert!(matches!(empty, Err(UploadError::Empty)));
     }
 }
