@@ -96,7 +96,7 @@ fn direct(ours: &BTreeMap<String, BTreeSet<String>>, package: &str) -> BTreeSet<
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
-        .args(["--locked", "--offline", "--manifest-path"])
+        .args(["--locked", "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         // Features of other members would show through as if they were the package's own.
         .env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION")
