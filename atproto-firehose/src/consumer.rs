@@ -144,6 +144,8 @@ impl Consumer {
 
     /// Up to `max` events: those that come within `wait` after the first. Each
     /// account has at most one event in a batch. `None` as in [`Self::next`].
+    /// A batch without events asks for its checkpoint to be stored: rejects or
+    /// heads have reached their limit, and reading goes on after that.
     ///
     /// # Errors
     /// [`ConsumerError::Stopped`].
@@ -152,12 +154,13 @@ impl Consumer {
         max: usize,
         wait: Duration,
     ) -> Result<Option<Batch>, ConsumerError> {
-        let Some(first) = self.shared.next(None).await else {
+        let Some(first) = self.shared.begin_batch().await else {
             return self.stopped().map_or(Ok(None), |why| Err(ConsumerError::Stopped(why)));
         };
         let deadline: Instant = driver::now() + wait;
         let mut batch = Batch::new(Arc::clone(&self.shared), first);
-        while batch.len() < max
+        while !batch.is_empty()
+            && batch.len() < max
             && let Some(delivered) = self.shared.next(Some(deadline)).await
         {
             batch.push(delivered);

@@ -40,7 +40,7 @@ pub use self::action::{Action, DeliveryId, EntryId, Settlement};
 use self::backoff::Backoff;
 pub use self::config::{IntakeConfig, Start};
 pub use self::delivery::Delivered;
-use self::entry::{Entry, Stage};
+use self::entry::{OVERHEAD, Entry, Stage};
 use self::lanes::Lanes;
 pub use self::stats::IntakeStats;
 use self::window::Window;
@@ -71,6 +71,8 @@ pub struct Intake {
     /// Heads changed by settled events and not yet stored.
     heads: HashMap<Did, Head>,
     rejects: Vec<Reject>,
+    /// What the rejects hold, out of the same budget as events in flight.
+    reject_bytes: usize,
     persistence: Persistence,
     stats: IntakeStats,
 }
@@ -155,6 +157,7 @@ impl Intake {
             bytes: 0,
             heads: HashMap::new(),
             rejects: Vec::new(),
+            reject_bytes: 0,
             persistence: Persistence::default(),
             stats: IntakeStats::default(),
             config,
@@ -203,13 +206,27 @@ impl Intake {
     /// Whether the next frame may be read: it would still fit the budget,
     /// however large it is.
     pub fn wants_frames(&self) -> bool {
-        let fits = self.bytes + self.config.max_frame_bytes <= self.config.max_in_flight_bytes;
-        let unsaved = self.heads.len() < self.config.max_unsaved_heads
-            && self.rejects.len() < self.config.max_unsaved_rejects;
         matches!(self.stream.phase, Phase::Open { .. })
-            && (fits || self.entries.is_empty())
-            && (unsaved || !self.config.persist)
+            && (self.fits_frame() || (self.entries.is_empty() && self.rejects.is_empty()))
+            && self.has_room_for_unsaved()
             && self.entries.len() < self.config.max_in_flight_events
+    }
+
+    /// Whether reading has stopped until a checkpoint is stored that only the
+    /// caller can store: there may be no event for it to come with.
+    pub fn wants_checkpoint(&self) -> bool {
+        let full_of_rejects = !self.rejects.is_empty() && !self.fits_frame();
+        !self.config.persist && (full_of_rejects || !self.has_room_for_unsaved())
+    }
+
+    fn fits_frame(&self) -> bool {
+        let held = self.bytes + self.reject_bytes;
+        held + self.config.max_frame_bytes <= self.config.max_in_flight_bytes
+    }
+
+    fn has_room_for_unsaved(&self) -> bool {
+        self.heads.len() < self.config.max_unsaved_heads
+            && self.rejects.len() < self.config.max_unsaved_rejects
     }
 
     /// Why no more events will come, if that is so.
@@ -313,7 +330,9 @@ impl Intake {
                 self.heads.remove(did);
             }
         }
-        self.rejects.drain(..rejects.min(self.rejects.len()));
+        for reject in self.rejects.drain(..rejects.min(self.rejects.len())) {
+            self.reject_bytes -= OVERHEAD + reject.frame.len();
+        }
         self.stats.persisted += 1;
     }
 

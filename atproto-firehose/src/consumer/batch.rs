@@ -19,9 +19,9 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(shared: Arc<Shared>, first: Delivered) -> Self {
-        let checkpoint = OnceLock::new();
-        Self { shared, deliveries: vec![first], checkpoint, committed: false }
+    pub(crate) fn new(shared: Arc<Shared>, first: Option<Delivered>) -> Self {
+        let (deliveries, checkpoint) = (first.into_iter().collect(), OnceLock::new());
+        Self { shared, deliveries, checkpoint, committed: false }
     }
 
     pub(crate) fn push(&mut self, delivered: Delivered) {
@@ -33,7 +33,8 @@ impl Batch {
         self.deliveries.len()
     }
 
-    /// Whether all events were rejected.
+    /// Whether there are no events: all were rejected, or the checkpoint alone
+    /// is to be stored, because what it holds has reached its limit.
     pub fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
     }

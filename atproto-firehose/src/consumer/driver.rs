@@ -50,6 +50,24 @@ impl Shared {
     /// The next delivery, before a deadline if there is one. `None` if none
     /// will come.
     pub(crate) async fn next(&self, deadline: Option<Instant>) -> Option<Delivered> {
+        self.wait(deadline, |intake| intake.poll_delivery(now())).await
+    }
+
+    /// What a batch begins with: a delivery, or nothing where the checkpoint
+    /// alone is wanted. `None` if nothing will come.
+    pub(crate) async fn begin_batch(&self) -> Option<Option<Delivered>> {
+        self.wait(None, |intake| match intake.poll_delivery(now()) {
+            Some(delivered) => Some(Some(delivered)),
+            None => intake.wants_checkpoint().then_some(None),
+        })
+        .await
+    }
+
+    async fn wait<T>(
+        &self,
+        deadline: Option<Instant>,
+        poll: impl Fn(&mut Intake) -> Option<T>,
+    ) -> Option<T> {
         loop {
             let progress = self.progress.notified();
             tokio::pin!(progress);
@@ -57,10 +75,10 @@ impl Shared {
             progress.as_mut().enable();
             {
                 let mut intake = self.lock();
-                if let Some(delivered) = intake.poll_delivery(now()) {
+                if let Some(found) = poll(&mut intake) {
                     drop(intake);
                     self.work.notify_one();
-                    return Some(delivered);
+                    return Some(found);
                 }
                 if intake.halted().is_some() && intake.is_drained() {
                     return None;

@@ -49,7 +49,8 @@ pub struct IntakeConfig {
     pub flush_interval: Duration,
     /// Heads that may wait to be stored. Default 100,000, about 10 MB.
     pub max_unsaved_heads: usize,
-    /// Rejects that may wait to be stored. Default 1,000.
+    /// Rejects that may wait to be stored; their bytes are part of
+    /// [`Self::max_in_flight_bytes`]. Default 1,000.
     pub max_unsaved_rejects: usize,
     /// First wait before connecting again. Default 500 ms.
     pub backoff_base: Duration,

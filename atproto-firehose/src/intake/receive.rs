@@ -234,6 +234,7 @@ impl Intake {
         frame: Bytes,
     ) {
         count(&mut self.stats.rejected, label);
+        self.reject_bytes += OVERHEAD + frame.len();
         self.rejects.push(Reject { seq, did, label, reason: reason.into(), frame });
     }
 }

@@ -265,6 +265,35 @@ async fn batches_carry_a_checkpoint_for_the_callers_transaction() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rejects_are_bounded_in_bytes_where_the_caller_stores() {
+    const CAP: usize = 64 << 10;
+    let (mut alice, mut bob) = (Account::new('a'), Account::new('b'));
+    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice, &bob]));
+    for _ in 0..400 {
+        let mut lying = bob.commit();
+        lying.repo = alice.did.clone();
+        upstream.send(lying);
+    }
+    upstream.send(alice.commit());
+    let options = strict(&directory).max_in_flight_bytes(CAP).max_frame_bytes(10_000);
+    let transport = Arc::new(upstream.clone());
+    let state = Checkpoint::default();
+    let mut consumer = Consumer::open_on(transport, state, options).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(upstream.read() < 100, "{} frames were read ahead", upstream.read());
+    let (mut rejects, mut events) = (0, 0);
+    while events == 0 {
+        let batch = consumer.next_batch(10, Duration::ZERO).await.unwrap().unwrap();
+        let held: usize = batch.checkpoint().rejects.iter().map(|reject| reject.frame.len()).sum();
+        assert!(held <= CAP, "{held} bytes of rejects");
+        rejects += batch.checkpoint().rejects.len();
+        events += batch.len();
+        batch.committed();
+    }
+    assert_eq!((rejects, events), (400, 1), "each is told once, and the stream went on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drain_ends_at_once_where_the_caller_stores() {
     let (mut alice, mut bob) = (Account::new('a'), Account::new('b'));
     let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice, &bob]));
