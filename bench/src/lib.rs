@@ -1,0 +1,1 @@
+//! What the benchmarks share: inputs that look like the network's.
