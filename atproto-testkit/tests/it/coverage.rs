@@ -1,10 +1,15 @@
 //! `docs/spec-coverage.md` against the tests that exist.
 //!
 //! A page that claims tests which are not there is worse than none, so it is compared with the
-//! code. `UPDATE_COVERAGE=1` rewrites its last column.
+//! code. `UPDATE_COVERAGE=1` rewrites its last column. How much is covered is printed by
+//! `cargo test -p atproto-testkit --test it coverage -- --nocapture`.
+//!
+//! A test of the statement `MST-004` is named `mst_004_…`. One that shows several statements
+//! of one area begins with all their numbers: `mst_004_005_…`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
@@ -35,6 +40,18 @@ fn every_test_named_after_a_statement_has_a_row() {
     for (id, tests) in tests_by_statement() {
         assert!(rows.contains(id.as_str()), "{tests:?} is named after {id}, which is no statement");
     }
+}
+
+/// Prints how many statements of each section and level have a test.
+#[test]
+fn coverage_is_counted_by_section_and_level() {
+    let page = fs::read_to_string(PAGE).expect("the page is there");
+    let rows = rows(&page, &tests_by_statement());
+    println!("{}", table(&rows));
+    let core = rows.iter().filter(|row| row.section == CORE && !row.covered);
+    let core: Vec<_> = core.map(|row| format!("{} ({})", row.id, row.level)).collect();
+    println!("without a test in {CORE}: {}", core.join(", "));
+    assert!(rows.iter().all(|row| LEVELS.contains(&row.level)), "a row has no level");
 }
 
 /// The page with its last column and its count as they should be.
@@ -70,17 +87,69 @@ fn statement(line: &str) -> Option<&str> {
     (upper && number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
 }
 
-/// The functions whose name begins with a statement's id.
+/// A statement of the page.
+struct Row<'a> {
+    section: &'a str,
+    id: &'a str,
+    level: &'a str,
+    covered: bool,
+}
+
+/// The statements of the page, in its order.
+fn rows<'a>(page: &'a str, tests: &BTreeMap<String, BTreeSet<String>>) -> Vec<Row<'a>> {
+    let mut section = "";
+    let mut rows = Vec::new();
+    for line in page.lines() {
+        section = line.strip_prefix("## ").unwrap_or(section);
+        if let Some(id) = statement(line) {
+            let level = line.split(" | ").nth(1).unwrap_or_default();
+            rows.push(Row { section, id, level, covered: tests.contains_key(id) });
+        }
+    }
+    rows
+}
+
+/// Covered and total by section and level.
+fn table(rows: &[Row<'_>]) -> String {
+    let mut sections: Vec<_> = rows.iter().map(|row| row.section).collect();
+    sections.dedup();
+    let mut text = format!("{:40}", "statements with a test");
+    let heads = LEVELS.into_iter().chain(["all"]);
+    heads.for_each(|head| _ = write!(text, "{head:>16}"));
+    for section in sections.into_iter().map(Some).chain([None]) {
+        let name: String = section.unwrap_or("all").chars().take(39).collect();
+        _ = write!(text, "\n{name:40}");
+        for level in LEVELS.map(Some).into_iter().chain([None]) {
+            let (covered, total) = count(rows, section, level);
+            _ = write!(text, "{:>16}", share(covered, total));
+        }
+    }
+    text
+}
+
+/// The covered statements and all of them, of one section or all, of one level or all.
+fn count(rows: &[Row<'_>], section: Option<&str>, level: Option<&str>) -> (usize, usize) {
+    let here = |row: &&Row<'_>| {
+        section.is_none_or(|section| row.section == section)
+            && level.is_none_or(|level| row.level == level)
+    };
+    (rows.iter().filter(here).filter(|row| row.covered).count(), rows.iter().filter(here).count())
+}
+
+fn share(covered: usize, total: usize) -> String {
+    match (100 * covered).checked_div(total) {
+        Some(percent) => format!("{covered}/{total} {percent:3} %"),
+        None => "-".to_owned(),
+    }
+}
+
+/// The tests whose name begins with a statement's id.
 fn tests_by_statement() -> BTreeMap<String, BTreeSet<String>> {
     let mut tests: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in sources(Path::new(ROOT)) {
         let text = fs::read_to_string(&file).unwrap_or_default();
-        for line in text.lines() {
-            let line = line.trim_start().trim_start_matches("async ");
-            let name = line.strip_prefix("fn ").and_then(|rest| rest.split(['(', '<']).next());
-            if let Some(name) = name
-                && let Some(id) = id_of(name)
-            {
+        for name in test_names(&text) {
+            for id in ids_of(name) {
                 tests.entry(id).or_default().insert(name.to_owned());
             }
         }
@@ -88,12 +157,40 @@ fn tests_by_statement() -> BTreeMap<String, BTreeSet<String>> {
     tests
 }
 
-/// `mst_004_top_node_is_pruned` → `MST-004`.
-fn id_of(name: &str) -> Option<String> {
-    let mut parts = name.splitn(3, '_');
-    let (area, number, _) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_number = number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| format!("{}-{number}", area.to_uppercase()))
+/// The names of the functions that stand below an attribute `test`.
+fn test_names(source: &str) -> impl Iterator<Item = &str> {
+    let mut is_test = false;
+    source.lines().filter_map(move |line| {
+        let line = line.trim_start();
+        if line.starts_with("#[") {
+            is_test |= line.contains("test]") || line.contains("test(");
+        }
+        if line.starts_with("#[") || line.starts_with("//") {
+            return None;
+        }
+        let name = line.trim_start_matches("async ").strip_prefix("fn ")?;
+        let name = name.split(['(', '<']).next();
+        name.filter(|_| std::mem::take(&mut is_test))
+    })
+}
+
+/// `mst_004_005_top_node_is_pruned` → `MST-004`, `MST-005`.
+fn ids_of(name: &str) -> Vec<String> {
+    let mut parts = name.split('_');
+    let area = parts.next().unwrap_or_default().to_uppercase();
+    let is_number = |part: &&str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.take_while(is_number).map(|number| format!("{area}-{number}")).collect()
+}
+
+#[test]
+fn a_name_says_what_its_test_shows() {
+    assert_eq!(ids_of("mst_004_top_node_is_pruned"), ["MST-004"]);
+    assert_eq!(ids_of("dm_016_017_null_is_a_value"), ["DM-016", "DM-017"]);
+    assert!(ids_of("a_name_of_100_words").is_empty());
+    // Written so that these lines are not taken for tests themselves.
+    let attribute = ["#[", "test]"].concat();
+    let source = format!("fn dm_001_helper() {{}}\n{attribute}\n#[cfg(x)]\nasync fn dm_002_x() {{");
+    assert_eq!(test_names(&source).collect::<Vec<_>>(), ["dm_002_x"]);
 }
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
@@ -111,3 +208,6 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     }
     files
 }
+
+const LEVELS: [&str; 3] = ["M", "S", "N"];
+const CORE: &str = "A. atproto-core";
