@@ -32,22 +32,26 @@ pub(crate) enum Handle {
     Resolve(ResolveHandle),
 }
 
-/// Fetch the DID document of an account.
+/// Fetch the DID document of an account
 ///
-/// Prints what the protocol uses of it; with --json the document as it is.
+/// Prints what the protocol uses of it, and whether the handle leads back to the DID; with
+/// --json the document as it is.
+///
+/// Example: atp did resolve did:plc:ewvi7nxzyoun6zhxrhs64oiz
 #[derive(Args)]
 pub(crate) struct ResolveDid {
+    /// The DID: did:plc:… or did:web:…
     did: syntax::Did,
     #[command(flatten)]
     network: Network,
 }
 
-/// Check a DID document in a file.
+/// Check a DID document in a file
 ///
-/// Prints what the protocol uses of it.
+/// Prints what the protocol uses of it. A document without key, handle or PDS is a document.
+/// One that is of another DID, or whose PDS is not the origin of a public server, is refused.
 ///
-/// A document without key, handle or PDS is a document. One whose PDS is not the origin of
-/// a public server is refused.
+/// Example: atp did verify --document did.json --did did:plc:ewvi7nxzyoun6zhxrhs64oiz
 #[derive(Args)]
 pub(crate) struct Verify {
     /// The document
@@ -61,9 +65,15 @@ pub(crate) struct Verify {
     allow_loopback: bool,
 }
 
-/// Find the DID of a handle, and whether it claims the handle in turn.
+/// Find the DID of a handle, and whether it claims the handle in turn
+///
+/// A handle is valid if both are true. Prints what was found in each direction, and fails if
+/// they do not meet.
+///
+/// Example: atp handle resolve atproto.com
 #[derive(Args)]
 pub(crate) struct ResolveHandle {
+    /// The handle, for example alice.example.com
     handle: syntax::Handle,
     #[command(flatten)]
     network: Network,
@@ -125,11 +135,20 @@ impl ResolveHandle {
         let Self { handle, network } = self;
         let resolver = network.resolver()?;
         let did = resolver.handle(&handle).await.with_context(|| handle.to_string())?;
-        let document = resolver.did(&did).await.with_context(|| did.to_string())?;
-        if document.handle().as_ref() != Some(&handle) {
+        let mut facts = vec![("handle", json!(handle)), ("did", json!(did))];
+        // Half of the answer is worth knowing when the other half fails.
+        let document = match resolver.did(&did).await.with_context(|| did.to_string()) {
+            Ok(document) => document,
+            Err(error) => return output.facts(&facts).and(Err(error)),
+        };
+        let claimed = document.handle();
+        let verified = claimed.as_ref() == Some(&handle);
+        facts.extend([("claimedHandle", json!(claimed)), ("verified", json!(verified))]);
+        output.facts(&facts)?;
+        if !verified {
             bail!("{handle} leads to {did}, which does not claim it");
         }
-        output.item(&[("handle", json!(handle)), ("did", json!(did))], did.as_str())
+        Ok(())
     }
 }
 

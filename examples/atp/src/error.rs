@@ -1,6 +1,10 @@
 //! Failures and exit codes.
 
-use std::{fmt::Write, io, process::ExitCode};
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 /// Wrong usage that the parser of the command line cannot see.
 #[derive(Debug)]
@@ -21,7 +25,8 @@ pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     if is_broken_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("atp: {}", one_line(&error));
+    // Standard error may be closed too; then the exit code has to say it alone.
+    let _unheard = writeln!(io::stderr(), "atp: {}", one_line(&error));
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 

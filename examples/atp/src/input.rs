@@ -12,11 +12,16 @@ use atproto_core::{
     data::json,
     syntax::Datetime,
 };
+use reqwest::Url;
+use zeroize::Zeroizing;
 
 use crate::output;
 
 /// The longest file that is read whole. Ours: 4 GiB, more than any repository of today.
 const MAX_FILE: u64 = 4 << 30;
+
+/// The longest file that may hold a secret key. Ours: one is 70 bytes long.
+const MAX_KEY_FILE: u64 = 1024;
 
 /// The contents of a file, or of standard input if it is `-`. Shows progress.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -40,7 +45,8 @@ pub(crate) fn read_at_most(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 fn read_limited(source: impl Read, limit: u64) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // Enough for a key: growing would leave copies of it behind.
+    let mut bytes = Vec::with_capacity(2 * MAX_KEY_FILE as usize);
     source.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         bail!("longer than {limit} bytes");
@@ -51,6 +57,11 @@ fn read_limited(source: impl Read, limit: u64) -> anyhow::Result<Vec<u8>> {
 /// All of standard input.
 pub(crate) fn stdin() -> anyhow::Result<Vec<u8>> {
     read(Path::new("-"))
+}
+
+/// As [`stdin`]; more is an error, and not read to the end.
+pub(crate) fn stdin_at_most(limit: u64) -> anyhow::Result<Vec<u8>> {
+    read_at_most(Path::new("-"), limit)
 }
 
 /// A public key in any form that it is written in: `did:key:z…`, Multikey `z…`, or the
@@ -72,13 +83,24 @@ pub(crate) fn parse_public_key(text: &str) -> Result<PublicKey, String> {
 
 /// A secret key from a file: `k256:` or `p256:`, then 64 hexadecimal digits.
 pub(crate) fn secret_key(path: &Path) -> anyhow::Result<SecretKey> {
-    let text = String::from_utf8(read_at_most(path, 1024)?).context("the key is no text")?;
+    let bytes = Zeroizing::new(read_at_most(path, MAX_KEY_FILE)?);
+    let text = str::from_utf8(&bytes).unwrap_or_default();
     let parse = || match text.trim().split_once(':') {
         Some(("k256", hex)) => Ok(SecretKey::from_hex(Curve::K256, hex)?),
         Some(("p256", hex)) => Ok(SecretKey::from_hex(Curve::P256, hex)?),
         _ => bail!("a secret key begins with `k256:` or `p256:`"),
     };
     parse().with_context(|| path.display().to_string())
+}
+
+/// For clap: the origin of a server, `https://host` or `https://host:port`.
+pub(crate) fn parse_origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let origin = url.origin().ascii_serialization();
+    if !matches!(url.scheme(), "http" | "https") || text.trim_end_matches('/') != origin {
+        return Err("an origin is expected, such as `https://pds.example.com`".to_owned());
+    }
+    Ok(origin)
 }
 
 /// For clap: a time as microseconds since 1970, given as a datetime or as Unix seconds.

@@ -87,6 +87,16 @@ pub(crate) fn spinner(what: &'static str) -> ProgressBar {
     spinner
 }
 
+/// A number that grows, and where it stands after how long.
+pub(crate) fn counter(what: &'static str) -> ProgressBar {
+    let style = "{spinner} {msg} {human_pos} {elapsed}";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let counter = ProgressBar::new_spinner().with_style(style).with_message(what);
+    counter.enable_steady_tick(Duration::from_millis(100));
+    counter
+}
+
 /// An object on one line, its fields in the order given.
 fn object(fields: &[(&str, Value)]) -> anyhow::Result<String> {
     let mut serializer = serde_json::Serializer::new(Vec::new());

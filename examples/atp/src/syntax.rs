@@ -1,6 +1,6 @@
 //! `atp syntax`
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 use anyhow::bail;
 use atproto_core::syntax::{
@@ -14,8 +14,10 @@ use crate::output::Output;
 
 /// Check identifiers, one a line on standard input.
 ///
-/// For each line prints `ok<TAB>value` or `bad<TAB>value<TAB>reason`. Nothing is trimmed: a
-/// space at the end belongs to the value.
+/// For each line prints `ok<TAB>value` or `bad<TAB>value<TAB>reason`, and fails if one is bad.
+/// Nothing is trimmed: a space at the end belongs to the value.
+///
+/// Example: printf 'alice.test\nalice\n' | atp syntax handle
 #[derive(Args)]
 pub(crate) struct Syntax {
     /// What the lines are
@@ -41,10 +43,11 @@ enum Kind {
 impl Syntax {
     pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
         let (mut first_bad, mut bad, mut lines) = (None, 0_u64, 0_u64);
-        for line in io::stdin().lock().split(b'\n') {
-            let line = line?;
+        let mut input = io::stdin().lock();
+        while let Some(line) = next_line(&mut input)? {
             lines += 1;
             let checked = match str::from_utf8(&line) {
+                _ if line.len() > MAX_LINE => Err(format!("longer than {MAX_LINE} bytes")),
                 Ok(text) => self.kind.check(text).map_err(|error| error.to_string()),
                 Err(_) => Err("not UTF-8".to_owned()),
             };
@@ -60,6 +63,21 @@ impl Syntax {
             None => Ok(()),
         }
     }
+}
+
+/// The next line without its end. Of a line that is too long it is a little more than
+/// [`MAX_LINE`]; the rest is passed over.
+fn next_line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    if input.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() > MAX_LINE {
+        input.skip_until(b'\n')?;
+    }
+    Ok(Some(line))
 }
 
 fn print(output: &mut Output, value: &str, checked: Result<(), String>) -> anyhow::Result<()> {
@@ -91,3 +109,7 @@ impl Kind {
         }
     }
 }
+
+/// The longest line that is looked at. Ours: eight times the longest identifier of the
+/// protocol, a URI.
+const MAX_LINE: usize = 64 * 1024;

@@ -3,6 +3,8 @@
 mod bad_input;
 mod capture;
 mod commands;
+mod host;
 mod network;
 mod repositories;
 mod support;
+mod vectors;
