@@ -1,1 +1,91 @@
 //! What the benchmarks share: inputs that look like the network's.
+
+use std::{env, fs, path::PathBuf};
+
+use atproto_core::{
+    data::{BlobRef, Map, Value, cbor},
+    syntax::Cid,
+};
+use atproto_repo::car::CarReader;
+
+/// The folder of recorded data, if there is one.
+pub fn shared() -> Option<PathBuf> {
+    env::var_os("ATPROTO_SHARED").map(PathBuf::from)
+}
+
+/// Encoded records: those of a recorded repository, or made ones.
+pub fn records() -> Vec<Vec<u8>> {
+    let Some(shared) = shared() else { return made_records() };
+    let path = shared.join("car/repo-stream-midsize.car");
+    let archive = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let blocks = CarReader::new().for_slice(&archive).expect("the archive is sound");
+    let records = blocks
+        .map(|block| block.expect("the block is sound").bytes)
+        .filter(|block| cbor::decode(block).is_ok_and(|value| value.type_name().is_some()));
+    records.take(RECORDS).map(<[u8]>::to_vec).collect()
+}
+
+/// Six likes, three posts and a follow in ten, as in a usual repository.
+fn made_records() -> Vec<Vec<u8>> {
+    (0..RECORDS)
+        .map(|number| match number % 10 {
+            0..6 => like(number),
+            6..9 => post(number),
+            _ => follow(number),
+        })
+        .map(|record| cbor::encode(&record.into()))
+        .collect()
+}
+
+fn like(number: usize) -> Map {
+    Map::from([
+        ("$type", "app.bsky.feed.like".into()),
+        ("createdAt", created_at(number)),
+        ("subject", reference(number)),
+    ])
+}
+
+fn follow(number: usize) -> Map {
+    Map::from([
+        ("$type", "app.bsky.graph.follow".into()),
+        ("createdAt", created_at(number)),
+        ("subject", "did:plc:ewvi7nxzyoun6zhxrhs64oiz".into()),
+    ])
+}
+
+fn post(number: usize) -> Map {
+    let mut post = Map::from([
+        ("$type", Value::from("app.bsky.feed.post")),
+        ("createdAt", created_at(number)),
+        ("langs", Value::List(vec!["en".into()])),
+        ("text", format!("Number {number} of many posts, as long as most posts are 🦋").into()),
+    ]);
+    if number.is_multiple_of(2) {
+        let reply = Map::from([("parent", reference(number)), ("root", reference(number / 3))]);
+        post.insert("reply", reply);
+    } else {
+        let picture = BlobRef::new(Cid::raw(&number.to_le_bytes()), "image/jpeg", 123_456);
+        let image =
+            Map::from([("alt", Value::from("")), ("image", picture.expect("sound").into())]);
+        let embed = Map::from([
+            ("$type", Value::from("app.bsky.embed.images")),
+            ("images", Value::List(vec![image.into()])),
+        ]);
+        post.insert("embed", embed);
+    }
+    post
+}
+
+fn reference(number: usize) -> Value {
+    let cid = Cid::dag_cbor(&number.to_le_bytes()).to_string();
+    let uri = "at://did:plc:ewvi7nxzyoun6zhxrhs64oiz/app.bsky.feed.post/3jt5k2e4xab2s";
+    Value::Map(Map::from([("cid", cid), ("uri", uri.to_owned())]))
+}
+
+fn created_at(number: usize) -> Value {
+    let (minute, second) = (number / 60 % 60, number % 60);
+    Value::from(format!("2025-03-14T15:{minute:02}:{second:02}.926Z"))
+}
+
+/// Enough for the mixture of kinds, few enough to stay in the cache of one core.
+const RECORDS: usize = 4_000;
