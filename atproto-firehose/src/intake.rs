@@ -40,7 +40,7 @@ pub use self::action::{Action, DeliveryId, EntryId, Settlement};
 use self::backoff::Backoff;
 pub use self::config::{IntakeConfig, Start};
 pub use self::delivery::Delivered;
-use self::entry::{OVERHEAD, Entry, Stage};
+use self::entry::{Entry, OVERHEAD, Stage};
 use self::lanes::Lanes;
 pub use self::stats::IntakeStats;
 use self::window::Window;

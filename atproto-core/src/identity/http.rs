@@ -5,16 +5,19 @@ mod config;
 mod txt;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, Either, select};
 use futures::pin_mut;
+use tracing::{Instrument, Span, debug_span, field};
 
 use super::plc::{PlcClient, PlcClientError, verify_log};
+use super::safe_client::hosts::{Hosts, Turn};
 use super::safe_client::{FetchError, FetchLimits, Fetched, SafeClient};
 use super::{DidDocument, ResolveError, Resolver};
 use crate::syntax::{Did, DidMethod, Handle, Nsid, UnsupportedDid};
 
-pub use config::HttpResolverConfig;
+pub use config::{HandleOrder, HttpResolverConfig};
 pub use txt::{SystemTxt, TxtLookup};
 
 /// A [`Resolver`] that asks the network each time. Put a
@@ -27,13 +30,21 @@ pub use txt::{SystemTxt, TxtLookup};
 ///   `https://<handle>/.well-known/atproto-did`, asked at the same time; DNS wins. Several
 ///   different DIDs in DNS fail, whatever the host says.
 ///
+/// Names below one domain are resolved at a limited pace; what would have to wait longer
+/// than a moment fails as [`ResolveError::Unavailable`]. Each resolution is a span
+/// `resolve_identity` with `method` (`plc`, `web`, `handle`, `lexicon`), `source` (`dns`,
+/// `https`, for handles) and `outcome` (`ok` or [`ResolveError::label`]).
+///
 /// See [handle resolution](https://atproto.com/specs/handle#handle-resolution).
 #[derive(Clone)]
 pub struct HttpResolver {
     client: SafeClient,
     plc: PlcClient,
     txt: Arc<dyn TxtLookup>,
+    asks_dns_in_development: bool,
     dev_handle_hosts: Vec<(String, String)>,
+    handle_order: HandleOrder,
+    domains: Arc<Hosts>,
     verify_logs: bool,
 }
 
@@ -46,8 +57,11 @@ impl HttpResolver {
         Ok(Self {
             plc: PlcClient::new(config.plc_url, client.clone()),
             client,
+            asks_dns_in_development: config.txt.is_some(),
             txt: config.txt.unwrap_or_else(|| Arc::new(SystemTxt::default())),
             dev_handle_hosts: if allow_loopback { config.dev_handle_hosts } else { Vec::new() },
+            handle_order: config.handle_order,
+            domains: Arc::new(Hosts::new(config.per_domain, usize::MAX)),
             verify_logs: config.verify_logs,
         })
     }
@@ -63,11 +77,19 @@ impl HttpResolver {
     }
 
     /// The DID whose repository publishes the lexicons of an NSID's authority: the TXT record
-    /// of `_lexicon.` and the authority's domain, without a walk through the DNS tree.
+    /// of `_lexicon.` and the authority's domain, without a walk up or down the DNS tree.
+    ///
+    /// Nothing is remembered. Keep the answer no longer than [`LEXICON_AUTHORITY_MAX_AGE`]:
+    /// a domain that changes hands must not publish through its former owner.
     ///
     /// See [lexicon resolution](https://atproto.com/specs/lexicon#lexicon-publication-and-resolution).
     pub async fn lexicon_authority(&self, nsid: &Nsid) -> Result<Did, ResolveError> {
-        self.did_from_dns(&format!("_lexicon.{}", nsid.authority_domain())).await
+        let domain = nsid.authority_domain();
+        let work = async {
+            let _turn = self.turn(&domain).await?;
+            self.did_from_dns(&format!("_lexicon.{domain}")).await
+        };
+        observed("lexicon", work).await
     }
 
     async fn resolve_did(&self, did: &Did) -> Result<Arc<DidDocument>, ResolveError> {
@@ -116,6 +138,7 @@ impl HttpResolver {
         } else if Handle::new(host).is_ok_and(|host| host.is_test()) {
             return Err(invalid(UnsupportedDid::WebHost));
         } else {
+            let _turn = self.turn(host).await?;
             self.client.get(&format!("https://{host}{path}"), &limits).await
         };
         let body = successful(did.as_str(), fetched)?.body;
@@ -127,40 +150,72 @@ impl HttpResolver {
         if handle.has_disallowed_tld() || handle.is_invalid_handle() {
             return Err(ResolveError::ReservedDomain(handle.clone()));
         }
-        if let Some(base) = self.dev_host(handle.as_str()) {
-            let url = format!("{base}{WELL_KNOWN}");
-            let limits = FetchLimits::HANDLE;
-            let fetched = self.client.get_as_host(&url, handle.as_str(), &limits).await;
-            return well_known_did(handle, fetched);
+        match self.dev_host(handle.as_str()) {
+            Some(base) if self.asks_dns_in_development => {
+                self.dns_or_https(handle, self.did_from_dev_host(handle, base)).await
+            }
+            Some(base) => self.did_from_dev_host(handle, base).await,
+            None if handle.is_test() => Err(ResolveError::ReservedDomain(handle.clone())),
+            None => {
+                let _turn = self.turn(handle.as_str()).await?;
+                self.dns_or_https(handle, self.did_from_https(handle)).await
+            }
         }
-        if handle.is_test() {
-            return Err(ResolveError::ReservedDomain(handle.clone()));
-        }
-        self.dns_or_https(handle).await
     }
 
-    /// Asks both ways at once and prefers what DNS says.
-    async fn dns_or_https(&self, handle: &Handle) -> Result<Did, ResolveError> {
+    /// Asks both ways and prefers what DNS says.
+    async fn dns_or_https(
+        &self,
+        handle: &Handle,
+        https: impl Future<Output = Result<Did, ResolveError>>,
+    ) -> Result<Did, ResolveError> {
         let name = format!("_atproto.{handle}");
         let dns = self.did_from_dns(&name);
-        let https = async {
-            let url = format!("https://{handle}{WELL_KNOWN}");
-            well_known_did(handle, self.client.get(&url, &FetchLimits::HANDLE).await)
-        };
         pin_mut!(dns, https);
-        let (dns, https) = match select(dns, https).await {
-            Either::Left((Err(error), https)) if says_nothing(&error) => (Err(error), https.await),
-            Either::Left((decided, _)) => return decided,
-            Either::Right((https, dns)) => (dns.await, https),
+        let (dns, https) = match self.handle_order {
+            HandleOrder::DnsFirst => (dns.await, Either::Left(https)),
+            HandleOrder::Parallel => match select(dns, https).await {
+                Either::Left((dns, https)) => (dns, Either::Left(https)),
+                Either::Right((https, dns)) => (dns.await, Either::Right(https)),
+            },
         };
-        match (dns, https) {
+        let silence = match dns {
+            Err(error) if says_nothing(&error) => error,
+            decided => {
+                Span::current().record("source", "dns");
+                return decided;
+            }
+        };
+        Span::current().record("source", "https");
+        let https = match https {
+            Either::Left(pending) => pending.await,
+            Either::Right(answer) => answer,
+        };
+        match (silence, https) {
             // Without an answer from DNS the host's silence proves nothing.
-            (Err(unknown @ ResolveError::Unavailable(_)), Err(ResolveError::NotFound(_))) => {
+            (unknown @ ResolveError::Unavailable(_), Err(ResolveError::NotFound(_))) => {
                 Err(unknown)
             }
-            (Err(error), https) if says_nothing(&error) => https,
-            (dns, _) => dns,
+            (_, https) => https,
         }
+    }
+
+    async fn did_from_https(&self, handle: &Handle) -> Result<Did, ResolveError> {
+        let url = format!("https://{handle}{WELL_KNOWN}");
+        well_known_did(handle, self.client.get(&url, &FetchLimits::HANDLE).await)
+    }
+
+    async fn did_from_dev_host(&self, handle: &Handle, base: &str) -> Result<Did, ResolveError> {
+        let url = format!("{base}{WELL_KNOWN}");
+        let limits = FetchLimits::HANDLE;
+        well_known_did(handle, self.client.get_as_host(&url, handle.as_str(), &limits).await)
+    }
+
+    /// Waits for the turn of a name's domain, if it comes soon.
+    async fn turn(&self, name: &str) -> Result<Turn, ResolveError> {
+        let turn = self.domains.turn(domain(name)).await;
+        let busy = || FetchError::Busy { host: domain(name).to_owned() };
+        turn.ok_or_else(|| ResolveError::Unavailable(Arc::new(busy())))
     }
 
     async fn did_from_dns(&self, name: &str) -> Result<Did, ResolveError> {
@@ -186,20 +241,46 @@ impl HttpResolver {
 
 impl Resolver for HttpResolver {
     fn did<'a>(&'a self, did: &'a Did) -> BoxFuture<'a, Result<Arc<DidDocument>, ResolveError>> {
-        Box::pin(self.resolve_did(did))
+        let method = match did.method() {
+            "plc" => "plc",
+            "web" => "web",
+            _ => "other",
+        };
+        Box::pin(observed(method, self.resolve_did(did)))
     }
 
     fn handle<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Did, ResolveError>> {
-        Box::pin(self.resolve_handle(handle))
+        Box::pin(observed("handle", self.resolve_handle(handle)))
     }
 
     fn purge(&self, _did: &Did) {}
 }
 
+/// How long the DID of a lexicon authority may be remembered. The specification asks for a
+/// short time only: [lexicon resolution](https://atproto.com/specs/lexicon#lexicon-publication-and-resolution).
+pub const LEXICON_AUTHORITY_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+
 const WELL_KNOWN: &str = "/.well-known/atproto-did";
 
 /// The longest name in DNS as text. Source: RFC 1035, section 2.3.4.
 const MAX_DNS_NAME: usize = 253;
+
+/// Runs a resolution in its span. No field tells one identity from another.
+async fn observed<T>(
+    method: &'static str,
+    work: impl Future<Output = Result<T, ResolveError>>,
+) -> Result<T, ResolveError> {
+    let span =
+        debug_span!("resolve_identity", method, source = field::Empty, outcome = field::Empty);
+    let outcome = work.instrument(span.clone()).await;
+    span.record("outcome", outcome.as_ref().map_or_else(ResolveError::label, |_| "ok"));
+    outcome
+}
+
+/// The last two labels of a name.
+fn domain(name: &str) -> &str {
+    name.rmatch_indices('.').nth(1).map_or(name, |(dot, _)| &name[dot + 1..])
+}
 
 /// Whether a failure of DNS leaves the question to the host: no record, or no answer.
 fn says_nothing(error: &ResolveError) -> bool {
@@ -216,7 +297,10 @@ fn well_known_did(
 
 /// Sorts outcomes into answers, final refusals, and failures that say nothing.
 fn successful(name: &str, fetched: Result<Fetched, FetchError>) -> Result<Fetched, ResolveError> {
-    let fetched = fetched.map_err(fetch_error)?;
+    let fetched = fetched.map_err(|error| match error {
+        FetchError::UnknownHost { .. } => ResolveError::NotFound(name.to_owned()),
+        error => fetch_error(error),
+    })?;
     if fetched.status.is_success() {
         Ok(fetched)
     } else if fetched.status.is_server_error() || fetched.status.as_u16() == 429 {

@@ -4,33 +4,45 @@
 //! client therefore
 //! - connects to public addresses only; the check sits inside name resolution, so that what
 //!   is checked is what is used, and literal addresses are checked in the URL;
-//! - asks by `https` only;
-//! - follows redirects by itself, few or none, each checked like the first request;
-//! - reads at most so many bytes, in at most so much time, and asks for no compression.
+//! - asks by `https` only, and at no port that is reserved for another service;
+//! - follows redirects by itself, few or none, each checked like the first request, and takes
+//!   nothing along to where they lead;
+//! - reads at most so many bytes, at no less than some speed, in at most so much time;
+//! - asks for no compression and refuses what comes compressed nevertheless;
+//! - asks no host more often than so many times a second, nor too many at once;
+//! - has no cookies, no credentials, and no proxy from the environment.
 //!
 //! For development, [`SafeClientConfig::allow_loopback`] also lets it talk to this machine,
 //! and in plain `http`. An operator's own services on a private network go into
 //! [`SafeClientConfig::trusted_origins`].
 
 mod address;
+mod body;
 mod config;
-mod dns;
+pub(super) mod dns;
 mod error;
+pub(super) mod hosts;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION};
+use bytes::Bytes;
+use futures::StreamExt;
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION,
+};
 use reqwest::{Client, ClientBuilder, Method, Request, Response, StatusCode, redirect};
 use url::{Host, Url};
 
 pub use address::is_public;
 pub use config::{FetchLimits, SafeClientConfig};
 pub use error::FetchError;
+pub use hosts::HostLimits;
 
 use dns::{GuardedDns, SystemDns, is_allowed};
 use error::request_error;
+use hosts::{Hosts, Turn};
 
 /// An HTTP client that refuses what is not public. Cloning shares its connections.
 #[derive(Clone)]
@@ -55,13 +67,25 @@ struct Inner {
     trusted: Client,
     trusted_origins: Vec<url::Origin>,
     allow_loopback: bool,
+    hosts: Hosts,
+}
+
+/// Where a URL leads, if it may be asked at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Somewhere on the internet.
+    Public,
+    /// This machine, in development.
+    Local,
+    /// Where the operator said.
+    Trusted,
 }
 
 impl SafeClient {
     /// Sets up a client.
     pub fn new(mut config: SafeClientConfig) -> Result<Self, FetchError> {
         let guard = GuardedDns {
-            inner: config.dns.take().unwrap_or_else(|| Arc::new(SystemDns)),
+            inner: config.dns.take().unwrap_or_else(|| Arc::new(SystemDns::default())),
             allow_loopback: config.allow_loopback,
         };
         Ok(Self {
@@ -74,6 +98,7 @@ impl SafeClient {
                     .map(|origin| Ok(Url::parse(origin)?.origin()))
                     .collect::<Result<_, FetchError>>()?,
                 allow_loopback: config.allow_loopback,
+                hosts: Hosts::new(config.per_host, config.concurrency),
             }),
         })
     }
@@ -104,48 +129,34 @@ impl SafeClient {
     ) -> Result<Fetched, FetchError> {
         let mut request = Request::new(Method::POST, Url::parse(url)?);
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         *request.body_mut() = Some(json.into());
-        within(limits.deadline, async { read(self.execute(request).await?, limits.max_body).await })
-            .await
+        within(limits.deadline, async {
+            let (response, _turn) = self.send(request, limits).await?;
+            read(response, limits.max_body).await
+        })
+        .await
     }
 
     /// Makes one request of any kind, checked, without following redirects. Time and size of
-    /// the answer are the caller's to limit.
+    /// the answer are the caller's to limit, and so is how often a host is asked.
     pub async fn execute(&self, request: Request) -> Result<Response, FetchError> {
-        self.check(request.url())?;
-        self.client_for(request.url()).execute(request).await.map_err(request_error)
+        let client = match self.place(request.url())? {
+            Place::Trusted => &self.inner.trusted,
+            Place::Public | Place::Local => &self.inner.guarded,
+        };
+        let response = client.execute(request).await.map_err(request_error)?;
+        let length =
+            |(name, value): (&_, &HeaderValue)| AsRef::<str>::as_ref(name).len() + value.len();
+        if response.headers().iter().map(length).sum::<usize>() > MAX_HEAD {
+            return Err(FetchError::HeadTooLarge { limit: MAX_HEAD });
+        }
+        Ok(response)
     }
 
     /// Whether the client would make a request to this URL, as far as the URL alone can tell.
     pub fn check(&self, url: &Url) -> Result<(), FetchError> {
-        if self.is_trusted(url) {
-            return Ok(());
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(FetchError::UserInfo);
-        }
-        let allow_loopback = self.inner.allow_loopback;
-        let (allowed, loopback) = match url.host() {
-            Some(Host::Ipv4(address)) => {
-                (is_allowed(address.into(), allow_loopback), address.is_loopback())
-            }
-            Some(Host::Ipv6(address)) => {
-                (is_allowed(address.into(), allow_loopback), address.is_loopback())
-            }
-            Some(Host::Domain(name)) => {
-                let local = is_localhost(name);
-                (!local || allow_loopback, local)
-            }
-            None => (false, false),
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback && allow_loopback) {
-            return Err(FetchError::Scheme { scheme: url.scheme().to_owned() });
-        }
-        if !allowed {
-            let host = url.host_str().unwrap_or_default().to_owned();
-            return Err(FetchError::AddressRefused { host });
-        }
-        Ok(())
+        self.place(url).map(drop)
     }
 
     /// Whether development addresses are admitted.
@@ -165,14 +176,13 @@ impl SafeClient {
             for _ in 0..=limits.max_redirects {
                 let mut request = Request::new(Method::GET, url.clone());
                 request.headers_mut().clone_from(&headers);
-                let response = self.execute(request).await?;
+                let (response, _turn) = self.send(request, limits).await?;
                 let Some(target) = redirect_target(&response)? else {
                     return read(response, limits.max_body).await;
                 };
                 // Trust is for what the operator configured, not for where a server points.
                 if self.is_trusted(&target) {
-                    let host = target.host_str().unwrap_or_default().to_owned();
-                    return Err(FetchError::AddressRefused { host });
+                    return Err(FetchError::AddressRefused { host: host(&target).to_owned() });
                 }
                 if url.scheme() == "https" && target.scheme() != "https" {
                     return Err(FetchError::Scheme { scheme: target.scheme().to_owned() });
@@ -185,8 +195,58 @@ impl SafeClient {
         .await
     }
 
-    fn client_for(&self, url: &Url) -> &Client {
-        if self.is_trusted(url) { &self.inner.trusted } else { &self.inner.guarded }
+    /// Sends a request when it is its host's turn; the answer's headers are there.
+    async fn send(
+        &self,
+        request: Request,
+        limits: &FetchLimits,
+    ) -> Result<(Response, Option<Turn>), FetchError> {
+        let url = request.url();
+        let turn = if self.place(url)? == Place::Public {
+            let port = url.port_or_known_default().unwrap_or_default();
+            if limits.https_port_only && port != HTTPS_PORT {
+                return Err(FetchError::Port { port });
+            }
+            let turn = self.inner.hosts.turn(host(url)).await;
+            Some(turn.ok_or_else(|| FetchError::Busy { host: host(url).to_owned() })?)
+        } else {
+            None
+        };
+        Ok((within(limits.head_deadline, self.execute(request)).await?, turn))
+    }
+
+    fn place(&self, url: &Url) -> Result<Place, FetchError> {
+        if self.is_trusted(url) {
+            return Ok(Place::Trusted);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(FetchError::UserInfo);
+        }
+        let allow_loopback = self.inner.allow_loopback;
+        let literal = |ip: IpAddr| (is_allowed(ip, allow_loopback), ip.is_loopback());
+        let (allowed, local) = match url.host() {
+            Some(Host::Ipv4(ip)) => literal(ip.into()),
+            Some(Host::Ipv6(ip)) => literal(ip.into()),
+            Some(Host::Domain(name)) if is_localhost(name) => (allow_loopback, true),
+            // A name without a dot is one of the network that this machine is in.
+            Some(Host::Domain(name)) => (name.trim_end_matches('.').contains('.'), false),
+            None => (false, false),
+        };
+        let local = local && allow_loopback;
+        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+            return Err(FetchError::Scheme { scheme: url.scheme().to_owned() });
+        }
+        if !allowed {
+            return Err(FetchError::AddressRefused { host: host(url).to_owned() });
+        }
+        if local {
+            return Ok(Place::Local);
+        }
+        let port = url.port_or_known_default().unwrap_or_default();
+        if port != HTTPS_PORT && port < FIRST_FREE_PORT {
+            return Err(FetchError::Port { port });
+        }
+        Ok(Place::Public)
     }
 
     fn is_trusted(&self, url: &Url) -> bool {
@@ -215,6 +275,9 @@ fn build(
         .redirect(redirect::Policy::none())
         .referer(false)
         .no_gzip()
+        .http2_max_header_list_size(MAX_HEAD as u32)
+        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         // A proxy from the environment would connect in our place, past the guard.
         .no_proxy();
     finish(builder).build().map_err(FetchError::Build)
@@ -231,18 +294,21 @@ fn redirect_target(response: &Response) -> Result<Option<Url>, FetchError> {
 
 /// Reads the body up to the limit, whatever length the server announces.
 async fn read(mut response: Response, limit: usize) -> Result<Fetched, FetchError> {
+    let status = response.status();
+    let headers = std::mem::take(response.headers_mut());
+    if let Some(encoding) = headers.get_all(CONTENT_ENCODING).iter().find(|one| is_encoded(one)) {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes());
+        return Err(FetchError::Encoded { encoding: encoding.chars().take(32).collect() });
+    }
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(FetchError::TooLarge { limit });
     }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(request_error)? {
-        if chunk.len() > limit - body.len() {
-            return Err(FetchError::TooLarge { limit });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let headers = std::mem::take(response.headers_mut());
-    Ok(Fetched { status: response.status(), headers, body: body.freeze() })
+    let chunks = response.bytes_stream().map(|chunk| chunk.map_err(request_error));
+    Ok(Fetched { status, headers, body: body::collect(chunks, limit).await? })
+}
+
+fn is_encoded(encoding: &HeaderValue) -> bool {
+    !encoding.is_empty() && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
 }
 
 async fn within<T>(
@@ -256,3 +322,20 @@ fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")
 }
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+const HTTPS_PORT: u16 = 443;
+
+/// Ports below are those of other services, where a request does nothing good.
+const FIRST_FREE_PORT: u16 = 1024;
+
+/// All headers of an answer, in bytes. Ours: four times what common servers send at most. HTTP/1
+/// is cut at 100 headers and some 400 KiB by the parser before this is looked at.
+const MAX_HEAD: usize = 32 << 10;
+
+/// Connections kept for later requests. Ours: most strangers are asked once.
+const IDLE_PER_HOST: usize = 8;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);

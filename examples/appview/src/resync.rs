@@ -122,7 +122,7 @@ impl Resyncer {
         let host = document.pds_endpoint().context("the account has no host")?;
         let key = document.signing_key()?;
         let url = format!("{host}/xrpc/com.atproto.sync.getRepo?did={did}");
-        let limits = FetchLimits { max_body: MAX_ARCHIVE, max_redirects: 0, deadline: DEADLINE };
+        let limits = FetchLimits::new(MAX_ARCHIVE, DEADLINE);
         let fetched = self.app.client.get(&url, &limits).await?;
         ensure!(fetched.status.is_success(), "the host answers {}", fetched.status);
         let did = did.clone();

@@ -14,8 +14,7 @@ const PAUSE: Duration = Duration::from_secs(20 * 60);
 /// again at first.
 const POLL: Duration = Duration::from_secs(5);
 
-const LIMITS: FetchLimits =
-    FetchLimits { max_body: 16 << 10, max_redirects: 0, deadline: Duration::from_secs(10) };
+const LIMITS: FetchLimits = FetchLimits::new(16 << 10, Duration::from_secs(10));
 
 /// Asks the configured relays at the start, and after new events if the last time is long
 /// enough ago: a relay that has forgotten this server finds it again.

@@ -6,6 +6,9 @@ use crate::syntax::{Did, UnsupportedDid};
 /// The DID in TXT records. Values that do not begin with `did=` belong to others; the same
 /// DID may be there twice.
 pub(super) fn did_from_txt(name: &str, records: &[String]) -> Result<Did, ResolveError> {
+    if records.iter().map(String::len).sum::<usize>() > MAX_TXT {
+        return Err(ResolveError::InvalidAnswer { name: name.to_owned(), answer: String::new() });
+    }
     let mut answers = records.iter().filter_map(|record| record.strip_prefix("did="));
     let first = answers.next().ok_or_else(|| ResolveError::NotFound(name.to_owned()))?;
     if answers.any(|other| other != first) {
@@ -32,9 +35,12 @@ fn supported_did(name: &str, answer: &str) -> Result<Did, ResolveError> {
     }
 }
 
+/// All texts of one answer, in bytes. Ours: a DID needs less than a tenth of it.
+const MAX_TXT: usize = 4096;
+
 #[cfg(test)]
 mod tests {
-    use super::{did_from_txt, did_from_well_known};
+    use super::{MAX_TXT, did_from_txt, did_from_well_known};
     use crate::identity::ResolveError;
 
     const DID: &str = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
@@ -58,6 +64,15 @@ mod tests {
         let other = "did=did:web:example.com";
         let good = format!("did={DID}");
         assert!(matches!(txt(&[&good, other]), Err(ResolveError::AmbiguousAnswer { .. })));
+    }
+
+    #[test]
+    fn t12_giant_answers_are_refused() {
+        let good = format!("did={DID}");
+        let fill = |length: usize| "x".repeat(length - good.len());
+        assert_eq!(txt(&[&fill(MAX_TXT), &good]).unwrap(), DID);
+        let outcome = txt(&[&good, &fill(MAX_TXT + 1)]);
+        assert!(matches!(outcome, Err(ResolveError::InvalidAnswer { .. })), "{outcome:?}");
     }
 
     #[test]

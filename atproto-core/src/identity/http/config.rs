@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::TxtLookup;
 use crate::identity::SafeClientConfig;
+use crate::identity::safe_client::HostLimits;
 
 /// How an [`HttpResolver`](super::HttpResolver) behaves.
 #[derive(Clone)]
@@ -20,11 +21,29 @@ pub struct HttpResolverConfig {
     pub dev_handle_hosts: Vec<(String, String)>,
     /// The client's settings; `allow_loopback` and the directory are added to it.
     pub client: SafeClientConfig,
-    /// Where TXT records come from. Default: the system's name servers.
+    /// Where TXT records come from. Default: the system's name servers, which are not asked
+    /// for names of [`dev_handle_hosts`](Self::dev_handle_hosts).
     pub txt: Option<Arc<dyn TxtLookup>>,
+    /// In which order the two ways from a handle to a DID are gone. Default: both at once.
+    pub handle_order: HandleOrder,
+    /// How many names below one domain are resolved at most, at once and in a second, be it
+    /// by DNS or at hosts. A domain is the last two labels of a name: whoever has one can
+    /// invent names below it without end. Default: 64 at once, 50 in a second.
+    pub per_domain: HostLimits,
     /// Derive did:plc documents from the whole audit log, verified, in place of the
     /// directory's own document: larger answers and more work, for less trust. Default: no.
     pub verify_logs: bool,
+}
+
+/// The order of DNS and HTTPS in the resolution of a handle. What DNS says counts in both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandleOrder {
+    /// Both at the same time: the quickest answer for handles that have no DNS record.
+    #[default]
+    Parallel,
+    /// HTTPS only if DNS says nothing: fewer requests to strangers.
+    DnsFirst,
 }
 
 impl Default for HttpResolverConfig {
@@ -35,6 +54,8 @@ impl Default for HttpResolverConfig {
             dev_handle_hosts: Vec::new(),
             client: SafeClientConfig::default(),
             txt: None,
+            handle_order: HandleOrder::default(),
+            per_domain: HostLimits::new(64, 50),
             verify_logs: false,
         }
     }
@@ -73,6 +94,20 @@ impl HttpResolverConfig {
     #[must_use]
     pub fn txt(mut self, txt: Arc<dyn TxtLookup>) -> Self {
         self.txt = Some(txt);
+        self
+    }
+
+    /// Sets [`handle_order`](Self::handle_order).
+    #[must_use]
+    pub fn handle_order(mut self, order: HandleOrder) -> Self {
+        self.handle_order = order;
+        self
+    }
+
+    /// Sets [`per_domain`](Self::per_domain).
+    #[must_use]
+    pub fn per_domain(mut self, limits: HostLimits) -> Self {
+        self.per_domain = limits;
         self
     }
 

@@ -161,12 +161,10 @@ impl PlcClient {
 const STATE: FetchLimits = FetchLimits::DID_DOCUMENT;
 
 /// The longest logs in the public directory are far below this.
-const LOG: FetchLimits =
-    FetchLimits { max_body: 8 << 20, max_redirects: 0, deadline: Duration::from_secs(20) };
+const LOG: FetchLimits = FetchLimits::new(8 << 20, Duration::from_secs(20));
 
 /// A full page of the largest operations, as JSON with escapes.
-const EXPORT: FetchLimits =
-    FetchLimits { max_body: 32 << 20, max_redirects: 0, deadline: Duration::from_secs(60) };
+const EXPORT: FetchLimits = FetchLimits::new(32 << 20, Duration::from_secs(60));
 
 fn accepted(fetched: Fetched) -> Result<Fetched, PlcClientError> {
     if fetched.status.is_success() {

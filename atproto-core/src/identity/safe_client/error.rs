@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use super::dns::RefusedHost;
+use super::dns::{RefusedHost, UnknownHost};
 
 /// Why a request failed or was not made.
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +15,37 @@ pub enum FetchError {
         /// The host name or address.
         host: String,
     },
+    /// The host has been asked too often lately; nothing was sent.
+    #[error("{host} has been asked too often")]
+    Busy {
+        /// The host name.
+        host: String,
+    },
     /// The client cannot be set up.
     #[error("the client cannot be set up")]
     Build(#[source] reqwest::Error),
     /// The answer was not complete in time.
     #[error("no complete answer within {0:?}")]
     Deadline(Duration),
+    /// The answer is compressed, although none of it was asked for: what it unpacks to has
+    /// no limit.
+    #[error("the answer is encoded as {encoding:?}")]
+    Encoded {
+        /// The content encoding, cut to 32 bytes.
+        encoding: String,
+    },
+    /// The headers are longer than allowed.
+    #[error("the headers are longer than {limit} bytes")]
+    HeadTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The port is not one to ask at.
+    #[error("port {port} is not admitted")]
+    Port {
+        /// The port.
+        port: u16,
+    },
     /// The connection or the request failed.
     #[error("the request failed")]
     Request(#[source] reqwest::Error),
@@ -42,6 +67,15 @@ pub enum FetchError {
         /// The limit.
         limit: usize,
     },
+    /// The body came slower than a kilobyte a second.
+    #[error("the answer comes too slowly")]
+    TooSlow,
+    /// The host does not exist, or has no address.
+    #[error("{host} has no address")]
+    UnknownHost {
+        /// The host name.
+        host: String,
+    },
     /// Not a URL.
     #[error("not a URL")]
     Url(#[from] url::ParseError),
@@ -55,22 +89,54 @@ impl FetchError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::AddressRefused { .. }
+            | Self::Encoded { .. }
+            | Self::HeadTooLarge { .. }
+            | Self::Port { .. }
             | Self::Scheme { .. }
             | Self::TooLarge { .. }
             | Self::TooManyRedirects { .. }
             | Self::Url(_)
             | Self::UserInfo => true,
-            Self::Build(_) | Self::Deadline(_) | Self::Request(_) => false,
+            Self::Build(_)
+            | Self::Busy { .. }
+            | Self::Deadline(_)
+            | Self::Request(_)
+            | Self::TooSlow
+            | Self::UnknownHost { .. } => false,
+        }
+    }
+
+    /// A short constant name, for metrics and logs.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::AddressRefused { .. } => "address_refused",
+            Self::Build(_) => "build",
+            Self::Busy { .. } => "busy",
+            Self::Deadline(_) => "deadline",
+            Self::Encoded { .. } => "encoded",
+            Self::HeadTooLarge { .. } => "head_too_large",
+            Self::Port { .. } => "port",
+            Self::Request(_) => "request",
+            Self::Scheme { .. } => "scheme",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooManyRedirects { .. } => "too_many_redirects",
+            Self::TooSlow => "too_slow",
+            Self::UnknownHost { .. } => "unknown_host",
+            Self::Url(_) => "url",
+            Self::UserInfo => "user_info",
         }
     }
 }
 
-/// Finds the guard's refusal inside the client's error.
+/// Finds what name resolution said inside the client's error.
 pub(super) fn request_error(error: reqwest::Error) -> FetchError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {
         if let Some(RefusedHost { host }) = current.downcast_ref() {
             return FetchError::AddressRefused { host: host.clone() };
+        }
+        if let Some(UnknownHost { host }) = current.downcast_ref() {
+            return FetchError::UnknownHost { host: host.clone() };
         }
         cause = current.source();
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use atproto_core::identity::safe_client::FetchLimits;
 use atproto_core::identity::{FetchError, SafeClient, SafeClientConfig};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::server::{Server, answer, ok};
 
-const SMALL: FetchLimits =
-    FetchLimits { max_body: 1000, max_redirects: 3, deadline: Duration::from_secs(20) };
+const SMALL: FetchLimits = FetchLimits::new(1000, Duration::from_secs(20)).max_redirects(3);
 
 fn strict() -> SafeClient {
     SafeClient::new(SafeClientConfig::default()).unwrap()
@@ -72,9 +72,29 @@ async fn t02_literal_addresses_are_refused_in_every_spelling() {
         "https://x.localhost/",
         "https://localhost./",
         "https://①②⑦.0.0.1/",
+        "https://127.0.0.1./",
+        "https://0x7f.1/",
+        "https://127.0.1/",
+        "https://%31%32%37.0.0.1/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[2002:7f00:1::]/",
+        "https://[64:ff9b:1::a00:1]/",
+        "https://[fe80::1]/",
+        "https://[::]/",
+        "https://intranet/",
+        "https://intranet./",
     ] {
         let error = strict().get(url, &SMALL).await.unwrap_err();
         assert!(matches!(error, FetchError::AddressRefused { .. }), "{url}: {error:?}");
+        if url.is_ascii() {
+            let server =
+                Server::start(move |_| answer(302, &format!("location: {url}\r\n"), b"")).await;
+            let config = SafeClientConfig::default().trust_origin(server.url());
+            let client = SafeClient::new(config).unwrap();
+            let error = client.get(&server.url(), &SMALL).await.unwrap_err();
+            let refused = matches!(error, FetchError::AddressRefused { .. });
+            assert!(refused, "redirected to {url}: {error:?}");
+        }
     }
 }
 
@@ -91,21 +111,76 @@ async fn only_https_and_no_credentials() {
 }
 
 #[tokio::test]
-async fn t03_what_is_checked_is_what_is_connected_to() {
-    let server = Server::start(|_| ok("secret")).await;
-    // Public at first, this machine from then on.
-    let dns = Answers {
-        answers: vec!["192.0.2.1 2606:4700::1", "127.0.0.1"],
-        asked: AtomicUsize::new(0),
+async fn id_005_https_at_port_443() {
+    let refused = async |port: u16, limits: &FetchLimits| {
+        let dns = Arc::new(Answers { answers: vec!["10.0.0.1"], asked: AtomicUsize::new(0) });
+        let client = SafeClient::new(SafeClientConfig::default().dns(dns)).unwrap();
+        let error = client.get(&format!("https://example.com:{port}/"), limits).await.unwrap_err();
+        matches!(error, FetchError::Port { port: found } if found == port)
     };
-    let mut config = SafeClientConfig::default().dns(Arc::new(dns));
+    for port in [0, 22, 25, 80, 444, 1023] {
+        assert!(refused(port, &SMALL).await, "{port}");
+    }
+    for port in [443, 1024, 8443, 65535] {
+        assert!(!refused(port, &SMALL).await, "{port}");
+        for limits in [FetchLimits::HANDLE, FetchLimits::DID_DOCUMENT] {
+            assert_eq!(refused(port, &limits).await, port != 443, "{port}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_end_at_a_limit() {
+    let server = Server::start(|request| {
+        let size: usize = request.path.trim_start_matches('/').parse().unwrap();
+        answer(200, &format!("x-fill: {}\r\n", "x".repeat(size)), b"")
+    })
+    .await;
+    let get = async |size| development().get(&format!("{}/{size}", server.url()), &SMALL).await;
+    assert!(get(30 << 10).await.is_ok());
+    let error = get(33 << 10).await.unwrap_err();
+    assert!(matches!(error, FetchError::HeadTooLarge { .. }), "{error:?}");
+    assert!(get(1 << 20).await.is_err());
+}
+
+#[tokio::test]
+async fn t10_nothing_is_carried_along() {
+    let server = Server::start(|request| {
+        assert_eq!((request.header("cookie"), request.header("referer")), Default::default());
+        assert_eq!(request.header("authorization"), "");
+        match request.path.as_str() {
+            "/first" => answer(302, "set-cookie: a=b; Path=/\r\nlocation: /second\r\n", b""),
+            _ => ok(&request.host),
+        }
+    })
+    .await;
+    let client = development();
+    let url = format!("{}/first", server.url());
+    let host = format!("127.0.0.1:{}", server.port);
+    assert_eq!(client.get(&url, &SMALL).await.unwrap().body, host);
+    let other = client.get_as_host(&url, "alice.test", &SMALL).await.unwrap();
+    assert_eq!(other.body, host, "the name was that of the first request");
+}
+
+#[tokio::test]
+async fn t03_what_is_checked_is_what_is_connected_to() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // Public at first, from then on this machine, alone and among others.
+    let dns = Arc::new(Answers {
+        answers: vec!["192.0.2.1 2606:4700::1", "127.0.0.1", "::ffff:127.0.0.1 127.0.0.1"],
+        asked: AtomicUsize::new(0),
+    });
+    let mut config = SafeClientConfig::default().dns(Arc::clone(&dns) as Arc<dyn Resolve>);
     config.connect_timeout = Duration::from_millis(200);
     let client = SafeClient::new(config).unwrap();
-    let url = format!("https://rebind.example:{}/", server.port);
+    let url = format!("https://rebind.example:{port}/");
     for _ in 0..3 {
         assert!(client.get(&url, &SMALL).await.is_err());
     }
-    assert_eq!(server.requests(), 0);
+    assert_eq!(dns.asked.load(Ordering::SeqCst), 3, "each connection asks anew");
+    let connected = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+    assert!(connected.is_err(), "nobody connects to this machine");
 }
 
 #[tokio::test]
@@ -147,12 +222,45 @@ async fn t05_bodies_end_at_the_limit() {
         bytes
     })
     .await;
+    let (endless, sent) = endless_server().await;
+    let error = development().get(&endless, &SMALL).await.unwrap_err();
+    assert!(matches!(error, FetchError::TooLarge { limit: 1000 }), "{error:?}");
+    // What the sockets of both sides hold was sent, and nothing after the connection's end.
+    assert!(sent.await.unwrap() < 32 << 20);
+
     let exact = Server::start(|_| ok(vec![b'x'; 1000])).await;
     for server in [&announced, &unannounced] {
         let error = development().get(&server.url(), &SMALL).await.unwrap_err();
         assert!(matches!(error, FetchError::TooLarge { limit: 1000 }), "{error:?}");
     }
     assert_eq!(development().get(&exact.url(), &SMALL).await.unwrap().body.len(), 1000);
+}
+
+/// Sends a body without end; says how much of it went out before the connection broke.
+async fn endless_server() -> (String, tokio::task::JoinHandle<usize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let sent = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _request = stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 X\r\n\r\n").await.unwrap();
+        let (piece, mut sent) = ([b'x'; 16 << 10], 0);
+        while stream.write_all(&piece).await.is_ok() {
+            sent += piece.len();
+        }
+        sent
+    });
+    (url, sent)
+}
+
+#[tokio::test]
+async fn t06_headers_that_never_come() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let head = Duration::from_millis(50);
+    let limits = FetchLimits::new(1000, Duration::from_secs(3600)).head_deadline(head);
+    let error = development().get(&url, &limits).await.unwrap_err();
+    assert!(matches!(error, FetchError::Deadline(limit) if limit == head), "{error:?}");
 }
 
 #[tokio::test]
@@ -164,22 +272,34 @@ async fn t06_a_slow_answer_ends_at_the_deadline() {
         let mut open = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
             // The request fits into one segment; answering before it came is another error.
-            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await.unwrap();
+            let _request = stream.read(&mut [0; 4096]).await.unwrap();
             let head = b"HTTP/1.1 200 X\r\ncontent-length: 500\r\n\r\nx";
-            tokio::io::AsyncWriteExt::write_all(&mut stream, head).await.unwrap();
+            stream.write_all(head).await.unwrap();
             open.push(stream);
         }
     });
-    let limits = FetchLimits { deadline: Duration::from_millis(100), ..SMALL };
+    let limits = FetchLimits::new(1000, Duration::from_millis(200));
     let error = development().get(&url, &limits).await.unwrap_err();
     assert!(matches!(error, FetchError::Deadline(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn t07_nothing_is_decompressed() {
-    let server = Server::start(|_| answer(200, "content-encoding: gzip\r\n", b"\x1f\x8b")).await;
-    let fetched = development().get(&server.url(), &SMALL).await.unwrap();
-    assert_eq!(fetched.body.as_ref(), b"\x1f\x8b");
+async fn t07_what_is_compressed_is_refused() {
+    for encoding in ["gzip", "br", "zstd", "deflate", "gzip, gzip", "x-unheard-of"] {
+        let header = format!("content-encoding: {encoding}\r\n");
+        let server = Server::start(move |request| {
+            assert_eq!(request.header("accept-encoding"), "identity");
+            answer(200, &header, b"\x1f\x8b")
+        })
+        .await;
+        let error = development().get(&server.url(), &SMALL).await.unwrap_err();
+        assert!(matches!(error, FetchError::Encoded { .. }), "{encoding}: {error:?}");
+        let error = development().post_json(&server.url(), vec![], &SMALL).await.unwrap_err();
+        assert!(matches!(error, FetchError::Encoded { .. }), "{encoding}: {error:?}");
+    }
+    let plain = "content-encoding: Identity\r\n";
+    let server = Server::start(move |_| answer(200, plain, b"\x1f\x8b")).await;
+    assert_eq!(development().get(&server.url(), &SMALL).await.unwrap().body, &b"\x1f\x8b"[..]);
 }
 
 #[tokio::test]

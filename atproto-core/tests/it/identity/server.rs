@@ -13,6 +13,14 @@ pub(super) struct Request {
     pub(super) path: String,
     pub(super) host: String,
     pub(super) body: String,
+    head: String,
+}
+
+impl Request {
+    /// A header's value; empty if there is none.
+    pub(super) fn header(&self, name: &str) -> String {
+        header(&self.head, name)
+    }
 }
 
 pub(super) struct Server {
@@ -74,15 +82,7 @@ async fn serve(mut stream: TcpStream, respond: Arc<Answer>, counter: Arc<AtomicU
         }
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let header = |name: &str| {
-        text[..head]
-            .lines()
-            .filter_map(|line| line.split_once(": "))
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.to_owned())
-            .unwrap_or_default()
-    };
-    let length: usize = header("content-length").parse().unwrap_or(0);
+    let length: usize = header(&text[..head], "content-length").parse().unwrap_or(0);
     while bytes.len() < head + length {
         let mut chunk = [0; 4096];
         match stream.read(&mut chunk).await {
@@ -93,8 +93,17 @@ async fn serve(mut stream: TcpStream, respond: Arc<Answer>, counter: Arc<AtomicU
     counter.fetch_add(1, Ordering::SeqCst);
     let request = Request {
         path: text.split(' ').nth(1).unwrap_or_default().to_owned(),
-        host: header("host"),
+        host: header(&text[..head], "host"),
         body: String::from_utf8_lossy(&bytes[head..]).into_owned(),
+        head: text[..head].to_owned(),
     };
     let _ = stream.write_all(&respond(&request)).await;
+}
+
+fn header(head: &str, name: &str) -> String {
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.to_owned())
+        .unwrap_or_default()
 }

@@ -10,8 +10,7 @@ use atproto_lexicons::com::atproto::server::{DescribeServer, DescribeServerOutpu
 use crate::hostname::{HostPolicy, Hostname};
 
 /// A description is short, and a host that wants to be crawled is awake.
-const LIMITS: FetchLimits =
-    FetchLimits { max_body: 64 << 10, max_redirects: 0, deadline: Duration::from_secs(5) };
+const LIMITS: FetchLimits = FetchLimits::new(64 << 10, Duration::from_secs(5));
 
 /// Why a name is not taken for that of a host.
 #[derive(Debug, thiserror::Error)]
