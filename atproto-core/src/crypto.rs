@@ -7,7 +7,11 @@
 //! into a second one with another CID.
 //!
 //! Public keys travel as Multikey text, alone or behind `did:key:`. Whoever signs is a
-//! [`Signer`]: a [`SecretKey`] in memory, or a key management service.
+//! [`Signer`]: a [`SecretKey`] in memory, or a [`RemoteSigner`] in front of a key
+//! management service.
+//!
+//! Two features make verification faster and change nothing else: `secp256k1` for the
+//! first curve, `ring` for the second. Both need a C compiler.
 //!
 //! See the [specification](https://atproto.com/specs/cryptography).
 //!
@@ -23,9 +27,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backend;
 mod curve;
 mod error;
+mod number;
 mod public_key;
+mod remote_signer;
 mod secret_key;
 mod signature;
 mod signer;
@@ -33,6 +40,7 @@ mod signer;
 pub use curve::Curve;
 pub use error::{KeyError, SignError, SignatureError};
 pub use public_key::PublicKey;
+pub use remote_signer::RemoteSigner;
 pub use secret_key::SecretKey;
 pub use signature::Signature;
 pub use signer::Signer;

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::number::Number;
+
 /// One of the two elliptic curves that every implementation supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Curve {
@@ -23,6 +25,21 @@ impl Curve {
         match self {
             Self::K256 => [0xE7, 0x01],
             Self::P256 => [0x80, 0x24],
+        }
+    }
+
+    /// How many points there are, which the numbers of a signature stay below. Source:
+    /// SEC 2, sections 2.4.1 and 2.4.2.
+    pub(super) const fn order(self) -> Number {
+        match self {
+            Self::K256 => Number::new(
+                0xFFFF_FFFF_FFFF_FFFF_FFFF_FFFF_FFFF_FFFE,
+                0xBAAE_DCE6_AF48_A03B_BFD2_5E8C_D036_4141,
+            ),
+            Self::P256 => Number::new(
+                0xFFFF_FFFF_0000_0000_FFFF_FFFF_FFFF_FFFF,
+                0xBCE6_FAAD_A717_9E84_F3B9_CAC2_FC63_2551,
+            ),
         }
     }
 }

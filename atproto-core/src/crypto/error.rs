@@ -31,6 +31,9 @@ pub enum KeyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SignatureError {
+    /// Bytes that should be a signature in DER and are not.
+    #[error("signature is not in DER")]
+    Der,
     /// The half of the two signatures that is refused, so that only one is valid.
     #[error("signature has a high s")]
     HighS,
@@ -49,6 +52,9 @@ pub enum SignatureError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SignError {
+    /// What came back from whatever holds the key is not its signature over the message.
+    #[error("the key gave a wrong signature")]
+    Invalid(#[from] SignatureError),
     /// Whatever holds the key refused or could not be reached.
     #[error("the key could not be used")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),

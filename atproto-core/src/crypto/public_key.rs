@@ -1,23 +1,23 @@
 use std::{fmt, hash, str::FromStr};
 
-use k256::ecdsa::signature::Verifier as _;
-
-use super::{Curve, KeyError, Signature, SignatureError};
+use super::{Curve, KeyError, Signature, SignatureError, backend};
 
 /// A public key, parsed and known to be a point of its curve.
 ///
 /// Parsing decompresses the point, which costs about as much as a tenth of a
-/// verification; keep the value, not the text.
+/// verification, and is done once: keep the value, not the text. It is less than 150
+/// bytes without any pointer, so a clone is a copy.
 #[derive(Clone)]
 pub struct PublicKey {
     compressed: [u8; Self::COMPRESSED],
-    inner: Inner,
+    point: Point,
 }
 
+/// The point in the form that the verifier of the curve wants.
 #[derive(Clone)]
-enum Inner {
-    K256(k256::ecdsa::VerifyingKey),
-    P256(p256::ecdsa::VerifyingKey),
+enum Point {
+    K256(backend::K256),
+    P256(backend::P256),
 }
 
 impl PublicKey {
@@ -63,16 +63,20 @@ impl PublicKey {
     }
 
     /// Reads a point as SEC 1 encodes it, compressed (33 bytes) or uncompressed (65).
-    pub fn from_sec1(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
-        match (point.len(), point.first()) {
-            (Self::COMPRESSED, Some(0x02 | 0x03)) | (Self::UNCOMPRESSED, Some(0x04)) => {}
+    pub fn from_sec1(curve: Curve, bytes: &[u8]) -> Result<Self, KeyError> {
+        // The libraries also read hybrid points, which nobody writes.
+        let sign = match (bytes.len(), bytes) {
+            (Self::COMPRESSED, [sign @ (0x02 | 0x03), ..]) => *sign,
+            (Self::UNCOMPRESSED, [0x04, .., y]) => 0x02 | y & 1,
             (length, _) => return Err(KeyError::Form(length)),
-        }
-        match curve {
-            Curve::K256 => k256::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::k256),
-            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map(Self::p256),
-        }
-        .map_err(|_| KeyError::Point)
+        };
+        let point = match curve {
+            Curve::K256 => backend::K256::from_sec1(bytes).map(Point::K256),
+            Curve::P256 => backend::P256::from_sec1(bytes).map(Point::P256),
+        };
+        let mut compressed = [sign; Self::COMPRESSED];
+        compressed[1..].copy_from_slice(&bytes[1..Self::COMPRESSED]);
+        Ok(Self { compressed, point: point.ok_or(KeyError::Point)? })
     }
 
     /// The key as `did:key`.
@@ -96,55 +100,44 @@ impl PublicKey {
     /// The point as SEC 1 encodes it, uncompressed: `0x04`, then the two coordinates of
     /// 32 bytes, as JSON web keys want them.
     pub fn to_sec1_uncompressed(&self) -> [u8; Self::UNCOMPRESSED] {
-        let mut bytes = [0; Self::UNCOMPRESSED];
-        match &self.inner {
-            Inner::K256(key) => bytes.copy_from_slice(key.to_sec1_point(false).as_bytes()),
-            Inner::P256(key) => bytes.copy_from_slice(key.to_sec1_point(false).as_bytes()),
+        match &self.point {
+            Point::K256(point) => point.to_sec1(),
+            Point::P256(point) => point.to_sec1(),
         }
-        bytes
     }
 
     /// The curve.
     pub fn curve(&self) -> Curve {
-        match self.inner {
-            Inner::K256(_) => Curve::K256,
-            Inner::P256(_) => Curve::P256,
+        match self.point {
+            Point::K256(_) => Curve::K256,
+            Point::P256(_) => Curve::P256,
         }
     }
 
     /// Verifies a signature over a message.
+    ///
+    /// The answer, and the error, are the same with every combination of features.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
-        match &self.inner {
-            Inner::K256(key) => {
-                let signature = k256::ecdsa::Signature::from_slice(signature.as_bytes())
-                    .map_err(|_| SignatureError::OutOfRange)?;
-                if signature.normalize_s() != signature {
-                    return Err(SignatureError::HighS);
-                }
-                key.verify(message, &signature)
-            }
-            Inner::P256(key) => {
-                let signature = p256::ecdsa::Signature::from_slice(signature.as_bytes())
-                    .map_err(|_| SignatureError::OutOfRange)?;
-                if signature.normalize_s() != signature {
-                    return Err(SignatureError::HighS);
-                }
-                key.verify(message, &signature)
-            }
-        }
-        .map_err(|_| SignatureError::Mismatch)
+        signature.check_numbers(self.curve())?;
+        let verified = match &self.point {
+            Point::K256(point) => point.verify(message, signature),
+            Point::P256(point) => point.verify(message, signature),
+        };
+        verified.then_some(()).ok_or(SignatureError::Mismatch)
     }
 
-    pub(super) fn k256(key: k256::ecdsa::VerifyingKey) -> Self {
-        let mut compressed = [0; Self::COMPRESSED];
-        compressed.copy_from_slice(key.to_sec1_point(true).as_bytes());
-        Self { compressed, inner: Inner::K256(key) }
-    }
-
-    pub(super) fn p256(key: p256::ecdsa::VerifyingKey) -> Self {
-        let mut compressed = [0; Self::COMPRESSED];
-        compressed.copy_from_slice(key.to_sec1_point(true).as_bytes());
-        Self { compressed, inner: Inner::P256(key) }
+    /// Verifies a signature that was made by something which may not know about low `s`,
+    /// and gives the one to use: the same, or its low twin.
+    ///
+    /// Only for signatures that were asked for. What others sent is verified as it is.
+    pub fn verify_lowered(
+        &self,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<Signature, SignatureError> {
+        let signature = signature.to_low_s(self.curve());
+        self.verify(message, &signature)?;
+        Ok(signature)
     }
 }
 

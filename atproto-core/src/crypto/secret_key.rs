@@ -1,7 +1,7 @@
 use std::fmt;
 
 use k256::ecdsa::signature::Signer as _;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{Curve, KeyError, PublicKey, SignError, Signature, Signer};
 
@@ -9,11 +9,15 @@ use super::{Curve, KeyError, PublicKey, SignError, Signature, Signer};
 ///
 /// Neither [`Debug`] nor any other trait shows it; [`SecretKey::to_bytes`] is the only
 /// way out. Signatures are deterministic (RFC 6979).
-#[derive(Clone)]
-pub struct SecretKey(Inner);
+#[derive(Clone, ZeroizeOnDrop)]
+pub struct SecretKey {
+    secret: Secret,
+    #[zeroize(skip)]
+    public: PublicKey,
+}
 
-#[derive(Clone)]
-enum Inner {
+#[derive(Clone, ZeroizeOnDrop)]
+enum Secret {
     K256(k256::ecdsa::SigningKey),
     P256(p256::ecdsa::SigningKey),
 }
@@ -44,11 +48,12 @@ impl SecretKey {
         if bytes.len() != Self::LEN {
             return Err(KeyError::Secret);
         }
-        let inner = match curve {
-            Curve::K256 => k256::ecdsa::SigningKey::from_slice(bytes).map(Inner::K256),
-            Curve::P256 => p256::ecdsa::SigningKey::from_slice(bytes).map(Inner::P256),
-        };
-        inner.map(Self).map_err(|_| KeyError::Secret)
+        let secret = match curve {
+            Curve::K256 => k256::ecdsa::SigningKey::from_slice(bytes).map(Secret::K256),
+            Curve::P256 => p256::ecdsa::SigningKey::from_slice(bytes).map(Secret::P256),
+        }
+        .map_err(|_| KeyError::Secret)?;
+        Ok(Self { public: secret.public_key()?, secret })
     }
 
     /// Takes a key from 64 hexadecimal digits of either case.
@@ -65,25 +70,36 @@ impl SecretKey {
 
     /// The 32 bytes, big-endian, overwritten when they are dropped.
     pub fn to_bytes(&self) -> Zeroizing<[u8; Self::LEN]> {
-        Zeroizing::new(match &self.0 {
-            Inner::K256(key) => key.to_bytes().into(),
-            Inner::P256(key) => key.to_bytes().into(),
-        })
+        let mut bytes = Zeroizing::new([0; Self::LEN]);
+        match &self.secret {
+            Secret::K256(key) => bytes.copy_from_slice(&Zeroizing::new(key.to_bytes())[..]),
+            Secret::P256(key) => bytes.copy_from_slice(&Zeroizing::new(key.to_bytes())[..]),
+        }
+        bytes
     }
 
     /// The curve.
     pub fn curve(&self) -> Curve {
-        match self.0 {
-            Inner::K256(_) => Curve::K256,
-            Inner::P256(_) => Curve::P256,
-        }
+        self.public.curve()
     }
 
     /// The public key that belongs to it.
     pub fn public_key(&self) -> PublicKey {
-        match &self.0 {
-            Inner::K256(key) => PublicKey::k256(*key.verifying_key()),
-            Inner::P256(key) => PublicKey::p256(*key.verifying_key()),
+        self.public.clone()
+    }
+}
+
+impl Secret {
+    fn public_key(&self) -> Result<PublicKey, KeyError> {
+        match self {
+            Self::K256(key) => {
+                let point = key.verifying_key().to_sec1_point(false);
+                PublicKey::from_sec1(Curve::K256, point.as_bytes())
+            }
+            Self::P256(key) => {
+                let point = key.verifying_key().to_sec1_point(false);
+                PublicKey::from_sec1(Curve::P256, point.as_bytes())
+            }
         }
     }
 }
@@ -94,20 +110,20 @@ impl Signer for SecretKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        // The library lowers s on one curve and not on the other, so both are lowered here.
-        let bytes: [u8; Signature::LEN] = match &self.0 {
-            Inner::K256(key) => {
+        let bytes: [u8; Signature::LEN] = match &self.secret {
+            Secret::K256(key) => {
                 let signature: k256::ecdsa::Signature =
                     key.try_sign(message).map_err(SignError::unavailable)?;
-                signature.normalize_s().to_bytes().into()
+                signature.to_bytes().into()
             }
-            Inner::P256(key) => {
+            Secret::P256(key) => {
                 let signature: p256::ecdsa::Signature =
                     key.try_sign(message).map_err(SignError::unavailable)?;
-                signature.normalize_s().to_bytes().into()
+                signature.to_bytes().into()
             }
         };
-        Ok(Signature::from(bytes))
+        // The library lowers s on one curve and not on the other.
+        Ok(Signature::from(bytes).to_low_s(self.curve()))
     }
 }
 

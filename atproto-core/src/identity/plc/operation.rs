@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::wire;
-use crate::crypto::{PublicKey, SignError, Signature, Signer};
+use crate::crypto::{PublicKey, SignError, Signature, SignatureError, Signer};
 use crate::syntax::{Cid, Did, Handle};
 
 /// The length of the part of the DID that comes from the hash.
@@ -168,6 +168,55 @@ impl LegacyCreate {
     }
 }
 
+impl Content {
+    /// What the signature covers: the fields in DAG-CBOR, without `sig`. For keys that are
+    /// not in this process and must not be waited for on a thread.
+    ///
+    /// ```
+    /// use atproto_core::crypto::{PublicKey, SignError, Signature};
+    /// use atproto_core::identity::plc::{Content, Operation, SignedOperation};
+    /// # use atproto_core::crypto::{Curve, SecretKey, Signer};
+    /// # use atproto_core::syntax::Handle;
+    /// # struct Service(SecretKey);
+    /// # impl Service {
+    /// #     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    /// #         self.0.sign(message).map(|signature| signature.as_bytes().to_vec())
+    /// #     }
+    /// # }
+    ///
+    /// async fn sign(
+    ///     operation: Operation,
+    ///     service: &Service,
+    ///     key: &PublicKey,
+    /// ) -> Result<SignedOperation, SignError> {
+    ///     let content = Content::Operation(operation);
+    ///     let bytes = service.sign(&content.signing_input()).await?;
+    ///     Ok(content.with_signature(key, &Signature::from_bytes(&bytes)?)?)
+    /// }
+    /// # let service = Service(SecretKey::generate(Curve::P256));
+    /// # let key = service.0.public_key();
+    /// # let handle = Handle::new("alice.test").unwrap();
+    /// # let keys = std::slice::from_ref(&key);
+    /// # let operation = Operation::account(keys, &key, &handle, "https://pds.example.com");
+    /// # let signed = futures::executor::block_on(sign(operation, &service, &key)).unwrap();
+    /// # assert_eq!(signed.signer(&[key.to_did_key()]), Ok(0));
+    /// ```
+    pub fn signing_input(&self) -> Vec<u8> {
+        wire::to_cbor(self, None)
+    }
+
+    /// Adds a signature that was made elsewhere, after lowering its `s` where it is high,
+    /// and verifying it under the key that was to make it.
+    pub fn with_signature(
+        self,
+        key: &PublicKey,
+        signature: &Signature,
+    ) -> Result<SignedOperation, SignatureError> {
+        let signature = key.verify_lowered(&self.signing_input(), signature)?;
+        Ok(SignedOperation::from_parts(self, &signature))
+    }
+}
+
 impl SignedOperation {
     /// Puts an operation and a signature made elsewhere together; nothing is verified.
     pub fn from_parts(content: Content, signature: &Signature) -> Self {
@@ -236,7 +285,7 @@ impl SignedOperation {
             .ok()
             .and_then(|bytes| Signature::from_bytes(&bytes).ok())
             .ok_or(SignatureProblem::Encoding)?;
-        let message = wire::to_cbor(&self.content, None);
+        let message = self.content.signing_input();
         keys.iter()
             .position(|key| {
                 PublicKey::from_did_key(key)
@@ -246,7 +295,7 @@ impl SignedOperation {
     }
 
     fn sign(content: Content, signer: &dyn Signer) -> Result<Self, SignError> {
-        let signature = signer.sign(&wire::to_cbor(&content, None))?;
+        let signature = signer.sign(&content.signing_input())?;
         Ok(Self::from_parts(content, &signature))
     }
 }
