@@ -84,11 +84,15 @@ mod build;
 mod codec;
 mod cursor;
 mod diff;
+mod draft;
 mod edit;
+mod encoder;
 mod error;
 mod key;
 mod limits;
+mod load;
 mod node;
+mod page;
 mod proof;
 
 pub use build::Builder;
@@ -99,11 +103,15 @@ pub use key::{KeySyntax, common_prefix, height};
 pub use limits::Limits;
 pub use proof::{covering, lookup, path};
 
+use std::mem;
+
 use atproto_core::syntax::Cid;
 
 use crate::{BlockMap, BlockSource};
-use codec::Place;
-use node::{Entry, Loader, Subtree};
+use codec::EMPTY;
+use edit::Edit;
+use load::Loader;
+use node::{Scratch, Subtree};
 
 /// A tree that can be changed, all or part of it in memory.
 ///
@@ -119,18 +127,25 @@ pub struct Tree {
     replaced: Vec<Cid>,
     /// Whether the tree, should it be empty, is in the caller's hands as an empty node.
     empty_is_stored: bool,
+    scratch: Scratch,
 }
 
 impl Tree {
     /// A tree without entries, not stored yet.
     pub fn empty() -> Self {
-        let (root, limits) = (Subtree::Absent, Limits::default());
-        Self { root, limits, replaced: Vec::new(), empty_is_stored: false }
+        Self {
+            root: Subtree::default(),
+            limits: Limits::default(),
+            replaced: Vec::new(),
+            empty_is_stored: false,
+            scratch: Scratch::default(),
+        }
     }
 
     /// The tree with that root, nothing of which is read yet.
     pub fn load(root: Cid) -> Self {
-        let root = if root == Self::empty_root() { Subtree::Absent } else { Subtree::Known(root) };
+        let root =
+            if root == Self::empty_root() { Subtree::default() } else { Subtree::known(root) };
         Self { empty_is_stored: root.is_absent(), root, ..Self::empty() }
     }
 
@@ -142,7 +157,7 @@ impl Tree {
 
     /// The root of the tree without entries.
     pub fn empty_root() -> Cid {
-        Cid::dag_cbor(&empty_node())
+        Cid::dag_cbor(EMPTY)
     }
 
     /// The record of a key, or `None` if the tree does not have the key.
@@ -152,8 +167,8 @@ impl Tree {
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Cid>, MstError> {
         let key = key.as_ref();
-        edit::load_path(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)?;
-        Ok(edit::find(&mut self.root, key))
+        self.prepare(source, key, load::path)?;
+        Ok(edit::find(&self.root, key))
     }
 
     /// Sets the record of a key; returns the one it had before.
@@ -164,16 +179,16 @@ impl Tree {
         value: Cid,
     ) -> Result<Option<Cid>, MstError> {
         let key = key.as_ref();
-        let height = self.limits.check_key(key).map_err(MstError::Key)?;
+        let height = self.limits.check_key(key, 0).map_err(MstError::Key)?;
         if let Some(old) = self.update(source, key, value)? {
             return Ok(Some(old));
         }
-        edit::check_room(&mut self.root, key, height, &self.limits).map_err(MstError::Key)?;
-        if self.root.is_absent() && std::mem::take(&mut self.empty_is_stored) {
+        edit::check_room(&self.root, key, height, &self.limits).map_err(MstError::Key)?;
+        if self.root.is_absent() && mem::take(&mut self.empty_is_stored) {
             self.replaced.push(Self::empty_root());
         }
-        let entry = Entry { key: key.into(), value };
-        edit::insert(&mut self.root, entry, height, &mut self.replaced);
+        let (mut edit, root) = self.edit();
+        edit.insert(root, key, value, height);
         Ok(None)
     }
 
@@ -186,8 +201,12 @@ impl Tree {
         value: Cid,
     ) -> Result<Option<Cid>, MstError> {
         let key = key.as_ref();
-        edit::load_path(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)?;
-        Ok(edit::replace(&mut self.root, key, value, &mut self.replaced))
+        let old = self.get(source, key)?;
+        if old.is_some_and(|old| old != value) {
+            let (mut edit, root) = self.edit();
+            edit.replace(root, key, value);
+        }
+        Ok(old)
     }
 
     /// Takes a key out and returns its record, or `None` if the tree does not have it.
@@ -197,8 +216,9 @@ impl Tree {
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Cid>, MstError> {
         let key = key.as_ref();
-        edit::load_merge(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)?;
-        Ok(edit::remove(&mut self.root, key, &mut self.replaced))
+        self.prepare(source, key, load::merge)?;
+        let (mut edit, root) = self.edit();
+        Ok(edit.remove(root, key))
     }
 
     /// Loads the nodes that prove a key and its neighbours; see [`covering`].
@@ -207,12 +227,12 @@ impl Tree {
         source: &dyn BlockSource,
         key: &[u8],
     ) -> Result<(), MstError> {
-        edit::load_neighbours(&mut self.root, key, Loader { source, limits: &self.limits }, TOP)
+        self.prepare(source, key, load::neighbours)
     }
 
     /// The root's CID. Hashes what has changed since it was last asked for.
     pub fn root(&mut self) -> Cid {
-        self.root.cid().unwrap_or_else(Self::empty_root)
+        self.root.refresh(&mut self.scratch).unwrap_or_else(Self::empty_root)
     }
 
     /// Whether there are no entries.
@@ -224,9 +244,10 @@ impl Tree {
     /// before parents. From now on they count as stored.
     pub fn take_new_blocks(&mut self) -> BlockMap {
         let mut blocks = BlockMap::new();
+        self.root.refresh(&mut self.scratch);
         self.root.store(&mut blocks);
-        if self.root.is_absent() && !std::mem::replace(&mut self.empty_is_stored, true) {
-            blocks.insert(Self::empty_root(), empty_node().into());
+        if self.root.is_absent() && !mem::replace(&mut self.empty_is_stored, true) {
+            blocks.insert(Self::empty_root(), EMPTY.into());
         }
         blocks
     }
@@ -235,13 +256,22 @@ impl Tree {
     /// last asked for. One that a later change has brought back may be among them: leave
     /// alone what [`take_new_blocks`](Self::take_new_blocks) has handed out since.
     pub fn take_replaced(&mut self) -> Vec<Cid> {
-        std::mem::take(&mut self.replaced)
+        mem::take(&mut self.replaced)
     }
-}
 
-/// The place of the root.
-const TOP: Place<'static> = Place { layer: None, above: None, below: None };
+    /// Brings into memory what an operation on a key needs.
+    fn prepare(
+        &mut self,
+        source: &dyn BlockSource,
+        key: &[u8],
+        load: fn(&mut Subtree, &[u8], &mut Loader<'_>) -> Result<(), MstError>,
+    ) -> Result<(), MstError> {
+        let page = &mut self.scratch.page;
+        load(&mut self.root, key, &mut Loader { source, limits: &self.limits, page })
+    }
 
-fn empty_node() -> Vec<u8> {
-    codec::encode(None, std::iter::empty())
+    fn edit(&mut self) -> (Edit<'_>, &mut Subtree) {
+        let edit = Edit { replaced: &mut self.replaced, scratch: &mut self.scratch };
+        (edit, &mut self.root)
+    }
 }

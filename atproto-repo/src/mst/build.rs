@@ -1,6 +1,6 @@
 use atproto_core::syntax::Cid;
 
-use super::{Limits, MstError, NodeFault, codec, empty_node};
+use super::{Limits, MstError, NodeFault, codec::EMPTY, common_prefix, encoder::Encoder};
 
 /// Makes a tree from entries in order, from the bottom up, holding one node per layer.
 ///
@@ -9,8 +9,8 @@ use super::{Limits, MstError, NodeFault, codec, empty_node};
 /// use atproto_repo::{BlockMap, mst::Builder};
 ///
 /// let mut blocks = BlockMap::new();
-/// let mut builder = Builder::new(|cid, block: Vec<u8>| {
-///     blocks.insert(cid, block.into());
+/// let mut builder = Builder::new(|cid, block: &[u8]| {
+///     blocks.insert(cid, block.to_vec().into());
 /// });
 /// builder.push(b"app.bsky.actor.profile/self", Cid::dag_cbor(b"alice"))?;
 /// builder.push(b"app.bsky.feed.post/3jzfcijpj2z2a", Cid::dag_cbor(b"hello"))?;
@@ -27,21 +27,15 @@ pub struct Builder<F> {
     last: Vec<u8>,
 }
 
+/// A node that is being written.
 #[derive(Debug, Default)]
 struct Pending {
-    left: Option<Cid>,
-    keys: Vec<u8>,
-    entries: Vec<PendingEntry>,
+    encoder: Encoder,
+    /// The subtree after what has been written.
+    below: Option<Cid>,
 }
 
-#[derive(Debug)]
-struct PendingEntry {
-    key_end: usize,
-    value: Cid,
-    right: Option<Cid>,
-}
-
-impl<F: FnMut(Cid, Vec<u8>)> Builder<F> {
+impl<F: FnMut(Cid, &[u8])> Builder<F> {
     /// A builder that hands out each node when it is finished, children before parents.
     pub fn new(emit: F) -> Self {
         Self::with_limits(emit, Limits::default())
@@ -52,69 +46,66 @@ impl<F: FnMut(Cid, Vec<u8>)> Builder<F> {
         Self { emit, limits, layers: Vec::new(), last: Vec::new() }
     }
 
-    /// Adds an entry, whose key must come after all before it.
+    /// Adds an entry, whose key must come after all before it. An entry that is refused
+    /// changes nothing.
     pub fn push(&mut self, key: &[u8], value: Cid) -> Result<(), MstError> {
-        if *key <= *self.last {
+        let shared = common_prefix(&self.last, key);
+        if key[shared..] <= self.last[shared..] {
             return Err(MstError::Key(NodeFault::KeyOrder));
         }
-        let height = usize::from(self.limits.check_key(key).map_err(MstError::Key)?);
+        let height = self.limits.check_key(key, shared).map_err(MstError::Key)?;
+        let height = usize::from(height);
         if self.layers.len() <= height {
             self.layers.resize_with(height + 1, Pending::default);
         }
+        let entries = self.layers[height].encoder.len() + 1;
+        self.limits.check_entries(entries).map_err(MstError::Key)?;
         self.close_below(height);
-        let layer = &mut self.layers[height];
-        self.limits.check_entries(layer.entries.len() + 1).map_err(MstError::Key)?;
-        layer.keys.extend_from_slice(key);
-        layer.entries.push(PendingEntry { key_end: layer.keys.len(), value, right: None });
-        self.last.clear();
-        self.last.extend_from_slice(key);
+        self.layers[height].push(key, value);
+        self.last.truncate(shared);
+        self.last.extend_from_slice(&key[shared..]);
         Ok(())
     }
 
     /// Finishes the nodes that are open, and returns the root.
     pub fn finish(mut self) -> Cid {
-        let top = self.layers.len().saturating_sub(1);
+        let top = self.layers.iter().rposition(|layer| !layer.is_empty());
+        let Some(top) = top else {
+            let root = Cid::dag_cbor(EMPTY);
+            (self.emit)(root, EMPTY);
+            return root;
+        };
         self.close_below(top);
-        let block = self.layers.last().map_or_else(empty_node, Pending::encode);
-        let root = Cid::dag_cbor(&block);
-        (self.emit)(root, block);
-        root
+        self.layers[top].finish(&mut self.emit)
     }
 
     /// Finishes the nodes on the layers below one, and hangs them where they belong.
     fn close_below(&mut self, height: usize) {
         for layer in 0..height {
-            let node = &mut self.layers[layer];
-            if node.left.is_none() && node.entries.is_empty() {
-                continue;
-            }
-            let block = node.encode();
-            node.clear();
-            let cid = Cid::dag_cbor(&block);
-            (self.emit)(cid, block);
-            let parent = &mut self.layers[layer + 1];
-            match parent.entries.last_mut() {
-                Some(entry) => entry.right = Some(cid),
-                None => parent.left = Some(cid),
+            if !self.layers[layer].is_empty() {
+                let cid = self.layers[layer].finish(&mut self.emit);
+                self.layers[layer + 1].below = Some(cid);
             }
         }
     }
 }
 
 impl Pending {
-    fn encode(&self) -> Vec<u8> {
-        let mut start = 0;
-        let entries = self.entries.iter().map(|entry| {
-            let key = &self.keys[start..entry.key_end];
-            start = entry.key_end;
-            (key, &entry.value, entry.right.as_ref())
-        });
-        codec::encode(self.left.as_ref(), entries)
+    fn is_empty(&self) -> bool {
+        self.encoder.len() == 0 && self.below.is_none()
     }
 
-    fn clear(&mut self) {
-        self.left = None;
-        self.keys.clear();
-        self.entries.clear();
+    fn push(&mut self, key: &[u8], value: Cid) {
+        self.encoder.subtree(self.below.take());
+        self.encoder.entry(key, value);
+    }
+
+    fn finish(&mut self, emit: &mut impl FnMut(Cid, &[u8])) -> Cid {
+        self.encoder.subtree(self.below.take());
+        self.encoder.finish(|block| {
+            let cid = Cid::dag_cbor(block);
+            emit(cid, block);
+            cid
+        })
     }
 }

@@ -1,219 +1,227 @@
-//! The wire form of a node, and every rule that one node can break.
+//! The wire form of a node.
 //!
 //! ```text
 //! { e: [ { k: suffix, p: shared prefix length, t: subtree after | null, v: record }, … ],
 //!   l: subtree before the first entry | null }
 //! ```
+//!
+//! DAG-CBOR leaves no choice in writing this, so a node is read as what it is: fixed bytes
+//! with suffixes, lengths and CIDs between them.
 
 use atproto_core::{
-    data::cbor::{Reader, Writer},
+    data::cbor,
     syntax::{Cid, Codec},
 };
 
-use super::{Limits, NodeFault, common_prefix, height};
+use super::{NodeFault, common_prefix};
 
-/// A node as decoded: keys at full length in one buffer, subtrees by CID.
+/// The node of the tree without entries.
+pub(super) const EMPTY: &[u8] = b"\xa2\x61e\x80\x61l\xf6";
+
+/// One entry of a node, and the subtree after it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WireEntry<'a> {
+    /// How many bytes of the key before it the key begins with.
+    pub(super) shared: u64,
+    /// The rest of the key.
+    pub(super) suffix: &'a [u8],
+    /// Where in the block the CID of the subtree after the entry is.
+    pub(super) right: Option<usize>,
+    /// Where in the block the CID of the record is.
+    pub(super) value: usize,
+}
+
+/// Reads a node from its block, in the order of its bytes: [`start`](Self::start), as
+/// many entries as that says, [`end`](Self::end).
 ///
-/// Decoding again into the same value allocates nothing once the buffers have grown.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RawNode {
-    layer: Option<u8>,
-    left: Option<Cid>,
-    keys: Vec<u8>,
-    entries: Vec<RawEntry>,
-}
-
+/// `None` means that the bytes are not those of a node; [`fault`](Self::fault) says why.
 #[derive(Debug, Clone)]
-struct RawEntry {
-    key_start: u32,
-    key_end: u32,
-    value: Cid,
-    right: Option<Cid>,
+pub(super) struct Scanner<'a> {
+    block: &'a [u8],
+    at: usize,
 }
 
-/// Where in a tree a node is: what it may hold follows from that.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place<'a> {
-    /// The layer, or `None` for the root, whose entries say it.
-    pub(super) layer: Option<u8>,
-    /// The key that all keys of the node are above.
-    pub(super) above: Option<&'a [u8]>,
-    /// The key that all keys of the node are below.
-    pub(super) below: Option<&'a [u8]>,
-}
-
-impl RawNode {
-    /// Decodes a block. Whether the node may stand where it stands, [`fits`](Self::fits)
-    /// tells.
-    pub(super) fn decode(&mut self, block: &[u8], limits: &Limits) -> Result<(), NodeFault> {
-        self.layer = None;
-        self.left = None;
-        self.keys.clear();
-        self.entries.clear();
-
-        let mut reader = Reader::new(block);
-        fields(&mut reader, 2)?;
-        field(&mut reader, "e")?;
-        let entries = reader.array_len()?;
-        limits.check_entries(entries)?;
-        for _ in 0..entries {
-            self.decode_entry(&mut reader, limits)?;
-        }
-        field(&mut reader, "l")?;
-        self.left = subtree(&mut reader)?;
-        Ok(reader.finish()?)
-    }
-
-    fn decode_entry(&mut self, reader: &mut Reader<'_>, limits: &Limits) -> Result<(), NodeFault> {
-        fields(reader, 4)?;
-        field(reader, "k")?;
-        let suffix = reader.bytes()?;
-        field(reader, "p")?;
-        let shared = reader.int()?;
-        field(reader, "t")?;
-        let right = subtree(reader)?;
-        field(reader, "v")?;
-        let value = record(reader)?;
-
-        let (start, shared) = self.push_key(shared, suffix, limits)?;
-        let key = &self.keys[start..];
-        limits.keys.check(key, shared)?;
-        let found = limits.check_height(height(key))?;
-        match self.layer {
-            Some(expected) if expected != found => {
-                return Err(NodeFault::Layer { expected, found });
-            }
-            _ => self.layer = Some(found),
-        }
-        let (key_start, key_end) = (start as u32, self.keys.len() as u32);
-        self.entries.push(RawEntry { key_start, key_end, value, right });
-        Ok(())
-    }
-
-    /// Puts a key together; returns where it starts and how many bytes it shares with the
-    /// one before. The compression is mandatory, so that a node has one encoding.
-    fn push_key(
-        &mut self,
-        shared: i64,
-        suffix: &[u8],
-        limits: &Limits,
-    ) -> Result<(usize, usize), NodeFault> {
-        let previous = self.entries.last().map_or(0..0, RawEntry::key);
-        let found = shared;
-        let shared = usize::try_from(shared).ok().filter(|shared| *shared <= previous.len());
-        let shared = shared.ok_or(NodeFault::Prefix { expected: previous.len(), found })?;
-        let length = shared + suffix.len();
-        if length == 0 || length > limits.max_key {
-            return Err(NodeFault::KeyLength { limit: limits.max_key, found: length });
-        }
-        let rest = &self.keys[previous.start + shared..previous.end];
-        let more = common_prefix(rest, suffix);
-        if more > 0 {
-            return Err(NodeFault::Prefix { expected: shared + more, found });
-        }
-        if !self.entries.is_empty() && rest >= suffix {
-            return Err(NodeFault::KeyOrder);
-        }
-        let start = self.keys.len();
-        self.keys.extend_from_within(previous.start..previous.start + shared);
-        self.keys.extend_from_slice(suffix);
-        Ok((start, shared))
-    }
-
-    /// Checks the node against its place, and returns its layer.
-    pub(super) fn fits(&self, place: Place<'_>) -> Result<u8, NodeFault> {
-        let layer = match (place.layer, self.layer) {
-            (Some(expected), Some(found)) if expected != found => {
-                return Err(NodeFault::Layer { expected, found });
-            }
-            (Some(_), None) if self.left.is_none() => return Err(NodeFault::Empty),
-            (None, None) if self.left.is_some() => return Err(NodeFault::Untrimmed),
-            (expected, found) => found.or(expected).unwrap_or(0),
-        };
-        if layer == 0 && (0..=self.len()).any(|index| self.child(index).is_some()) {
-            return Err(NodeFault::Subtree);
-        }
-        if let Some(last) = self.len().checked_sub(1) {
-            let low = place.above.is_some_and(|above| self.key(0) <= above);
-            let high = place.below.is_some_and(|below| self.key(last) >= below);
-            if low || high {
-                return Err(NodeFault::KeyOrder);
-            }
-        }
-        Ok(layer)
+impl<'a> Scanner<'a> {
+    pub(super) fn new(block: &'a [u8]) -> Self {
+        Self { block, at: 0 }
     }
 
     /// The number of entries.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
+    pub(super) fn start(&mut self) -> Option<usize> {
+        self.literal(b"\xa2\x61e")?;
+        self.head(ARRAY).and_then(|count| usize::try_from(count).ok())
     }
 
-    pub(super) fn key(&self, index: usize) -> &[u8] {
-        &self.keys[self.entries[index].key()]
+    pub(super) fn entry(&mut self) -> Option<WireEntry<'a>> {
+        self.literal(b"\xa4\x61k")?;
+        let length = usize::try_from(self.head(BYTES)?).ok()?;
+        let suffix = self.take(length)?;
+        self.literal(b"\x61p")?;
+        let shared = self.head(INTEGER)?;
+        self.literal(b"\x61t")?;
+        let right = self.nullable_link()?;
+        self.literal(b"\x61v")?;
+        // A link to a record is kept as it is, whatever its codec.
+        let value = self.link(&[Codec::DagCbor, Codec::Raw])?;
+        Some(WireEntry { shared, suffix, right, value })
     }
 
-    pub(super) fn value(&self, index: usize) -> &Cid {
-        &self.entries[index].value
+    /// Where in the block the CID of the subtree before the first entry is.
+    pub(super) fn end(&mut self) -> Option<Option<usize>> {
+        self.literal(b"\x61l")?;
+        let left = self.nullable_link()?;
+        (self.at == self.block.len()).then_some(left)
     }
 
-    /// The subtree before the entry of that index, or after the last.
-    pub(super) fn child(&self, index: usize) -> Option<&Cid> {
-        match index.checked_sub(1) {
-            Some(before) => self.entries[before].right.as_ref(),
-            None => self.left.as_ref(),
+    /// Why reading stopped.
+    #[cold]
+    pub(super) fn fault(&self) -> NodeFault {
+        let rest = self.block.get(self.at..).unwrap_or_default();
+        match cbor::check(self.block) {
+            Err(fault) => NodeFault::Cbor(fault),
+            Ok(()) if rest.starts_with(LINK) => NodeFault::LinkCodec,
+            Ok(()) => NodeFault::Fields,
         }
     }
 
-    /// The index of the key, or that of the subtree it would be in.
-    pub(super) fn search(&self, key: &[u8]) -> Result<usize, usize> {
-        self.entries.binary_search_by(|entry| self.keys[entry.key()].cmp(key))
+    fn nullable_link(&mut self) -> Option<Option<usize>> {
+        match self.literal(NULL) {
+            Some(()) => Some(None),
+            None => self.link(&[Codec::DagCbor]).map(Some),
+        }
+    }
+
+    /// Steps over a link, and returns where its CID is.
+    fn link(&mut self, codecs: &[Codec]) -> Option<usize> {
+        let link: &[u8; LINK_LEN] = self.block.get(self.at..)?.first_chunk()?;
+        let cid = link.strip_prefix(LINK)?;
+        let known = |codec: &Codec| cid.starts_with(&[1, *codec as u8, 0x12, 32]);
+        let place = self.at + LINK.len();
+        codecs.iter().any(known).then(|| self.at += LINK_LEN)?;
+        Some(place)
+    }
+
+    /// Reads the head of an item of a kind, and returns its argument.
+    fn head(&mut self, kind: u8) -> Option<u64> {
+        let first = *self.block.get(self.at)?;
+        let length = match first.checked_sub(kind)? {
+            small @ 0..=23 => {
+                self.at += 1;
+                return Some(u64::from(small));
+            }
+            24 => 1,
+            25 => 2,
+            26 => 4,
+            27 => 8,
+            _ => return None,
+        };
+        let rest = self.block.get(self.at + 1..)?;
+        let number = rest.get(..length)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        // The shortest form is the only one.
+        let least = if length == 1 { 24 } else { 1 << (4 * length) };
+        (number >= least).then(|| self.at += 1 + length)?;
+        Some(number)
+    }
+
+    fn literal<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
+        let found: &[u8; N] = self.block.get(self.at..)?.first_chunk()?;
+        (found == expected).then(|| self.at += N)
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let taken = self.block.get(self.at..)?.get(..length)?;
+        self.at += length;
+        Some(taken)
     }
 }
 
-impl RawEntry {
-    fn key(&self) -> std::ops::Range<usize> {
-        self.key_start as usize..self.key_end as usize
+/// The number of entries of a node that was checked before.
+pub(super) fn len(block: &[u8]) -> usize {
+    Scanner::new(block).start().unwrap_or_default()
+}
+
+/// The index of a key in a node that was checked before, or of the subtree that it would
+/// be in.
+///
+/// Keys are not put together for this. It is enough to know how many bytes the key shares
+/// with the entry before, which is below it.
+pub(super) fn search(block: &[u8], key: &[u8]) -> Result<usize, usize> {
+    let mut matched = 0;
+    for (index, entry) in entries(block).enumerate() {
+        let shared = entry.shared as usize;
+        if shared > matched {
+            // Where the entry before falls short of the key, so does this one.
+            continue;
+        }
+        if shared < matched {
+            // It leaves the entry before, upwards, where that still agrees with the key.
+            return Err(index);
+        }
+        let rest = &key[matched..];
+        let more = common_prefix(entry.suffix, rest);
+        match (entry.suffix.get(more), rest.get(more)) {
+            (None, None) => return Ok(index),
+            (Some(_), None) => return Err(index),
+            (Some(found), Some(wanted)) if found > wanted => return Err(index),
+            _ => matched += more,
+        }
     }
+    Err(len(block))
 }
 
-/// Encodes a node: the subtree before the first entry, and the entries (key, record,
-/// subtree after), which must be in order.
-pub(super) fn encode<'a>(
-    left: Option<&Cid>,
-    entries: impl ExactSizeIterator<Item = (&'a [u8], &'a Cid, Option<&'a Cid>)>,
-) -> Vec<u8> {
-    let mut writer = Writer::with_capacity(64 + entries.len() * TYPICAL_ENTRY);
-    writer.map(2).text("e").array(entries.len());
-    let mut previous: &[u8] = &[];
-    for (key, value, right) in entries {
-        let shared = common_prefix(previous, key);
-        writer.map(4).text("k").bytes(&key[shared..]).text("p").int(shared as i64);
-        writer.text("t").nullable_link(right).text("v").link(value);
-        previous = key;
+/// The key of that index in a node that was checked before.
+pub(super) fn key(block: &[u8], index: usize) -> Option<Vec<u8>> {
+    let mut key = Vec::new();
+    for entry in entries(block).take(index + 1) {
+        key.truncate(entry.shared as usize);
+        key.extend_from_slice(entry.suffix);
     }
-    writer.text("l").nullable_link(left);
-    writer.into_bytes()
+    (index < len(block)).then_some(key)
 }
 
-fn fields(reader: &mut Reader<'_>, expected: usize) -> Result<(), NodeFault> {
-    if reader.map_len()? == expected { Ok(()) } else { Err(NodeFault::Fields) }
+/// Where the CID of an entry's record is, in a node that was checked before.
+pub(super) fn value(block: &[u8], index: usize) -> Option<usize> {
+    Some(entries(block).nth(index)?.value)
 }
 
-fn field(reader: &mut Reader<'_>, expected: &str) -> Result<(), NodeFault> {
-    if reader.text()? == expected { Ok(()) } else { Err(NodeFault::Fields) }
+/// Where the CID of the subtree of that index is, in a node that was checked before.
+pub(super) fn child(block: &[u8], index: usize) -> Option<usize> {
+    links(block).find(|(at, _)| *at == index).map(|(_, place)| place)
 }
 
-fn subtree(reader: &mut Reader<'_>) -> Result<Option<Cid>, NodeFault> {
-    reader.nullable_link()?.map(dag_cbor).transpose()
+/// The subtrees of a node that was checked before: for each its index and where its CID
+/// is. The one before the first entry comes last, as it does in the block.
+pub(super) fn links(block: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    let mut scanner = Scanner::new(block);
+    let count = scanner.start().unwrap_or_default();
+    (1..=count + 1).filter_map(move |index| match index <= count {
+        true => Some((index, scanner.entry()?.right?)),
+        false => Some((0, scanner.end()??)),
+    })
 }
 
-fn record(reader: &mut Reader<'_>) -> Result<Cid, NodeFault> {
-    dag_cbor(reader.link()?)
+/// The CID at a place in a node that was checked before.
+pub(super) fn cid(block: &[u8], place: usize) -> Cid {
+    Cid::from_bytes(&block[place..place + Cid::BYTES]).expect("the node was checked")
 }
 
-fn dag_cbor(cid: Cid) -> Result<Cid, NodeFault> {
-    if cid.codec() == Codec::DagCbor { Ok(cid) } else { Err(NodeFault::LinkCodec) }
+/// Writes another CID to a place in a block.
+pub(super) fn set_cid(block: &mut [u8], place: usize, cid: &Cid) {
+    block[place..place + Cid::BYTES].copy_from_slice(&cid.to_bytes());
 }
 
-/// An entry with a record key of 13 bytes and one subtree in four, in bytes.
-const TYPICAL_ENTRY: usize = 80;
+fn entries(block: &[u8]) -> impl Iterator<Item = WireEntry<'_>> {
+    let mut scanner = Scanner::new(block);
+    let count = scanner.start().unwrap_or_default();
+    (0..count).map_while(move |_| scanner.entry())
+}
+
+const NULL: &[u8; 1] = b"\xf6";
+/// A link before its CID: tag 42, 37 bytes, and the byte that stands for multibase.
+const LINK: &[u8] = b"\xd8\x2a\x58\x25\x00";
+const LINK_LEN: usize = LINK.len() + Cid::BYTES;
+
+/// The kinds of items, as they stand in an item's first byte.
+const INTEGER: u8 = 0 << 5;
+const BYTES: u8 = 2 << 5;
+const ARRAY: u8 = 4 << 5;

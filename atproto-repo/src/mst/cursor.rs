@@ -2,9 +2,8 @@ use atproto_core::syntax::Cid;
 use bytes::Bytes;
 
 use super::{
-    Limits, MstError,
-    codec::{Place, RawNode},
-    node::Loader,
+    Limits, MstError, load,
+    page::{Page, Place},
 };
 use crate::BlockSource;
 
@@ -24,7 +23,7 @@ pub struct Cursor<S> {
     /// The nodes that contain the position, from the root down.
     stack: Vec<Frame>,
     /// Nodes that were left, for their buffers.
-    spare: Vec<RawNode>,
+    spare: Vec<Page>,
     started: bool,
     /// The key of the entry that was returned last.
     key: Vec<u8>,
@@ -32,7 +31,7 @@ pub struct Cursor<S> {
 
 #[derive(Debug)]
 struct Frame {
-    node: RawNode,
+    page: Page,
     layer: u8,
     /// Twice the index of a subtree, or that of an entry plus one.
     next: usize,
@@ -81,10 +80,10 @@ impl<S: BlockSource> Cursor<S> {
         };
         let index = frame.next / 2;
         if frame.next % 2 == 1 {
-            return Next::Entry { key: frame.node.key(index), value: *frame.node.value(index) };
+            return Next::Entry { key: frame.page.key(index), value: frame.page.value(index) };
         }
-        match frame.node.child(index) {
-            Some(cid) => Next::Subtree { cid: *cid, layer: frame.layer.checked_sub(1) },
+        match frame.page.child(index) {
+            Some(cid) => Next::Subtree { cid, layer: frame.layer.checked_sub(1) },
             None => Next::End,
         }
     }
@@ -93,11 +92,11 @@ impl<S: BlockSource> Cursor<S> {
     /// nothing if what comes next is no subtree.
     pub fn enter(&mut self) -> Result<Option<Bytes>, MstError> {
         let Next::Subtree { cid, .. } = self.peek() else { return Ok(None) };
-        let mut node = self.spare.pop().unwrap_or_default();
-        let loader = Loader { source: &self.source, limits: &self.limits };
-        let (layer, block) = loader.read(&cid, self.place(), &mut node)?;
+        let mut page = self.spare.pop().unwrap_or_default();
+        let layer = load::read(&self.source, &self.limits, &cid, self.place(), &mut page)?;
+        let block = page.block().clone();
         self.skip_one();
-        self.stack.push(Frame { node, layer, next: 0 });
+        self.stack.push(Frame { page, layer, next: 0 });
         self.settle();
         Ok(Some(block))
     }
@@ -135,7 +134,7 @@ impl<S: BlockSource> Cursor<S> {
 
     /// Goes back before the root.
     pub fn rewind(&mut self) {
-        self.spare.extend(self.stack.drain(..).map(|frame| frame.node));
+        self.spare.extend(self.stack.drain(..).map(|frame| frame.page));
         self.started = false;
     }
 
@@ -143,19 +142,18 @@ impl<S: BlockSource> Cursor<S> {
         let mut deeper = true;
         while deeper {
             deeper = false;
-            let mut node = self.spare.pop().unwrap_or_default();
+            let mut page = self.spare.pop().unwrap_or_default();
             let Next::Subtree { cid, .. } = self.peek() else { break };
-            let loader = Loader { source: &self.source, limits: &self.limits };
-            let (layer, _) = loader.read(&cid, self.place(), &mut node)?;
-            let next = match node.search(key) {
+            let layer = load::read(&self.source, &self.limits, &cid, self.place(), &mut page)?;
+            let next = match page.search(key) {
                 Ok(index) => 2 * index + 1,
                 Err(index) => {
-                    deeper = node.child(index).is_some();
+                    deeper = page.has_child(index);
                     2 * index
                 }
             };
             self.skip_one();
-            self.stack.push(Frame { node, layer, next });
+            self.stack.push(Frame { page, layer, next });
         }
         Ok(())
     }
@@ -170,9 +168,9 @@ impl<S: BlockSource> Cursor<S> {
     /// Passes over absent subtrees and leaves nodes that are done.
     fn settle(&mut self) {
         while let Some(frame) = self.stack.last_mut() {
-            if frame.next > 2 * frame.node.len() {
-                self.spare.extend(self.stack.pop().map(|frame| frame.node));
-            } else if frame.next % 2 == 0 && frame.node.child(frame.next / 2).is_none() {
+            if frame.next > 2 * frame.page.len() {
+                self.spare.extend(self.stack.pop().map(|frame| frame.page));
+            } else if frame.next % 2 == 0 && !frame.page.has_child(frame.next / 2) {
                 frame.next += 1;
             } else {
                 return;
@@ -183,12 +181,12 @@ impl<S: BlockSource> Cursor<S> {
     /// What the position asks of the subtree there.
     fn place(&self) -> Place<'_> {
         let Some(parent) = self.stack.last() else { return Place::default() };
-        let above = self.stack.iter().rev().find_map(|Frame { node, next, .. }| {
-            (next / 2).checked_sub(1).map(|index| node.key(index))
+        let above = self.stack.iter().rev().find_map(|Frame { page, next, .. }| {
+            (next / 2).checked_sub(1).map(|index| page.key(index))
         });
-        let below = self.stack.iter().rev().find_map(|Frame { node, next, .. }| {
+        let below = self.stack.iter().rev().find_map(|Frame { page, next, .. }| {
             let index = next / 2;
-            (index < node.len()).then(|| node.key(index))
+            (index < page.len()).then(|| page.key(index))
         });
         Place { layer: parent.layer.checked_sub(1), above, below }
     }

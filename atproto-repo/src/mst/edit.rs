@@ -1,310 +1,191 @@
 //! Changing a tree.
 //!
-//! A change has two steps. The first loads every node that the second will take apart;
-//! if a block is missing it says so, and since loading changes nothing, the tree is as it
-//! was. The second moves entries around in memory and cannot fail.
+//! A change has two steps. The first loads every node that the second takes apart; see
+//! [`load`](super::load). The second changes nodes in memory and cannot fail.
+//!
+//! A node is changed by writing it anew with other items. The nodes above it are not
+//! written: of them only the CID of one subtree changes, and that is put in when hashes
+//! are asked for.
 
 use std::mem;
 
 use atproto_core::syntax::Cid;
 
 use super::{
-    Limits, MstError, NodeFault,
-    codec::Place,
-    node::{Child, Entry, Loader, Node, Subtree},
+    Limits, NodeFault,
+    draft::{self, Item},
+    node::{Node, Scratch, Subtree},
 };
 
-/// Loads the nodes in which the key is looked for, down to its entry or to the bottom.
-pub(super) fn load_path(
-    subtree: &mut Subtree,
-    key: &[u8],
-    loader: Loader<'_>,
-    place: Place<'_>,
-) -> Result<(), MstError> {
-    let Some(node) = subtree.load(loader, place)? else { return Ok(()) };
-    match node.search(key) {
-        Ok(_) => Ok(()),
-        Err(index) => match node.child(index, place) {
-            Some((child, place)) => load_path(child, key, loader, place),
-            None => Ok(()),
-        },
-    }
+/// What a change works with.
+pub(super) struct Edit<'a> {
+    /// Where the CIDs of nodes go that were stored and have changed.
+    pub(super) replaced: &'a mut Vec<Cid>,
+    pub(super) scratch: &'a mut Scratch,
 }
 
-/// Loads, below the entry of a key, the nodes that lead to its neighbours: the last ones
-/// of the subtree before it and the first ones of the subtree after it.
-pub(super) fn load_neighbours(
-    subtree: &mut Subtree,
-    key: &[u8],
-    loader: Loader<'_>,
-    place: Place<'_>,
-) -> Result<(), MstError> {
-    let Some(node) = subtree.load(loader, place)? else { return Ok(()) };
-    match node.search(key) {
-        Ok(index) => {
-            for (index, edge) in [(index, Edge::Last), (index + 1, Edge::First)] {
-                if let Some((child, place)) = node.child(index, place) {
-                    load_edge(child, edge, loader, place)?;
-                }
-            }
-            Ok(())
+/// The value of a key whose path is loaded.
+pub(super) fn find(root: &Subtree, key: &[u8]) -> Option<Cid> {
+    let mut node = root.node()?;
+    loop {
+        match node.search(key) {
+            Ok(index) => return node.value(index),
+            Err(index) => node = node.child(index)?,
         }
-        Err(index) => match node.child(index, place) {
-            Some((child, place)) => load_neighbours(child, key, loader, place),
-            None => Ok(()),
-        },
-    }
-}
-
-/// Loads what a removal merges: both neighbours' paths, as far down as both go.
-pub(super) fn load_merge(
-    subtree: &mut Subtree,
-    key: &[u8],
-    loader: Loader<'_>,
-    place: Place<'_>,
-) -> Result<(), MstError> {
-    let Some(node) = subtree.load(loader, place)? else { return Ok(()) };
-    match node.search(key) {
-        Ok(index) => {
-            let trims = place.layer.is_none() && node.entries.len() == 1;
-            let Some((before, after)) = node.children_around(index, place) else { return Ok(()) };
-            match (before.0.is_absent(), after.0.is_absent()) {
-                (false, false) => load_seam(before, after, loader),
-                (false, true) if trims => load_top(before, loader),
-                (true, false) if trims => load_top(after, loader),
-                _ => Ok(()),
-            }
-        }
-        Err(index) => match node.child(index, place) {
-            Some((child, place)) => load_merge(child, key, loader, place),
-            None => Ok(()),
-        },
-    }
-}
-
-/// Puts an entry into a tree that does not have the key and in which the key's path is
-/// loaded.
-pub(super) fn insert(root: &mut Subtree, entry: Entry, height: u8, replaced: &mut Vec<Cid>) {
-    match root.loaded() {
-        Some(node) if node.layer >= height => insert_below(node, entry, height, replaced),
-        Some(node) => {
-            let layer = node.layer;
-            let (before, after) = split(mem::take(root), &entry.key, replaced);
-            let raise = |subtree| raise(subtree, layer, height - 1);
-            let children = vec![raise(before), raise(after)];
-            *root = Subtree::Loaded(Box::new(Node::new(height, vec![entry], children)));
-        }
-        None => *root = alone(entry, height),
-    }
-}
-
-/// Changes the value of a key whose path is loaded; returns the old one.
-pub(super) fn replace(
-    root: &mut Subtree,
-    key: &[u8],
-    value: Cid,
-    replaced: &mut Vec<Cid>,
-) -> Option<Cid> {
-    let node = root.loaded()?;
-    let old = match node.search(key) {
-        Ok(index) => mem::replace(&mut node.entries[index].value, value),
-        Err(index) => replace(node.children.get_mut(index)?, key, value, replaced)?,
-    };
-    node.touch(replaced);
-    Some(old)
-}
-
-/// Takes out a key whose path and merge are loaded; returns its value.
-pub(super) fn remove(root: &mut Subtree, key: &[u8], replaced: &mut Vec<Cid>) -> Option<Cid> {
-    let old = remove_below(root, key, replaced)?;
-    // The top of a tree is a node with entries.
-    while let Subtree::Loaded(node) = root
-        && node.entries.is_empty()
-        && let Some(child) = node.children.pop()
-    {
-        node.touch(replaced);
-        *root = child;
-    }
-    Some(old)
-}
-
-enum Edge {
-    First,
-    Last,
-}
-
-fn load_edge(
-    subtree: &mut Subtree,
-    edge: Edge,
-    loader: Loader<'_>,
-    place: Place<'_>,
-) -> Result<(), MstError> {
-    let Some(node) = subtree.load(loader, place)? else { return Ok(()) };
-    let index = match edge {
-        Edge::First => 0,
-        Edge::Last => node.entries.len(),
-    };
-    match node.child(index, place) {
-        Some((child, place)) => load_edge(child, edge, loader, place),
-        None => Ok(()),
-    }
-}
-
-/// Loads the nodes that become one when the entry between two subtrees goes.
-fn load_seam(
-    (before, before_place): Child<'_>,
-    (after, after_place): Child<'_>,
-    loader: Loader<'_>,
-) -> Result<(), MstError> {
-    let before = before.load(loader, before_place)?;
-    let (Some(before), Some(after)) = (before, after.load(loader, after_place)?) else {
-        return Ok(());
-    };
-    let last = before.entries.len();
-    loader.limits.check_entries(last + after.entries.len()).map_err(MstError::Key)?;
-    match (before.child(last, before_place), after.child(0, after_place)) {
-        (Some(before), Some(after)) if !before.0.is_absent() && !after.0.is_absent() => {
-            load_seam(before, after, loader)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Loads a subtree that becomes the root, down to the node that stays when it is trimmed.
-fn load_top((subtree, place): Child<'_>, loader: Loader<'_>) -> Result<(), MstError> {
-    match subtree.load(loader, place)? {
-        Some(node) if node.entries.is_empty() => match node.child(0, place) {
-            Some(child) => load_top(child, loader),
-            None => Ok(()),
-        },
-        _ => Ok(()),
     }
 }
 
 /// Whether the node that takes a new key has room for it.
 pub(super) fn check_room(
-    root: &mut Subtree,
+    root: &Subtree,
     key: &[u8],
     height: u8,
     limits: &Limits,
 ) -> Result<(), NodeFault> {
-    match root.loaded() {
-        Some(node) if node.layer == height => limits.check_entries(node.entries.len() + 1),
-        Some(node) if node.layer > height => {
-            let index = node.search(key).unwrap_or_else(|index| index);
-            match node.children.get_mut(index) {
-                Some(child) => check_room(child, key, height, limits),
-                None => Ok(()),
+    let mut next = root.node();
+    while let Some(node) = next {
+        if node.layer() <= height {
+            let entries = if node.layer() == height { node.entries() } else { 0 };
+            return limits.check_entries(entries + 1);
+        }
+        next = node.child(node.search(key).unwrap_or_else(|index| index));
+    }
+    limits.check_entries(1)
+}
+
+impl Edit<'_> {
+    /// Changes the value of a key that the tree has and whose path is loaded.
+    pub(super) fn replace(&mut self, root: &mut Subtree, key: &[u8], value: Cid) {
+        let mut next = root.touch(self.replaced);
+        while let Some(node) = next {
+            match node.search(key) {
+                Ok(index) => return node.set_value(index, value),
+                Err(index) => next = node.touch_child(index, self.replaced),
             }
         }
-        _ => Ok(()),
     }
-}
 
-fn insert_below(node: &mut Node, entry: Entry, height: u8, replaced: &mut Vec<Cid>) {
-    node.touch(replaced);
-    let index = node.search(&entry.key).unwrap_or_else(|index| index);
-    if node.layer == height {
-        if let Some(child) = node.children.get_mut(index) {
-            let (before, after) = split(mem::take(child), &entry.key, replaced);
-            *child = before;
-            node.children.insert(index + 1, after);
-        }
-        node.entries.insert(index, entry);
-    } else if let Some(child) = node.children.get_mut(index) {
-        match child.loaded() {
-            Some(child) => insert_below(child, entry, height, replaced),
-            None => *child = raise(alone(entry, height), height, node.layer - 1),
+    /// Puts an entry into a tree that does not have the key and in which the key's path
+    /// is loaded.
+    pub(super) fn insert(&mut self, root: &mut Subtree, key: &[u8], value: Cid, height: u8) {
+        let Some(layer) = root.node().map(Node::layer) else {
+            *root = self.alone(key, value, height);
+            return;
+        };
+        if layer < height {
+            let (before, after) = self.split(mem::take(root), key);
+            let before = self.raise(before, layer, height - 1);
+            let after = self.raise(after, layer, height - 1);
+            *root = self.node(height, before, (key, value), after);
+        } else if let Some(node) = root.touch(self.replaced) {
+            self.insert_below(node, key, value, height);
         }
     }
-}
 
-fn remove_below(subtree: &mut Subtree, key: &[u8], replaced: &mut Vec<Cid>) -> Option<Cid> {
-    let node = subtree.loaded()?;
-    let old = match node.search(key) {
-        Ok(index) => {
-            if node.layer > 0 {
-                let after = node.children.remove(index + 1);
-                let before = mem::take(&mut node.children[index]);
-                node.children[index] = merge(before, after, replaced);
+    /// Takes out a key whose path and merge are loaded; returns its value.
+    pub(super) fn remove(&mut self, root: &mut Subtree, key: &[u8]) -> Option<Cid> {
+        let old = find(root, key)?;
+        let node = root.touch(self.replaced)?;
+        self.remove_below(node, key);
+        if node.is_empty() {
+            *root = Subtree::default();
+        }
+        // The top of a tree is a node with entries.
+        while root.node().is_some_and(|node| node.entries() == 0)
+            && let Some(node) = root.touch(self.replaced)
+        {
+            *root = node.detach(0);
+        }
+        Some(old)
+    }
+
+    fn insert_below(&mut self, node: &mut Node, key: &[u8], value: Cid, height: u8) {
+        let index = node.search(key).unwrap_or_else(|index| index);
+        let place = 2 * index..2 * index + 1;
+        if node.layer() == height {
+            let (before, after) = self.split(node.detach(index), key);
+            let items = [Item::Subtree(before), Item::Entry(key, value), Item::Subtree(after)];
+            draft::replace(node, place, items, self.scratch);
+        } else if let Some(child) = node.touch_child(index, self.replaced) {
+            self.insert_below(child, key, value, height);
+        } else {
+            let alone = self.alone(key, value, height);
+            let subtree = self.raise(alone, height, node.layer() - 1);
+            draft::replace(node, place, [Item::Subtree(subtree)], self.scratch);
+        }
+    }
+
+    fn remove_below(&mut self, node: &mut Node, key: &[u8]) {
+        match node.search(key) {
+            Ok(index) => {
+                let merged = self.merge(node.detach(index), node.detach(index + 1));
+                let entry = 2 * index..2 * index + 3;
+                draft::replace(node, entry, [Item::Subtree(merged)], self.scratch);
             }
-            node.entries.remove(index).value
+            Err(index) => {
+                let Some(child) = node.touch_child(index, self.replaced) else { return };
+                self.remove_below(child, key);
+                if child.is_empty() {
+                    let none = [Item::Subtree(Subtree::default())];
+                    draft::replace(node, 2 * index..2 * index + 1, none, self.scratch);
+                }
+            }
         }
-        Err(index) => remove_below(node.children.get_mut(index)?, key, replaced)?,
-    };
-    node.touch(replaced);
-    if node.is_empty() {
-        *subtree = Subtree::Absent;
     }
-    Some(old)
-}
 
-/// Cuts a subtree in two at a key that it does not have and whose path is loaded.
-fn split(subtree: Subtree, key: &[u8], replaced: &mut Vec<Cid>) -> (Subtree, Subtree) {
-    let mut before = match subtree {
-        Subtree::Absent => return (Subtree::Absent, Subtree::Absent),
-        Subtree::Known(_) => unreachable!("the path of the key is loaded before a split"),
-        Subtree::Loaded(node) => node,
-    };
-    let (cid, stored) = before.identity();
-    let index = before.search(key).unwrap_or_else(|index| index);
-    let entries = before.entries.split_off(index);
-    let mut children = Vec::new();
-    if before.layer > 0 {
-        children = before.children.split_off(index);
-        let (left, right) = split(mem::take(&mut children[0]), key, replaced);
-        before.children.push(left);
-        children[0] = right;
+    /// Cuts a subtree in two at a key that it does not have and whose path is loaded.
+    fn split(&mut self, mut subtree: Subtree, key: &[u8]) -> (Subtree, Subtree) {
+        let Some(node) = subtree.node_mut() else { return (Subtree::default(), subtree) };
+        let index = node.search(key).unwrap_or_else(|index| index);
+        let (before, after) = self.split(node.detach(index), key);
+        // Where nothing is cut, the node goes on as it is, on one side.
+        if index == 0 && before.is_absent() {
+            node.reattach(index, after);
+            return (Subtree::default(), subtree);
+        }
+        if index == node.entries() && after.is_absent() {
+            node.reattach(index, before);
+            return (subtree, Subtree::default());
+        }
+        let Some(node) = subtree.touch(self.replaced) else { return Default::default() };
+        let (before, after) = draft::cut(node, index, (before, after), self.scratch);
+        (before.into(), after.into())
     }
-    let mut after = Node::new(before.layer, entries, children);
-    match (before.is_empty(), after.is_empty()) {
-        // Nothing was cut: the node goes on as it is, on one side.
-        (true, false) => after.continues(cid, stored),
-        (false, true) => {}
-        _ => before.touch(replaced),
+
+    /// Joins two neighbouring subtrees of one layer; what they share a seam of is loaded.
+    fn merge(&mut self, mut before: Subtree, mut after: Subtree) -> Subtree {
+        if before.is_absent() || after.is_absent() {
+            return if before.is_absent() { after } else { before };
+        }
+        let (Some(left), Some(right)) = (before.touch(self.replaced), after.touch(self.replaced))
+        else {
+            return before;
+        };
+        let between = self.merge(left.detach(left.entries()), right.detach(0));
+        draft::join(left, between, right, self.scratch).into()
     }
-    (before.into_subtree(), after.into_subtree())
-}
 
-/// Joins two neighbouring subtrees of one layer; what they share a seam of is loaded.
-fn merge(before: Subtree, after: Subtree, replaced: &mut Vec<Cid>) -> Subtree {
-    let (mut before, mut after) = match (before, after) {
-        (Subtree::Absent, only) | (only, Subtree::Absent) => return only,
-        (Subtree::Loaded(before), Subtree::Loaded(after)) => (before, after),
-        _ => unreachable!("both sides of a seam are loaded before a merge"),
-    };
-    before.touch(replaced);
-    after.touch(replaced);
-    if before.layer > 0 {
-        let left = before.children.pop().unwrap_or_default();
-        after.children[0] = merge(left, mem::take(&mut after.children[0]), replaced);
-        before.children.append(&mut after.children);
+    /// A node with one entry.
+    fn alone(&mut self, key: &[u8], value: Cid, height: u8) -> Subtree {
+        self.node(height, Subtree::default(), (key, value), Subtree::default())
     }
-    before.entries.append(&mut after.entries);
-    Subtree::Loaded(before)
-}
 
-/// A node with one entry.
-fn alone(entry: Entry, height: u8) -> Subtree {
-    let children = if height == 0 { Vec::new() } else { vec![Subtree::Absent; 2] };
-    Subtree::Loaded(Box::new(Node::new(height, vec![entry], children)))
-}
+    fn node(
+        &mut self,
+        layer: u8,
+        before: Subtree,
+        (key, value): (&[u8], Cid),
+        after: Subtree,
+    ) -> Subtree {
+        let items = [Item::Subtree(before), Item::Entry(key, value), Item::Subtree(after)];
+        draft::assemble(layer, items, self.scratch).into()
+    }
 
-/// Puts empty nodes above a subtree, because links never skip a layer.
-fn raise(mut subtree: Subtree, from: u8, to: u8) -> Subtree {
-    if !subtree.is_absent() {
+    /// Puts nodes without entries above a subtree, because links never skip a layer.
+    fn raise(&mut self, mut subtree: Subtree, from: u8, to: u8) -> Subtree {
         for layer in from + 1..=to {
-            subtree = Subtree::Loaded(Box::new(Node::new(layer, Vec::new(), vec![subtree])));
+            subtree = draft::assemble(layer, [Item::Subtree(subtree)], self.scratch).into();
         }
-    }
-    subtree
-}
-
-/// The value of a key whose path is loaded.
-pub(super) fn find(root: &mut Subtree, key: &[u8]) -> Option<Cid> {
-    let node = root.loaded()?;
-    match node.search(key) {
-        Ok(index) => Some(node.entries[index].value),
-        Err(index) => find(node.children.get_mut(index)?, key),
+        subtree
     }
 }

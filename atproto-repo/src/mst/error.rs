@@ -31,14 +31,14 @@ pub enum MstError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeFault {
-    /// Not strict DAG-CBOR, or a field of another type.
+    /// Not strict DAG-CBOR.
     #[error(transparent)]
     Cbor(#[from] CborError),
     /// A node other than the root has neither entries nor a subtree.
     #[error("the node is empty")]
     Empty,
     /// The map of a node has other fields than `e` and `l`, or that of an entry than `k`,
-    /// `p`, `t` and `v`.
+    /// `p`, `t` and `v`, or a field is of another type.
     #[error("the fields are not those of a node")]
     Fields,
     /// A key is on a layer above the limit: only a mined key gets there.
@@ -72,8 +72,9 @@ pub enum NodeFault {
         /// The key's layer.
         found: u8,
     },
-    /// A link to a subtree or a record whose codec is not DAG-CBOR.
-    #[error("a link that is not to DAG-CBOR")]
+    /// A link to a subtree whose codec is not DAG-CBOR, or to a record whose codec is
+    /// neither that nor raw.
+    #[error("a link of another form")]
     LinkCodec,
     /// A prefix length that is not exactly what the key shares with the one before.
     #[error("a prefix length of {found} where {expected} bytes are shared")]
@@ -81,7 +82,7 @@ pub enum NodeFault {
         /// The bytes that are shared.
         expected: usize,
         /// The prefix length found.
-        found: i64,
+        found: u64,
     },
     /// A node on layer 0 has a subtree.
     #[error("a node of layer 0 has a subtree")]

@@ -25,7 +25,17 @@ pub fn height(key: &[u8]) -> u8 {
 
 /// How many bytes two keys have in common at the front.
 pub fn common_prefix(left: &[u8], right: &[u8]) -> usize {
-    left.iter().zip(right).take_while(|(left, right)| left == right).count()
+    let ((left_words, _), (right_words, _)) = (left.as_chunks(), right.as_chunks());
+    let mut shared = 0;
+    for (left, right) in left_words.iter().zip(right_words) {
+        let difference = u64::from_le_bytes(*left) ^ u64::from_le_bytes(*right);
+        if difference != 0 {
+            return shared + difference.trailing_zeros() as usize / 8;
+        }
+        shared += size_of::<u64>();
+    }
+    let rest = left[shared..].iter().zip(&right[shared..]);
+    shared + rest.take_while(|(left, right)| left == right).count()
 }
 
 /// Which keys a tree admits.

@@ -33,16 +33,14 @@ impl Limits {
         Self { keys: KeySyntax::Any, ..Self::default() }
     }
 
-    /// Checks a key that is to be written, and returns its layer.
-    pub(super) fn check_key(&self, key: &[u8]) -> Result<u8, NodeFault> {
+    /// Checks a key of which the first `shared` bytes are those of a key that has passed,
+    /// and returns its layer.
+    pub(super) fn check_key(&self, key: &[u8], shared: usize) -> Result<u8, NodeFault> {
         if key.is_empty() || key.len() > self.max_key {
             return Err(NodeFault::KeyLength { limit: self.max_key, found: key.len() });
         }
-        self.keys.check(key, 0)?;
-        self.check_height(height(key))
-    }
-
-    pub(super) fn check_height(&self, found: u8) -> Result<u8, NodeFault> {
+        self.keys.check(key, shared)?;
+        let found = height(key);
         if found > self.max_height {
             return Err(NodeFault::Height { limit: self.max_height, found });
         }

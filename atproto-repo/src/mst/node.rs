@@ -1,218 +1,271 @@
+//! A node in memory.
+
 use std::mem;
 
-use atproto_core::syntax::Cid;
+use atproto_core::syntax::{Cid, Codec};
 use bytes::Bytes;
 
 use super::{
-    Limits, MstError,
-    codec::{self, Place, RawNode},
+    codec::{self, EMPTY},
+    encoder::Encoder,
+    page::Page,
 };
-use crate::{BlockMap, BlockSource};
+use crate::BlockMap;
 
-/// What stands between two entries of a node.
-#[derive(Debug, Clone, Default)]
-pub(super) enum Subtree {
-    /// No key is in between.
-    #[default]
-    Absent,
-    /// A node that has not been looked at.
-    Known(Cid),
-    /// A node in memory.
-    Loaded(Box<Node>),
-}
-
-/// A node in memory.
+/// A node in memory: its block as it is stored, and those of its subtrees that are in
+/// memory too.
 ///
-/// `children` is empty on layer 0, where three quarters of the keys are, and has one more
-/// element than `entries` everywhere else.
+/// Keys are where they are in the block, so a node costs little more than its bytes, and
+/// loading one copies nothing. Its CID is in the block of the node above.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// The CID, or `None` since the last change.
+    /// The entries as they are. The CIDs of subtrees that have changed are old ones until
+    /// [`Subtree::refresh`] brings them up to date.
+    block: Bytes,
+    layer: u8,
+    state: State,
+    /// Nothing on layer 0, where three quarters of the keys are; elsewhere one more than
+    /// there are entries.
+    children: Vec<Option<Box<Node>>>,
+}
+
+/// What stands between two entries of a node, or at the root.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Subtree {
+    /// The CID, an old one if the node has changed; `None` if no key is in between.
     cid: Option<Cid>,
-    /// Whether the block under `cid` is in the caller's hands.
-    stored: bool,
-    pub(super) layer: u8,
-    pub(super) entries: Vec<Entry>,
-    pub(super) children: Vec<Subtree>,
+    /// The node, if it is in memory.
+    node: Option<Box<Node>>,
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) key: Box<[u8]>,
-    pub(super) value: Cid,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The block is in the caller's hands.
+    Stored,
+    /// The CID is known.
+    Hashed,
+    /// Entries or CIDs of subtrees are not what they were when the CID was computed.
+    Changed,
 }
 
-/// A subtree, and what its place asks of it.
-pub(super) type Child<'a> = (&'a mut Subtree, Place<'a>);
-
-/// Loads nodes: a source and the limits that what comes from it must keep.
-#[derive(Clone, Copy)]
-pub(super) struct Loader<'a> {
-    pub(super) source: &'a dyn BlockSource,
-    pub(super) limits: &'a Limits,
-}
-
-impl Loader<'_> {
-    /// Reads and checks the node at a place, and returns its layer.
-    pub(super) fn read(
-        &self,
-        cid: &Cid,
-        place: Place<'_>,
-        node: &mut RawNode,
-    ) -> Result<(u8, Bytes), MstError> {
-        let block = self.source.block(cid)?.ok_or(MstError::Missing(*cid))?;
-        let fault = |fault| MstError::Node { cid: *cid, fault };
-        node.decode(&block, self.limits).map_err(fault)?;
-        Ok((node.fits(place).map_err(fault)?, block))
-    }
+/// Buffers that changes use again and again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scratch {
+    pub(super) page: Page,
+    pub(super) encoder: Encoder,
+    patches: Vec<(usize, Cid)>,
 }
 
 impl Subtree {
-    /// The node, read from the source if need be; `None` if there is none.
-    pub(super) fn load(
-        &mut self,
-        loader: Loader<'_>,
-        place: Place<'_>,
-    ) -> Result<Option<&mut Node>, MstError> {
-        if let Self::Known(cid) = *self {
-            let mut raw = RawNode::default();
-            let (layer, _) = loader.read(&cid, place, &mut raw)?;
-            // The root of an empty tree is the one node without content.
-            let node = Node::from_raw(cid, layer, &raw);
-            *self = if node.is_empty() { Self::Absent } else { Self::Loaded(Box::new(node)) };
-        }
-        Ok(self.loaded())
+    pub(super) fn known(cid: Cid) -> Self {
+        Self { cid: Some(cid), node: None }
     }
 
-    /// The node if it is in memory.
-    pub(super) fn loaded(&mut self) -> Option<&mut Node> {
-        match self {
-            Self::Loaded(node) => Some(node),
-            Self::Absent | Self::Known(_) => None,
-        }
+    pub(super) fn stored(cid: Cid, node: Box<Node>) -> Self {
+        Self { cid: Some(cid), node: Some(node) }
     }
 
     pub(super) fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
+        self.cid.is_none()
     }
 
-    /// The CID, computed if need be.
-    pub(super) fn cid(&mut self) -> Option<Cid> {
-        match self {
-            Self::Absent => None,
-            Self::Known(cid) => Some(*cid),
-            Self::Loaded(node) => Some(node.cid()),
+    pub(super) fn cid(&self) -> Option<Cid> {
+        self.cid
+    }
+
+    /// The node if it is in memory.
+    pub(super) fn node(&self) -> Option<&Node> {
+        self.node.as_deref()
+    }
+
+    /// The same, to load or change what is below it.
+    pub(super) fn node_mut(&mut self) -> Option<&mut Node> {
+        self.node.as_deref_mut()
+    }
+
+    /// The node, which is about to change. Its CID is noted if the caller has its block.
+    pub(super) fn touch(&mut self, replaced: &mut Vec<Cid>) -> Option<&mut Node> {
+        let node = self.node.as_deref_mut()?;
+        if mem::replace(&mut node.state, State::Changed) == State::Stored {
+            replaced.extend(self.cid);
         }
+        Some(node)
     }
 
-    /// Moves the blocks that the caller does not have yet into the map.
+    /// Brings the CID up to date: hashes what has changed.
+    pub(super) fn refresh(&mut self, scratch: &mut Scratch) -> Option<Cid> {
+        if let Some(node) = &mut self.node
+            && let Some(cid) = node.refresh(&mut scratch.patches)
+        {
+            self.cid = Some(cid);
+        }
+        self.cid
+    }
+
+    /// Moves the blocks that the caller does not have yet into the map. The CID must be
+    /// up to date.
     pub(super) fn store(&mut self, blocks: &mut BlockMap) {
-        if let Self::Loaded(node) = self {
-            node.store(blocks);
+        if let (Some(cid), Some(node)) = (self.cid, &mut self.node) {
+            node.store(cid, blocks);
         }
+    }
+
+    /// The two parts of a subtree, to be put into a node that takes its place.
+    pub(super) fn into_parts(self) -> (Option<Cid>, Option<Box<Node>>) {
+        (self.cid, self.node)
     }
 }
 
 impl Node {
-    /// A node that nobody has yet.
-    pub(super) fn new(layer: u8, entries: Vec<Entry>, children: Vec<Subtree>) -> Self {
-        Self { cid: None, stored: false, layer, entries, children }
+    /// The node of a block that the caller has, and that was checked.
+    pub(super) fn stored(block: Bytes, layer: u8) -> Self {
+        let children = if layer == 0 { 0 } else { codec::len(&block) + 1 };
+        let children = (0..children).map(|_| None).collect();
+        Self { block, layer, state: State::Stored, children }
     }
 
-    fn from_raw(cid: Cid, layer: u8, raw: &RawNode) -> Self {
-        let entry = |index| Entry { key: raw.key(index).into(), value: *raw.value(index) };
-        let child = |index| raw.child(index).copied().map_or(Subtree::Absent, Subtree::Known);
-        let children = if layer == 0 { Vec::new() } else { (0..=raw.len()).map(child).collect() };
-        let entries = (0..raw.len()).map(entry).collect();
-        Self { cid: Some(cid), stored: true, layer, entries, children }
+    /// A node that nobody has yet. On layer 0 there are no children.
+    pub(super) fn new(block: Bytes, layer: u8, children: Vec<Option<Box<Self>>>) -> Self {
+        Self { block, layer, state: State::Changed, children }
+    }
+
+    pub(super) fn layer(&self) -> u8 {
+        self.layer
+    }
+
+    /// Whether there is neither an entry nor a subtree.
+    pub(super) fn is_empty(&self) -> bool {
+        self.block == EMPTY
+    }
+
+    /// The number of entries. One without may still have a subtree.
+    pub(super) fn entries(&self) -> usize {
+        codec::len(&self.block)
     }
 
     /// The index of the key, or that of the subtree it would be in.
     pub(super) fn search(&self, key: &[u8]) -> Result<usize, usize> {
-        self.entries.binary_search_by(|entry| (*entry.key).cmp(key))
+        codec::search(&self.block, key)
     }
 
-    /// The subtree of that index, with what its place asks of it.
-    pub(super) fn child<'a>(&'a mut self, index: usize, outer: Place<'a>) -> Option<Child<'a>> {
-        let child = self.children.get_mut(index)?;
-        let before = index.checked_sub(1).map(|before| &*self.entries[before].key);
-        let after = self.entries.get(index).map(|after| &*after.key);
-        let layer = self.layer.checked_sub(1);
-        Some((child, Place { layer, above: before.or(outer.above), below: after.or(outer.below) }))
+    pub(super) fn value(&self, index: usize) -> Option<Cid> {
+        Some(codec::cid(&self.block, codec::value(&self.block, index)?))
     }
 
-    /// The subtrees before and after the entry of that index.
-    pub(super) fn children_around<'a>(
-        &'a mut self,
-        index: usize,
-        outer: Place<'a>,
-    ) -> Option<(Child<'a>, Child<'a>)> {
-        let (before, after) = self.children.split_at_mut_checked(index + 1)?;
-        let key = self.entries.get(index).map(|entry| &*entry.key);
-        let above = index.checked_sub(1).map(|before| &*self.entries[before].key);
-        let below = self.entries.get(index + 1).map(|after| &*after.key);
-        let layer = self.layer.checked_sub(1);
-        Some((
-            (before.last_mut()?, Place { layer, above: above.or(outer.above), below: key }),
-            (after.first_mut()?, Place { layer, above: key, below: below.or(outer.below) }),
-        ))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.children.iter().all(Subtree::is_absent)
-    }
-
-    /// A subtree of this node, or none if nothing is in it.
-    pub(super) fn into_subtree(self) -> Subtree {
-        if self.is_empty() { Subtree::Absent } else { Subtree::Loaded(Box::new(self)) }
-    }
-
-    /// Forgets the CID before a change; notes it if its block is in the caller's hands.
-    pub(super) fn touch(&mut self, replaced: &mut Vec<Cid>) {
-        if let Some(cid) = self.cid.take()
-            && mem::take(&mut self.stored)
-        {
-            replaced.push(cid);
+    /// Changes the record of an entry.
+    pub(super) fn set_value(&mut self, index: usize, value: Cid) {
+        if let Some(place) = codec::value(&self.block, index) {
+            self.patch([(place, value)]);
         }
     }
 
-    /// Takes over the identity of a node whose content this one has.
-    pub(super) fn continues(&mut self, cid: Option<Cid>, stored: bool) {
-        self.cid = cid;
-        self.stored = stored;
+    pub(super) fn block(&self) -> &Bytes {
+        &self.block
     }
 
-    pub(super) fn identity(&self) -> (Option<Cid>, bool) {
-        (self.cid, self.stored)
+    /// Whether there is a subtree of that index.
+    pub(super) fn has_child(&self, index: usize) -> bool {
+        self.layer > 0 && codec::child(&self.block, index).is_some()
     }
 
-    fn cid(&mut self) -> Cid {
-        match self.cid {
-            Some(cid) => cid,
-            None => {
-                let cid = Cid::dag_cbor(&self.encode());
-                *self.cid.insert(cid)
+    /// The node of the subtree of that index, if it is in memory.
+    pub(super) fn child(&self, index: usize) -> Option<&Self> {
+        self.children.get(index)?.as_deref()
+    }
+
+    /// The block, and what is in memory of the subtrees.
+    pub(super) fn children(&mut self) -> (&Bytes, &mut [Option<Box<Self>>]) {
+        (&self.block, &mut self.children)
+    }
+
+    /// What is in memory of the subtrees, of a node that is taken apart.
+    pub(super) fn take_children(&mut self) -> Vec<Option<Box<Self>>> {
+        mem::take(&mut self.children)
+    }
+
+    /// The node of a subtree, which is about to change; see [`Subtree::touch`].
+    pub(super) fn touch_child(
+        &mut self,
+        index: usize,
+        replaced: &mut Vec<Cid>,
+    ) -> Option<&mut Self> {
+        let node = self.children.get_mut(index)?.as_deref_mut()?;
+        if mem::replace(&mut node.state, State::Changed) == State::Stored {
+            let place = codec::child(&self.block, index);
+            replaced.extend(place.map(|place| codec::cid(&self.block, place)));
+        }
+        Some(node)
+    }
+
+    /// Takes a subtree out. Something has to be put in its place: see [`Draft`].
+    ///
+    /// [`Draft`]: super::draft::Draft
+    pub(super) fn detach(&mut self, index: usize) -> Subtree {
+        let place = codec::child(&self.block, index);
+        let node = self.children.get_mut(index).and_then(Option::take);
+        Subtree { cid: place.map(|place| codec::cid(&self.block, place)), node }
+    }
+
+    /// Puts back a subtree that was taken out and is as it was.
+    pub(super) fn reattach(&mut self, index: usize, subtree: Subtree) {
+        if let Some(place) = self.children.get_mut(index) {
+            *place = subtree.node;
+        }
+    }
+
+    fn refresh(&mut self, patches: &mut Vec<(usize, Cid)>) -> Option<Cid> {
+        if self.state != State::Changed {
+            return None;
+        }
+        let first = patches.len();
+        if self.layer > 0 {
+            for (index, place) in codec::links(&self.block) {
+                if let Some(Some(child)) = self.children.get_mut(index)
+                    && let Some(cid) = child.refresh(patches)
+                {
+                    patches.push((place, cid));
+                }
             }
         }
+        if patches.len() > first {
+            self.patch(patches.drain(first..));
+        }
+        self.state = State::Hashed;
+        Some(Cid::dag_cbor(&self.block))
     }
 
-    fn store(&mut self, blocks: &mut BlockMap) {
-        if mem::replace(&mut self.stored, true) {
+    fn patch(&mut self, patches: impl IntoIterator<Item = (usize, Cid)>) {
+        // This copies the block only if someone else has it too.
+        let mut block = Vec::from(mem::take(&mut self.block));
+        for (place, cid) in patches {
+            codec::set_cid(&mut block, place, &cid);
+        }
+        self.block = block.into();
+    }
+
+    fn store(&mut self, cid: Cid, blocks: &mut BlockMap) {
+        if mem::replace(&mut self.state, State::Stored) == State::Stored {
             return;
         }
-        for child in &mut self.children {
-            child.store(blocks);
+        if self.layer > 0 {
+            for (index, place) in codec::links(&self.block) {
+                if let Some(Some(child)) = self.children.get_mut(index) {
+                    child.store(codec::cid(&self.block, place), blocks);
+                }
+            }
         }
-        let block = self.encode();
-        let cid = *self.cid.get_or_insert_with(|| Cid::dag_cbor(&block));
-        blocks.insert(cid, block.into());
-    }
-
-    fn encode(&mut self) -> Vec<u8> {
-        let children: Vec<_> = self.children.iter_mut().map(Subtree::cid).collect();
-        let child = |index: usize| children.get(index).and_then(Option::as_ref);
-        let entries = self.entries.iter().enumerate();
-        let entries = entries.map(|(index, entry)| (&*entry.key, &entry.value, child(index + 1)));
-        codec::encode(child(0), entries)
+        blocks.insert(cid, self.block.clone());
     }
 }
+
+impl From<Node> for Subtree {
+    fn from(node: Node) -> Self {
+        if node.is_empty() {
+            return Self::default();
+        }
+        Self { cid: Some(UNKNOWN), node: Some(Box::new(node)) }
+    }
+}
+
+/// Stands for a CID until it is computed.
+const UNKNOWN: Cid = Cid::from_digest(Codec::DagCbor, [0; 32]);

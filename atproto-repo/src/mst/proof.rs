@@ -54,7 +54,7 @@ pub fn covering<K: AsRef<[u8]>>(
     }
     let mut blocks = recorder.into_blocks();
     if tree.is_empty() {
-        blocks.insert(*root, super::empty_node().into());
+        blocks.insert(*root, super::codec::EMPTY.into());
     }
     Ok(blocks)
 }

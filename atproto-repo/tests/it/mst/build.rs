@@ -11,8 +11,8 @@ proptest! {
         let mut keys: Vec<_> = numbers.iter().map(|n| format!("com.example.thing/{n}")).collect();
         keys.sort();
         let mut built = BlockMap::new();
-        let mut builder = Builder::new(|cid, block: Vec<u8>| {
-            built.insert(cid, block.into());
+        let mut builder = Builder::new(|cid, block: &[u8]| {
+            built.insert(cid, block.to_vec().into());
         });
         let mut tree = Tree::empty();
         for key in &keys {

@@ -146,7 +146,7 @@ type Rebuilt = (Cid, Vec<(Cid, Vec<u8>)>, usize);
 /// Builds the tree again from its records.
 fn rebuild(blocks: &BlockMap, data: Cid) -> Result<Rebuilt, MstError> {
     let mut nodes = Vec::new();
-    let mut builder = Builder::new(|cid, node| nodes.push((cid, node)));
+    let mut builder = Builder::new(|cid, node: &[u8]| nodes.push((cid, node.to_vec())));
     let mut cursor = Cursor::with_limits(blocks, data, Limits::default());
     let mut count = 0;
     while let Some((key, value)) = cursor.next_entry()? {

@@ -1,0 +1,239 @@
+//! Bringing into memory what a question or a change needs.
+//!
+//! Loading changes nothing. If a block is missing, what has been loaded stays, and the
+//! tree is as it was.
+
+use atproto_core::syntax::Cid;
+
+use super::{
+    Limits, MstError, codec,
+    node::{Node, Subtree},
+    page::{Page, Place},
+};
+use crate::BlockSource;
+
+/// Loads nodes: a source, and the limits that what comes from it must keep.
+pub(super) struct Loader<'a> {
+    pub(super) source: &'a dyn BlockSource,
+    pub(super) limits: &'a Limits,
+    pub(super) page: &'a mut Page,
+}
+
+/// The way from the root to a node, from which follows what the node may hold.
+#[derive(Clone, Copy)]
+struct Lineage<'a> {
+    parent: Option<Parent<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Parent<'a> {
+    block: &'a [u8],
+    layer: u8,
+    /// Which of the parent's subtrees the node is.
+    index: usize,
+    lineage: &'a Lineage<'a>,
+}
+
+/// Reads and checks the node at a place, and returns its layer.
+pub(super) fn read(
+    source: &dyn BlockSource,
+    limits: &Limits,
+    cid: &Cid,
+    place: Place<'_>,
+    page: &mut Page,
+) -> Result<u8, MstError> {
+    let block = source.block(cid)?.ok_or(MstError::Missing(*cid))?;
+    let fault = |fault| MstError::Node { cid: *cid, fault };
+    page.check(block, limits).map_err(fault)?;
+    page.fits(place).map_err(fault)
+}
+
+/// Loads the nodes in which the key is looked for, down to its entry or to the bottom.
+pub(super) fn path(
+    root: &mut Subtree,
+    key: &[u8],
+    loader: &mut Loader<'_>,
+) -> Result<(), MstError> {
+    descend(root, key, loader, |_, _, _, _| Ok(()))
+}
+
+/// Loads, below the entry of a key, the nodes that lead to its neighbours: the last ones
+/// of the subtree before it and the first ones of the subtree after it.
+pub(super) fn neighbours(
+    root: &mut Subtree,
+    key: &[u8],
+    loader: &mut Loader<'_>,
+) -> Result<(), MstError> {
+    descend(root, key, loader, |node, index, loader, lineage| {
+        edge(node, index, Edge::Last, loader, lineage)?;
+        edge(node, index + 1, Edge::First, loader, lineage)
+    })
+}
+
+/// Loads what the removal of a key changes: the nodes that become one when the entry
+/// between them goes, and the one that becomes the root when the root is left empty.
+pub(super) fn merge(
+    root: &mut Subtree,
+    key: &[u8],
+    loader: &mut Loader<'_>,
+) -> Result<(), MstError> {
+    descend(root, key, loader, |node, index, loader, lineage| {
+        match (node.has_child(index), node.has_child(index + 1)) {
+            (true, true) => {
+                child(node, index, loader, lineage)?;
+                child(node, index + 1, loader, lineage)?;
+                let layer = node.layer();
+                let (block, children) = node.children();
+                let at = |index| Lineage { parent: Some(Parent { block, layer, index, lineage }) };
+                match children.get_mut(index..index + 2) {
+                    Some([Some(before), Some(after)]) => {
+                        seam((before, &at(index)), (after, &at(index + 1)), loader)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (left, _) if lineage.parent.is_none() && node.entries() == 1 => {
+                top(node, if left { index } else { index + 1 }, loader, lineage)
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+/// Loads down to the entry of a key, and there goes on.
+fn descend(
+    root: &mut Subtree,
+    key: &[u8],
+    loader: &mut Loader<'_>,
+    then: Then,
+) -> Result<(), MstError> {
+    if root.node().is_none()
+        && let Some(cid) = root.cid()
+    {
+        let node = loader.node(&cid, &Lineage::ROOT)?;
+        // The root of an empty tree is the one node without content.
+        *root = if node.is_empty() { Subtree::default() } else { Subtree::stored(cid, node) };
+    }
+    match root.node_mut() {
+        Some(node) => descend_from(node, key, loader, &Lineage::ROOT, then),
+        None => Ok(()),
+    }
+}
+
+type Then = fn(&mut Node, usize, &mut Loader<'_>, &Lineage<'_>) -> Result<(), MstError>;
+
+fn descend_from(
+    node: &mut Node,
+    key: &[u8],
+    loader: &mut Loader<'_>,
+    lineage: &Lineage<'_>,
+    then: Then,
+) -> Result<(), MstError> {
+    match node.search(key) {
+        Ok(index) => then(node, index, loader, lineage),
+        Err(index) => match child(node, index, loader, lineage)? {
+            Some((node, lineage)) => descend_from(node, key, loader, &lineage, then),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The subtree of that index, read from the source if need be; `None` if there is none.
+fn child<'a>(
+    node: &'a mut Node,
+    index: usize,
+    loader: &mut Loader<'_>,
+    lineage: &'a Lineage<'a>,
+) -> Result<Option<(&'a mut Node, Lineage<'a>)>, MstError> {
+    let layer = node.layer();
+    let (block, children) = node.children();
+    let lineage = Lineage { parent: Some(Parent { block, layer, index, lineage }) };
+    let Some(slot) = children.get_mut(index) else { return Ok(None) };
+    if slot.is_none()
+        && let Some(place) = codec::child(block, index)
+    {
+        *slot = Some(loader.node(&codec::cid(block, place), &lineage)?);
+    }
+    Ok(slot.as_deref_mut().map(|node| (node, lineage)))
+}
+
+enum Edge {
+    First,
+    Last,
+}
+
+/// Loads the nodes along one side of a subtree.
+fn edge(
+    node: &mut Node,
+    index: usize,
+    side: Edge,
+    loader: &mut Loader<'_>,
+    lineage: &Lineage<'_>,
+) -> Result<(), MstError> {
+    let Some((node, lineage)) = child(node, index, loader, lineage)? else { return Ok(()) };
+    let index = match side {
+        Edge::First => 0,
+        Edge::Last => node.entries(),
+    };
+    edge(node, index, side, loader, &lineage)
+}
+
+/// Loads the nodes on both sides of a seam below two nodes that are to be joined.
+fn seam(
+    (before, before_lineage): (&mut Node, &Lineage<'_>),
+    (after, after_lineage): (&mut Node, &Lineage<'_>),
+    loader: &mut Loader<'_>,
+) -> Result<(), MstError> {
+    let last = before.entries();
+    loader.limits.check_entries(last + after.entries()).map_err(MstError::Key)?;
+    if !before.has_child(last) || !after.has_child(0) {
+        return Ok(());
+    }
+    let before = child(before, last, loader, before_lineage)?;
+    match (before, child(after, 0, loader, after_lineage)?) {
+        (Some((before, before_lineage)), Some((after, after_lineage))) => {
+            seam((before, &before_lineage), (after, &after_lineage), loader)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Loads a subtree that becomes the root, down to the node that stays when it is trimmed.
+fn top(
+    node: &mut Node,
+    index: usize,
+    loader: &mut Loader<'_>,
+    lineage: &Lineage<'_>,
+) -> Result<(), MstError> {
+    match child(node, index, loader, lineage)? {
+        Some((node, lineage)) if node.entries() == 0 => top(node, 0, loader, &lineage),
+        _ => Ok(()),
+    }
+}
+
+impl Loader<'_> {
+    fn node(&mut self, cid: &Cid, lineage: &Lineage<'_>) -> Result<Box<Node>, MstError> {
+        let (above, below) = (lineage.above(), lineage.below());
+        let layer = lineage.parent.and_then(|parent| parent.layer.checked_sub(1));
+        let place = Place { layer, above: above.as_deref(), below: below.as_deref() };
+        let layer = read(self.source, self.limits, cid, place, self.page)?;
+        Ok(Box::new(Node::stored(self.page.take_block(), layer)))
+    }
+}
+
+impl Lineage<'_> {
+    const ROOT: Self = Self { parent: None };
+
+    fn above(&self) -> Option<Vec<u8>> {
+        let parent = self.parent?;
+        let before = parent.index.checked_sub(1);
+        before
+            .and_then(|before| codec::key(parent.block, before))
+            .or_else(|| parent.lineage.above())
+    }
+
+    fn below(&self) -> Option<Vec<u8>> {
+        let parent = self.parent?;
+        codec::key(parent.block, parent.index).or_else(|| parent.lineage.below())
+    }
+}
