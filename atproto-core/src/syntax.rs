@@ -22,6 +22,21 @@
 //! | [`Uri`] | `uri` | <https://atproto.com/specs/lexicon#uri> |
 //! | [`Cid`] | `cid` | <https://atproto.com/specs/data-model#link-and-cid-formats> |
 //!
+//! # Where the authorities disagree
+//!
+//! The vectors of the reference implementation decide, which are newer than the published
+//! ones; where they say nothing, the specification's text does.
+//!
+//! | Text | Authorities | Here |
+//! |---|---|---|
+//! | language `JA`, `jaja` | Malformed by the published vectors; well-formed but not strict by the reference implementation's | Well-formed, not [strict](Language::is_strict): RFC 5646 is indifferent to case and keeps four letters for later use |
+//! | language `de-419-DE` | Left open by the published vectors; malformed by the newer | Refused: RFC 5646 has room for one region |
+//! | datetime `0000-01-01T00:00:00+01:00` | Malformed by one suite, well-formed but meaningless by the other | Refused, as all datetimes that no calendar or clock shows |
+//! | datetime `0000-01-01T00:00:00.000Z` | Valid in the published vectors, not among the newer | Accepted: the year 0 is not negative |
+//! | TIDs that begin with `a` to `j` | Listed by the newer vectors only | Accepted: their top bit is zero |
+//! | NSID with an authority over 253 bytes | Too long by the specification; valid by all vectors | Accepted up to 317 bytes in all: what the network takes for a name must not be refused here |
+//! | CIDs of other versions, codecs, hash functions and bases | Valid in the published vectors | Refused: the protocol has one form, see [`Cid`] |
+//!
 //! ```
 //! use atproto_core::syntax::{AtIdentifier, AtUri, Handle};
 //!
@@ -34,8 +49,10 @@
 #[macro_use]
 mod text;
 
+mod ascii;
 mod at_identifier;
 mod at_uri;
+mod base32;
 mod cid;
 mod datetime;
 mod did;

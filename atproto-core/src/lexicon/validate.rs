@@ -315,17 +315,17 @@ fn check_graphemes(schema: &StringSchema, found: &str) -> Result<()> {
 
 fn check_format(format: StringFormat, text: &str) -> Result<(), SyntaxError> {
     match format {
-        StringFormat::AtIdentifier => syntax::AtIdentifier::new(text).map(drop),
-        StringFormat::AtUri => syntax::AtUri::new(text).map(drop),
+        StringFormat::AtIdentifier => syntax::AtIdentifier::check(text),
+        StringFormat::AtUri => syntax::AtUri::check(text),
         StringFormat::Cid => text.parse::<syntax::Cid>().map(drop),
-        StringFormat::Datetime => syntax::Datetime::new(text).map(drop),
-        StringFormat::Did => syntax::Did::new(text).map(drop),
-        StringFormat::Handle => syntax::Handle::new(text).map(drop),
-        StringFormat::Language => syntax::Language::new(text).map(drop),
-        StringFormat::Nsid => Nsid::new(text).map(drop),
-        StringFormat::RecordKey => syntax::RecordKey::new(text).map(drop),
+        StringFormat::Datetime => syntax::Datetime::check(text),
+        StringFormat::Did => syntax::Did::check(text),
+        StringFormat::Handle => syntax::Handle::check(text),
+        StringFormat::Language => syntax::Language::check(text),
+        StringFormat::Nsid => Nsid::check(text),
+        StringFormat::RecordKey => syntax::RecordKey::check(text),
         StringFormat::Tid => syntax::Tid::new(text).map(drop),
-        StringFormat::Uri => syntax::Uri::new(text).map(drop),
+        StringFormat::Uri => syntax::Uri::check(text),
     }
 }
 

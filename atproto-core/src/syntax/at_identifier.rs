@@ -34,6 +34,12 @@ impl AtIdentifier {
         }
     }
 
+    /// Whether the text is a DID or a handle, without making a value of it. Never
+    /// allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        if text.starts_with("did:") { Did::check(text) } else { Handle::check(text) }
+    }
+
     /// The identifier as text.
     pub fn as_str(&self) -> &str {
         match self {

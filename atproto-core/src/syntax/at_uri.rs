@@ -44,6 +44,11 @@ impl AtUri {
         Ok(Self { text: SmolStr::new(text), parts })
     }
 
+    /// Whether the text is an AT-URI, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        parse(text).map(|_| ()).map_err(SyntaxError::AtUri)
+    }
+
     /// The address of a record.
     pub fn from_parts(authority: &Did, collection: &Nsid, rkey: &RecordKey) -> Self {
         let authority_end = SCHEME.len() + authority.as_str().len();

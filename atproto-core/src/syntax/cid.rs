@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::{Fault, SyntaxError};
+use super::{Fault, SyntaxError, base32::Alphabet};
 
 /// A content identifier: what the bytes of a block or blob hash to.
 ///
@@ -101,6 +101,19 @@ impl Cid {
         bytes
     }
 
+    /// Writes the text into a buffer of the caller, without an allocation.
+    pub fn encode<'a>(&self, buffer: &'a mut [u8; Self::TEXT]) -> &'a str {
+        let bytes = self.to_bytes();
+        let (groups, last) = bytes.as_chunks::<5>();
+        buffer[0] = MULTIBASE;
+        let (places, rest) = buffer[1..].as_chunks_mut::<8>();
+        for (&[a, b, c, d, e], place) in groups.iter().zip(places) {
+            ALPHABET.encode(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]), place);
+        }
+        ALPHABET.encode(u64::from(last[0]) << SPARE_BITS, rest);
+        str::from_utf8(buffer).expect("the alphabet is ASCII")
+    }
+
     /// What the bytes behind the CID are.
     pub const fn codec(&self) -> Codec {
         self.codec
@@ -119,8 +132,7 @@ impl Cid {
 
 impl fmt::Display for Cid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = encode_text(&self.to_bytes());
-        f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.pad(self.encode(&mut [0; Self::TEXT]))
     }
 }
 
@@ -132,7 +144,7 @@ impl fmt::Debug for Cid {
 
 impl Serialize for Cid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.encode(&mut [0; Self::TEXT]))
     }
 }
 
@@ -170,7 +182,7 @@ impl TryFrom<&[u8]> for Cid {
 
 impl From<Cid> for String {
     fn from(cid: Cid) -> Self {
-        cid.to_string()
+        cid.encode(&mut [0; Cid::TEXT]).to_owned()
     }
 }
 
@@ -208,58 +220,37 @@ impl TryFrom<cid::Cid> for Cid {
     }
 }
 
-fn encode_text(bytes: &[u8; Cid::BYTES]) -> [u8; Cid::TEXT] {
-    let mut text = [MULTIBASE; Cid::TEXT];
-    let mut places = text[1..].iter_mut();
-    let (mut buffer, mut bits) = (0u16, 0);
-    for byte in bytes {
-        buffer = buffer << 8 | u16::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            if let Some(place) = places.next() {
-                *place = ALPHABET[usize::from(buffer >> bits & 31)];
-            }
-        }
-    }
-    if let Some(place) = places.next() {
-        *place = ALPHABET[usize::from(buffer << (5 - bits) & 31)];
-    }
-    text
-}
-
 fn decode_text(text: &[u8]) -> Result<[u8; Cid::BYTES], Fault> {
-    if text.first() != Some(&MULTIBASE) {
-        return Err(Fault::MissingPrefix { expected: "b" });
-    }
+    let digits = text.strip_prefix(&[MULTIBASE]).ok_or(Fault::MissingPrefix { expected: "b" })?;
     if text.len() != Cid::TEXT {
         return Err(Fault::BadLength { expected: Cid::TEXT, found: text.len() });
     }
+    let (groups, rest) = digits.as_chunks::<8>();
     let mut bytes = [0; Cid::BYTES];
-    let mut places = bytes.iter_mut();
-    let (mut buffer, mut bits) = (0u16, 0);
-    for (at, byte) in text.iter().enumerate().skip(1) {
-        let digit = match byte {
-            b'a'..=b'z' => byte - b'a',
-            b'2'..=b'7' => byte - b'2' + 26,
-            _ => return Err(Fault::BadCharacter { at }),
-        };
-        buffer = buffer << 5 | u16::from(digit);
-        bits += 5;
-        if bits >= 8 {
-            bits -= 8;
-            if let Some(place) = places.next() {
-                *place = (buffer >> bits & 0xFF) as u8;
-            }
-        }
+    let (places, last) = bytes.as_chunks_mut::<5>();
+    for (group, place) in groups.iter().zip(places) {
+        let [.., a, b, c, d, e] = decode_group(digits, group)?.to_be_bytes();
+        *place = [a, b, c, d, e];
     }
+    // Two characters are left for one byte.
+    let rest = decode_group(digits, rest)?;
+    last[0] = (rest >> SPARE_BITS) as u8;
     // Spare bits that are not zero would give one CID two texts.
-    if buffer & ((1 << bits) - 1) == 0 { Ok(bytes) } else { Err(Fault::Trailing) }
+    if rest & ((1 << SPARE_BITS) - 1) == 0 { Ok(bytes) } else { Err(Fault::Trailing) }
+}
+
+fn decode_group(digits: &[u8], group: &[u8]) -> Result<u64, Fault> {
+    ALPHABET.decode(group).ok_or_else(|| {
+        let at = ALPHABET.first_stranger(digits).unwrap_or_default();
+        Fault::BadCharacter { at: 1 + at }
+    })
 }
 
 /// The multibase prefix of lower-case base32 without padding.
 const MULTIBASE: u8 = b'b';
-const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+static ALPHABET: Alphabet = Alphabet::new(*b"abcdefghijklmnopqrstuvwxyz234567");
+/// Bits of the text behind the last byte.
+const SPARE_BITS: usize = (Cid::TEXT - 1) * 5 - Cid::BYTES * 8;
 
 const VERSION: u8 = 1;
 const SHA2_256: u8 = 0x12;

@@ -35,8 +35,13 @@ impl Datetime {
     /// Parses a datetime.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
         let text = text.as_ref();
-        parse(text.as_bytes()).map_err(SyntaxError::Datetime)?;
+        Self::check(text)?;
         Ok(Self(SmolStr::new(text)))
+    }
+
+    /// Whether the text is a datetime, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        parse(text.as_bytes()).map(|_| ()).map_err(SyntaxError::Datetime)
     }
 
     /// The present by the system's clock, in milliseconds, in UTC.

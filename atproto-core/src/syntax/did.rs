@@ -1,7 +1,7 @@
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use super::{Fault, Handle, SyntaxError, handle};
+use super::{Fault, Handle, SyntaxError, ascii::Set, handle};
 
 /// A decentralized identifier: the permanent name of an account.
 ///
@@ -28,11 +28,20 @@ impl Did {
     /// The longest DID in bytes. Source: <https://atproto.com/specs/did#did-identifier-syntax>.
     pub const MAX_LEN: usize = 2048;
 
+    /// What a new DID should not exceed, in bytes, because it is repeated in every address.
+    /// Longer ones are as valid. Source: <https://atproto.com/specs/did#did-identifier-syntax>.
+    pub const ADVISED_LEN: usize = 64;
+
     /// Parses a DID of any method.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
         let text = text.as_ref();
-        check(text).map_err(SyntaxError::Did)?;
+        Self::check(text)?;
         Ok(Self(SmolStr::new(text)))
+    }
+
+    /// Whether the text is a DID, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        check(text).map_err(SyntaxError::Did)
     }
 
     /// The DID as text.
@@ -118,28 +127,21 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
         return Err(Fault::TooLong { part: "DID", limit: Did::MAX_LEN });
     }
     let rest = text.strip_prefix(PREFIX).ok_or(Fault::MissingPrefix { expected: PREFIX })?;
-    let Some((method, identifier)) = rest.split_once(':') else {
-        return Err(Fault::TooFewSegments { least: 3 });
-    };
-    if method.is_empty() {
-        return Err(Fault::Empty { part: "method" });
+    let bytes = rest.as_bytes();
+    let method = bytes.iter().position(|byte| !byte.is_ascii_lowercase()).unwrap_or(bytes.len());
+    match bytes.get(method) {
+        Some(b':') if method == 0 => return Err(Fault::Empty { part: "method" }),
+        Some(b':') => {}
+        Some(_) => return Err(Fault::BadCharacter { at: PREFIX.len() + method }),
+        None => return Err(Fault::TooFewSegments { least: 3 }),
     }
-    if let Some(at) = method.bytes().position(|byte| !byte.is_ascii_lowercase()) {
-        return Err(Fault::BadCharacter { at: PREFIX.len() + at });
-    }
-    let start = PREFIX.len() + method.len() + 1;
-    if let Some(at) = identifier.bytes().position(|byte| !is_identifier_byte(byte)) {
-        return Err(Fault::BadCharacter { at: start + at });
-    }
-    match identifier.as_bytes().last() {
+    let identifier = &bytes[method + 1..];
+    ALPHABET.check(identifier, PREFIX.len() + method + 1)?;
+    match identifier.last() {
         None => Err(Fault::Empty { part: "identifier" }),
         Some(b':' | b'%') => Err(Fault::BadEnd),
         Some(_) => Ok(()),
     }
-}
-
-fn is_identifier_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'%' | b'-')
 }
 
 fn plc(identifier: &str) -> Result<DidMethod<'_>, UnsupportedDid> {
@@ -173,6 +175,7 @@ fn web(identifier: &str) -> Result<DidMethod<'_>, UnsupportedDid> {
 }
 
 const PREFIX: &str = "did:";
+static ALPHABET: Set = Set::alphanumeric_and(b"._:%-");
 
 /// Characters of a `did:plc` identifier. Source: the did:plc method specification.
 const PLC_LEN: usize = 24;

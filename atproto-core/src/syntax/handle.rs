@@ -2,7 +2,7 @@ use smol_str::{SmolStr, StrExt};
 
 use super::{
     Fault, SyntaxError,
-    text::{MAX_DOMAIN, check_label},
+    ascii::{MAX_DOMAIN, check_labels},
 };
 
 /// A handle: the domain name under which an account is known.
@@ -30,6 +30,11 @@ impl Handle {
     /// <https://atproto.com/specs/handle#handle-identifier-syntax>.
     pub const MAX_LEN: usize = MAX_DOMAIN;
 
+    /// The longest handle in bytes for which a DNS record can be looked up, because the
+    /// record's name is `_atproto.` and the handle, and that name has the same limit.
+    /// Source: <https://atproto.com/specs/handle#handle-identifier-syntax>.
+    pub const MAX_DNS_LEN: usize = MAX_DOMAIN - "_atproto.".len();
+
     /// What is shown instead of a handle that does not resolve. It is a handle by its
     /// syntax and nobody's handle by definition.
     pub const INVALID: &'static str = "handle.invalid";
@@ -37,13 +42,18 @@ impl Handle {
     /// Parses a handle and lower-cases it.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
         let text = text.as_ref();
-        check(text).map_err(SyntaxError::Handle)?;
+        Self::check(text)?;
         Ok(Self::from_checked(text))
     }
 
     /// [`Handle::INVALID`] as a value.
     pub fn invalid() -> Self {
         Self(SmolStr::new_static(Self::INVALID))
+    }
+
+    /// Whether the text is a handle, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        check(text).map_err(SyntaxError::Handle)
     }
 
     /// The handle as text, in lower case.
@@ -73,6 +83,12 @@ impl Handle {
         self.tld() == "test"
     }
 
+    /// Whether the handle is short enough to be looked up in the DNS. A longer one can
+    /// only be resolved over HTTPS, so it is better not registered.
+    pub fn fits_dns(&self) -> bool {
+        self.0.len() <= Self::MAX_DNS_LEN
+    }
+
     /// Takes over text that has been checked before, as part of a larger one.
     pub(super) fn from_checked(text: &str) -> Self {
         Self(text.to_ascii_lowercase_smolstr())
@@ -86,20 +102,12 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     if text.len() > Handle::MAX_LEN {
         return Err(Fault::TooLong { part: "handle", limit: Handle::MAX_LEN });
     }
-    let mut start = 0;
-    let mut last = 0;
-    let mut segments = 0;
-    for label in text.split('.') {
-        check_label(label, start)?;
-        last = start;
-        segments += 1;
-        start += label.len() + 1;
-    }
-    if segments < 2 {
+    let labels = check_labels(text.as_bytes())?;
+    if labels.count < 2 {
         return Err(Fault::TooFewSegments { least: 2 });
     }
-    if text.as_bytes()[last].is_ascii_digit() {
-        return Err(Fault::SegmentStartsWithDigit { at: last });
+    if text.as_bytes()[labels.last].is_ascii_digit() {
+        return Err(Fault::SegmentStartsWithDigit { at: labels.last });
     }
     Ok(())
 }

@@ -2,7 +2,7 @@ use smol_str::{SmolStr, StrExt, format_smolstr};
 
 use super::{
     Fault, SyntaxError,
-    text::{MAX_DOMAIN, MAX_LABEL, check_label},
+    ascii::{Labels, MAX_DOMAIN, MAX_LABEL, check_labels},
 };
 
 /// A namespaced identifier: the name of a lexicon document, a method, a collection.
@@ -38,8 +38,13 @@ impl Nsid {
     /// Parses an NSID. Patterns with `*` and fragments are not NSIDs.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
         let text = text.as_ref();
-        check(text).map_err(SyntaxError::Nsid)?;
+        Self::check(text)?;
         Ok(Self(SmolStr::new(text)))
+    }
+
+    /// Whether the text is an NSID, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        check(text).map_err(SyntaxError::Nsid)
     }
 
     /// The NSID as text.
@@ -85,41 +90,19 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     if text.len() > Nsid::MAX_LEN {
         return Err(Fault::TooLong { part: "NSID", limit: Nsid::MAX_LEN });
     }
-    let Some((authority, name)) = text.rsplit_once('.') else {
-        return Err(Fault::TooFewSegments { least: 3 });
-    };
-    check_authority(authority)?;
-    check_name(name, authority.len() + 1)
-}
-
-fn check_authority(authority: &str) -> Result<(), Fault> {
-    let mut start = 0;
-    let mut segments = 0;
-    for label in authority.split('.') {
-        check_label(label, start)?;
-        segments += 1;
-        start += label.len() + 1;
-    }
-    if segments < 2 {
+    let bytes = text.as_bytes();
+    let Labels { count, last } = check_labels(bytes)?;
+    if count < 3 {
         return Err(Fault::TooFewSegments { least: 3 });
     }
-    if authority.as_bytes()[0].is_ascii_digit() {
-        return Err(Fault::SegmentStartsWithDigit { at: 0 });
+    for at in [0, last] {
+        if bytes[at].is_ascii_digit() {
+            return Err(Fault::SegmentStartsWithDigit { at });
+        }
     }
-    Ok(())
-}
-
-fn check_name(name: &str, at: usize) -> Result<(), Fault> {
-    match name.as_bytes().first() {
-        None => return Err(Fault::Empty { part: "name" }),
-        Some(byte) if byte.is_ascii_digit() => return Err(Fault::SegmentStartsWithDigit { at }),
-        Some(_) => {}
-    }
-    if name.len() > MAX_LABEL {
-        return Err(Fault::TooLong { part: "name", limit: MAX_LABEL });
-    }
-    match name.bytes().position(|byte| !byte.is_ascii_alphanumeric()) {
-        Some(index) => Err(Fault::BadCharacter { at: at + index }),
+    // A label like the others, but a name has no hyphens.
+    match bytes[last..].iter().position(|byte| *byte == b'-') {
+        Some(index) => Err(Fault::BadCharacter { at: last + index }),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 use smol_str::SmolStr;
 
-use super::{Fault, Nsid, SyntaxError, nsid, text::check_label};
+use super::{Fault, Nsid, SyntaxError, ascii::check_labels, nsid};
 
 /// A set of NSIDs: one of them, all beneath a prefix (`com.example.*`), or all (`*`).
 ///
@@ -25,8 +25,13 @@ impl NsidPattern {
     /// Parses an NSID or a pattern.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
         let text = text.as_ref();
-        check(text).map_err(SyntaxError::NsidPattern)?;
+        Self::check(text)?;
         Ok(Self(SmolStr::new(text)))
+    }
+
+    /// Whether the text is an NSID or a pattern, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        check(text).map_err(SyntaxError::NsidPattern)
     }
 
     /// The pattern as text.
@@ -67,11 +72,7 @@ fn check(text: &str) -> Result<(), Fault> {
     if text.len() > Nsid::MAX_LEN {
         return Err(Fault::TooLong { part: "NSID pattern", limit: Nsid::MAX_LEN });
     }
-    let mut start = 0;
-    for label in prefix.split('.') {
-        check_label(label, start)?;
-        start += label.len() + 1;
-    }
+    check_labels(prefix.as_bytes())?;
     if prefix.as_bytes()[0].is_ascii_digit() {
         return Err(Fault::SegmentStartsWithDigit { at: 0 });
     }

@@ -1,6 +1,6 @@
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 
-use super::{Fault, SyntaxError, Tid};
+use super::{Fault, SyntaxError, Tid, ascii::Set};
 
 /// A record key: the name of a record within its collection.
 ///
@@ -26,11 +26,20 @@ impl RecordKey {
     /// <https://atproto.com/specs/record-key#record-key-syntax>.
     pub const MAX_LEN: usize = 512;
 
+    /// What a new record key should stay below, in bytes. Longer ones are as valid. Source:
+    /// <https://atproto.com/specs/record-key#usage-and-implementation-guidelines>.
+    pub const ADVISED_LEN: usize = 80;
+
     /// Parses a record key.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
         let text = text.as_ref();
-        check(text).map_err(SyntaxError::RecordKey)?;
+        Self::check(text)?;
         Ok(Self(SmolStr::new(text)))
+    }
+
+    /// Whether the text is a record key, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        check(text).map_err(SyntaxError::RecordKey)
     }
 
     /// The record key as text.
@@ -46,7 +55,7 @@ impl RecordKey {
 
 impl From<Tid> for RecordKey {
     fn from(tid: Tid) -> Self {
-        Self(format_smolstr!("{tid}"))
+        Self(SmolStr::new(tid.encode(&mut [0; Tid::LEN])))
     }
 }
 
@@ -60,12 +69,7 @@ pub(super) fn check(text: &str) -> Result<(), Fault> {
     if text == "." || text == ".." {
         return Err(Fault::Reserved);
     }
-    match text.bytes().position(|byte| !is_key_byte(byte)) {
-        Some(at) => Err(Fault::BadCharacter { at }),
-        None => Ok(()),
-    }
+    ALPHABET.check(text.as_bytes(), 0)
 }
 
-fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'~')
-}
+static ALPHABET: Set = Set::alphanumeric_and(b".-_:~");

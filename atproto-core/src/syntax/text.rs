@@ -132,31 +132,3 @@ macro_rules! string_deserialize {
         }
     };
 }
-
-/// Checks one label of a domain name: 1 to 63 letters, digits and hyphens, no hyphen at
-/// either end. `at` is where the label begins in the whole text.
-pub(super) fn check_label(label: &str, at: usize) -> Result<(), super::Fault> {
-    use super::Fault;
-
-    let bytes = label.as_bytes();
-    if bytes.is_empty() {
-        return Err(Fault::Empty { part: "segment" });
-    }
-    if bytes.len() > MAX_LABEL {
-        return Err(Fault::TooLong { part: "segment", limit: MAX_LABEL });
-    }
-    for (index, byte) in bytes.iter().enumerate() {
-        let inside = index > 0 && index + 1 < bytes.len();
-        if !(byte.is_ascii_alphanumeric() || (*byte == b'-' && inside)) {
-            return Err(Fault::BadCharacter { at: at + index });
-        }
-    }
-    Ok(())
-}
-
-/// The longest label of a domain name, in bytes. Source: RFC 1035 section 2.3.4.
-pub(super) const MAX_LABEL: usize = 63;
-
-/// The longest domain name as handles and NSIDs count it, in bytes. Source:
-/// <https://atproto.com/specs/handle#handle-identifier-syntax>.
-pub(super) const MAX_DOMAIN: usize = 253;

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use super::{Fault, SyntaxError};
+use super::{Fault, SyntaxError, base32::Alphabet};
 
 /// A timestamp identifier: the usual record key, and the revision of a repository.
 ///
@@ -83,21 +83,16 @@ impl Tid {
         Self(number)
     }
 
-    fn encode(self) -> [u8; Self::LEN] {
-        let mut text = [0; Self::LEN];
-        let mut rest = self.0;
-        for place in text.iter_mut().rev() {
-            *place = ALPHABET[(rest & 31) as usize];
-            rest >>= 5;
-        }
-        text
+    /// Writes the text into a buffer of the caller, without an allocation.
+    pub fn encode(self, buffer: &mut [u8; Self::LEN]) -> &str {
+        ALPHABET.encode(self.0, buffer);
+        str::from_utf8(buffer).expect("the alphabet is ASCII")
     }
 }
 
 impl fmt::Display for Tid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.encode();
-        f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.pad(self.encode(&mut [0; Self::LEN]))
     }
 }
 
@@ -109,7 +104,7 @@ impl fmt::Debug for Tid {
 
 impl Serialize for Tid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.encode(&mut [0; Self::LEN]))
     }
 }
 
@@ -139,7 +134,7 @@ impl TryFrom<String> for Tid {
 
 impl From<Tid> for String {
     fn from(tid: Tid) -> Self {
-        tid.to_string()
+        tid.encode(&mut [0; Tid::LEN]).to_owned()
     }
 }
 
@@ -212,27 +207,18 @@ fn random_clock_id() -> u16 {
 }
 
 fn decode(text: &[u8]) -> Result<u64, Fault> {
-    if text.len() != Tid::LEN {
-        return Err(Fault::BadLength { expected: Tid::LEN, found: text.len() });
+    let text: &[u8; Tid::LEN] =
+        text.try_into().map_err(|_| Fault::BadLength { expected: Tid::LEN, found: text.len() })?;
+    // Thirteen digits hold 65 bits; the first of them has to be zero.
+    match ALPHABET.decode(text) {
+        Some(number) if text[0] <= b'j' => Ok(number),
+        Some(_) => Err(Fault::BadCharacter { at: 0 }),
+        None => Err(Fault::BadCharacter { at: ALPHABET.first_stranger(text).unwrap_or_default() }),
     }
-    let mut number = 0u64;
-    for (at, &byte) in text.iter().enumerate() {
-        let digit = match byte {
-            b'2'..=b'7' => byte - b'2',
-            b'a'..=b'z' => byte - b'a' + 6,
-            _ => return Err(Fault::BadCharacter { at }),
-        };
-        // Thirteen digits hold 65 bits; the first of them has to be zero.
-        if at == 0 && digit > 15 {
-            return Err(Fault::BadCharacter { at });
-        }
-        number = number << 5 | u64::from(digit);
-    }
-    Ok(number)
 }
 
 /// Base32 in the order of ASCII. Source: <https://atproto.com/specs/tid#tid-syntax>.
-const ALPHABET: &[u8; 32] = b"234567abcdefghijklmnopqrstuvwxyz";
+static ALPHABET: Alphabet = Alphabet::new(*b"234567abcdefghijklmnopqrstuvwxyz");
 
 const CLOCK_BITS: u32 = 10;
 const CLOCK_MASK: u64 = (1 << CLOCK_BITS) - 1;

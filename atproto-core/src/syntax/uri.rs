@@ -30,8 +30,13 @@ impl Uri {
     /// Parses a URI.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
         let text = text.as_ref();
-        check(text).map_err(SyntaxError::Uri)?;
+        Self::check(text)?;
         Ok(Self(SmolStr::new(text)))
+    }
+
+    /// Whether the text is a URI, without making a value of it. Never allocates.
+    pub fn check(text: &str) -> Result<(), SyntaxError> {
+        check(text).map_err(SyntaxError::Uri)
     }
 
     /// The URI as text.

@@ -2,8 +2,12 @@
 //! one by one, and properties that hold for any input.
 
 mod cid;
-mod identifiers;
+mod common;
+mod did;
+mod handle;
+mod nsid;
 mod properties;
+mod record_key;
 mod tid;
 mod time_and_language;
 mod uris;

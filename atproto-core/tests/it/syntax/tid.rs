@@ -1,4 +1,4 @@
-//! TIDs: the statements TID-001 to TID-007.
+//! TIDs: the statements TID-001 to TID-008.
 
 use atproto_core::syntax::{Tid, TidClock};
 
@@ -77,6 +77,17 @@ fn tid_006_after_a_previous_one() {
 #[test]
 fn tid_007_clock_id_is_ten_bits() {
     assert_eq!(TidClock::new(1024 + 5).next(NOW).clock_id(), 5);
+}
+
+#[test]
+fn tid_008_the_author_may_claim_any_time() {
+    let far = Tid::from_parts(u64::MAX >> 11, 0);
+    assert_eq!(Tid::new(far.to_string()), Ok(far));
+    assert_eq!(Tid::new("2222222222222").unwrap().micros(), 0);
+    // Nor is a time that somebody claims taken over as one's own.
+    let mut clock = TidClock::new(3);
+    assert!(clock.next_after(NOW, Some(far)) > far);
+    assert_eq!(clock.next(NOW + 1).micros(), NOW + 1);
 }
 
 #[test]

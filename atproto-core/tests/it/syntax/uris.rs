@@ -3,10 +3,20 @@
 use atproto_core::syntax::{AtIdentifier, AtUri, Did, Fault, Nsid, RecordKey, SyntaxError, Uri};
 
 #[test]
-fn uri_001_and_002_scheme_and_authority() {
-    for bad in
-        ["", "at://", "at:///a.b.c/x", "AT://a.com", "at://a.com:80", "at://u@a.com", "a.com"]
-    {
+fn uri_001_scheme_and_authority() {
+    let fault = Fault::MissingPrefix { expected: "at://" };
+    for bad in ["", "a.com", "AT://a.com", "at:/a.com", "https://a.com"] {
+        assert_eq!(AtUri::new(bad), Err(SyntaxError::AtUri(fault)), "{bad}");
+    }
+    for bad in ["at://", "at:///a.b.c/x"] {
+        let fault = Fault::Empty { part: "handle" };
+        assert_eq!(AtUri::new(bad), Err(SyntaxError::AtUri(fault)), "{bad}");
+    }
+}
+
+#[test]
+fn uri_002_no_port_and_no_user() {
+    for bad in ["at://a.com:80", "at://u@a.com", "at://u:p@a.com", "at://[::1]", "at://a_b.com"] {
         assert!(AtUri::new(bad).is_err(), "{bad}");
     }
     let uri = AtUri::new("at://did:web:localhost%3A80").unwrap();

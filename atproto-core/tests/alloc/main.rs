@@ -1,0 +1,3 @@
+//! What allocates and what does not. A binary of its own, because its allocator counts.
+
+mod syntax;
