@@ -1,6 +1,6 @@
 //! What commands print, and their exit codes.
 
-use std::fs;
+use std::{fs, io::Write, process::Stdio};
 
 use crate::support::{arg, atp, atp_with};
 
@@ -15,6 +15,10 @@ fn wrong_usage_is_2() {
         &["repo", "verify", "x.car", "--key", "did:key:nonsense"],
         &["relay", "compare", "https://one.example"],
         &["account", "login", "someone"],
+        &["key", "sign", "--secret-key", "-"],
+        &["key", "inspect"],
+        &["plc", "update", "did:plc:ewvi7nxzyoun6zhxrhs64oiz", "--rotation-key", "x"],
+        &["data", "cid", "--raw", "--any"],
     ] {
         assert_eq!(atp(args).code, 2, "{args:?}");
     }
@@ -35,6 +39,56 @@ fn syntax_judges_each_line() {
     assert!(run.stderr.contains("line 2"), "{}", run.stderr);
     atp_with(&["syntax", "tid"], b"3jzfcijpj2z2a\n").fine();
     assert_eq!(atp_with(&["syntax", "did"], b"").fine().text(), "");
+}
+
+#[test]
+fn lines_that_are_too_long_are_bad_and_the_next_is_read() {
+    let long = "a".repeat(1_000_000);
+    let input = format!("{long}\nalice.test\n{long}");
+    let run = atp_with(&["--json", "syntax", "handle"], input.as_bytes()).refused();
+    let verdicts: Vec<_> = run.json().iter().map(|line| line["valid"] == true).collect();
+    assert_eq!(verdicts, [false, true, false]);
+    assert!(run.stdout.len() < 200_000, "{}", run.stdout.len());
+}
+
+#[test]
+fn whoever_has_read_enough_may_go() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_atp"))
+        .args(["syntax", "handle"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    // More than any buffer holds; the program ends before all of it is written.
+    let _ended = stdin.write_all("alice.test\nalice\n".repeat(100_000).as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn data_is_bounded() {
+    let zeros = vec![b' '; 11_000_000];
+    for command in [&["data", "to-json"][..], &["data", "to-cbor"], &["data", "cid"]] {
+        let run = atp_with(command, &zeros).refused();
+        assert!(run.stderr.contains("longer than"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn records_are_objects() {
+    for (text, cbor) in [("[1]", "8101"), ("1", "01"), ("null", "f6")] {
+        atp_with(&["data", "to-cbor"], text.as_bytes()).refused();
+        let any = atp_with(&["--json", "data", "to-cbor", "--any"], text.as_bytes()).fine();
+        let bytes = data_encoding::HEXLOWER.decode(cbor.as_bytes()).unwrap();
+        let base64 = data_encoding::BASE64_NOPAD.encode(&bytes);
+        assert_eq!(any.json()[0]["cbor"], base64);
+        let cid = atp_with(&["--json", "data", "cid"], &bytes).fine();
+        assert_eq!(cid.json()[0]["cid"], any.json()[0]["cid"]);
+    }
 }
 
 #[test]
@@ -66,6 +120,14 @@ fn keys_sign_and_verify() {
         assert_eq!(inspected["curve"], curve);
         let signed = atp_with(&["key", "sign", "--secret-key", &file], b"message").fine();
         let signature = signed.text().trim_end();
+        let secret = fs::read(&file).unwrap();
+        let inspect = ["--json", "key", "inspect", "--secret-key", "-"];
+        assert_eq!(atp_with(&inspect, &secret).fine().json().remove(0), inspected);
+        let message = arg(folder.path(), "message");
+        fs::write(&message, "message").unwrap();
+        let again = atp_with(&["key", "sign", "--secret-key", "-", &message], &secret).fine();
+        assert_eq!(again.text(), signed.text());
+
         let verify = ["key", "verify", "--key", &public, "--signature", signature];
         atp_with(&verify, b"message").fine();
         atp_with(&verify, b"another").refused();

@@ -3,6 +3,8 @@
 mod bad_input;
 mod capture;
 mod commands;
+mod directory;
+mod handles;
 mod host;
 mod network;
 mod repositories;
