@@ -35,6 +35,10 @@
 //! | datetime `0000-01-01T00:00:00.000Z` | Valid in the published vectors, not among the newer | Accepted: the year 0 is not negative |
 //! | TIDs that begin with `a` to `j` | Listed by the newer vectors only | Accepted: their top bit is zero |
 //! | NSID with an authority over 253 bytes | Too long by the specification; valid by all vectors | Accepted up to 317 bytes in all: what the network takes for a name must not be refused here |
+//! | AT-URI with a fragment | Accepted by the reference implementation, refused by the specification of the restricted form | Refused |
+//! | languages `I-default`, `sgn-be-nl` | Malformed by the reference implementation; RFC 5646 is indifferent to case | Well-formed |
+//! | URI schemes with `+`, `-` or `.`, and `scheme:/path` | Refused by the reference implementation, although its vectors list `content-type:…`; valid by RFC 3986 | Accepted |
+//! | URI schemes that begin with a digit or contain `_` | Accepted by the reference implementation; malformed by RFC 3986 | Refused |
 //! | CIDs of other versions, codecs, hash functions and bases | Valid in the published vectors | Refused: the protocol has one form, see [`Cid`] |
 //!
 //! ```

@@ -1,5 +1,7 @@
 //! TIDs: the statements TID-001 to TID-008.
 
+use std::collections::BTreeSet;
+
 use atproto_core::syntax::{Tid, TidClock};
 
 /// An ordinary moment, in microseconds.
@@ -61,6 +63,20 @@ fn tid_006_strictly_increasing() {
 
     let now: Vec<_> = (0..1000).map(|_| Tid::now()).collect();
     assert!(now.is_sorted_by(|a, b| a < b));
+}
+
+#[test]
+fn tid_006_never_twice_from_many_threads() {
+    let batches: Vec<Vec<Tid>> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| (0..5_000).map(|_| Tid::now()).collect())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(batches.iter().all(|batch| batch.is_sorted_by(|a, b| a < b)));
+    let distinct: BTreeSet<_> = batches.iter().flatten().collect();
+    assert_eq!(distinct.len(), 8 * 5_000);
+    let clock_ids: BTreeSet<_> = distinct.iter().map(|tid| tid.clock_id()).collect();
+    assert_eq!(clock_ids.len(), 1, "one clock for the process");
 }
 
 #[test]
