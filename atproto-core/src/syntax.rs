@@ -33,6 +33,7 @@
 //! | language `de-419-DE` | Left open by the published vectors; malformed by the newer | Refused: RFC 5646 has room for one region |
 //! | datetime `0000-01-01T00:00:00+01:00` | Malformed by one suite, well-formed but meaningless by the other | Refused, as all datetimes that no calendar or clock shows |
 //! | datetime `0000-01-01T00:00:00.000Z` | Valid in the published vectors, not among the newer | Accepted: the year 0 is not negative |
+//! | datetime `2023-02-29T00:00:00Z` | Accepted by the reference implementation, whose calendar runs over; RFC 3339 gives each month its length | Refused |
 //! | TIDs that begin with `a` to `j` | Listed by the newer vectors only | Accepted: their top bit is zero |
 //! | NSID with an authority over 253 bytes | Too long by the specification; valid by all vectors | Accepted up to 317 bytes in all: what the network takes for a name must not be refused here |
 //! | AT-URI with a fragment | Accepted by the reference implementation, refused by the specification of the restricted form | Refused |
