@@ -73,9 +73,30 @@ impl UnsignedCommit {
 
     /// Signs the commit.
     pub fn sign(self, signer: &(impl Signer + ?Sized)) -> Result<Commit, SignError> {
+        let sig = signer.sign(&self.signing_input())?;
+        Ok(self.signed(sig))
+    }
+
+    /// What the signature covers: the block without `sig`. For keys that are not in this
+    /// process and must not be waited for on a thread.
+    pub fn signing_input(&self) -> Vec<u8> {
+        encode(&self.did, &self.data, self.rev, self.prev.as_ref(), None)
+    }
+
+    /// Adds a signature that was made elsewhere, after lowering its `s` where it is high,
+    /// and verifying it under the key that was to make it.
+    pub fn with_signature(
+        self,
+        key: &PublicKey,
+        signature: &Signature,
+    ) -> Result<Commit, SignatureError> {
+        let sig = key.verify_lowered(&self.signing_input(), signature)?;
+        Ok(self.signed(sig))
+    }
+
+    fn signed(self, sig: Signature) -> Commit {
         let Self { did, data, rev, prev, .. } = self;
-        let sig = signer.sign(&encode(&did, &data, rev, prev.as_ref(), None))?;
-        Ok(Commit { did, data, rev, prev, sig })
+        Commit { did, data, rev, prev, sig }
     }
 }
 

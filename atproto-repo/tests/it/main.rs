@@ -3,6 +3,7 @@
 mod support;
 
 mod car;
+mod commit;
 mod event;
 mod mst;
 mod repo;

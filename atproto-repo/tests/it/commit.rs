@@ -1,0 +1,87 @@
+//! Commits: what their signature covers, and that there is one signature for each.
+
+use atproto_core::{
+    crypto::{Curve, SecretKey, Signature, SignatureError, Signer},
+    data::{Map, Value, cbor},
+    syntax::{Did, Tid},
+};
+use atproto_repo::{
+    commit::{Commit, UnsignedCommit},
+    mst::Tree,
+};
+
+const CURVES: [Curve; 2] = [Curve::K256, Curve::P256];
+
+#[test]
+fn cr_010_commits_sign_their_fields_and_nothing_else() {
+    for curve in CURVES {
+        let key = SecretKey::generate(curve);
+        let commit = unsigned().sign(&key).unwrap();
+        let mut fields = cbor::decode_map(&commit.encode()).unwrap();
+        fields.remove("sig").unwrap();
+        assert_eq!(cbor::encode(&Value::Map(fields.clone())), unsigned().signing_input());
+
+        let verify = |fields: &Map| {
+            let message = cbor::encode(&Value::Map(fields.clone()));
+            key.public_key().verify(&message, &commit.sig)
+        };
+        assert_eq!(verify(&fields), Ok(()));
+        let names: Vec<String> = fields.keys().map(str::to_owned).collect();
+        assert_eq!(names, ["did", "rev", "data", "prev", "version"]);
+        for name in names {
+            let value = fields.remove(&name).unwrap();
+            assert_eq!(verify(&fields), Err(SignatureError::Mismatch), "without {name}");
+            fields.insert(name, value);
+        }
+        fields.insert("more", Value::Null);
+        assert_eq!(verify(&fields), Err(SignatureError::Mismatch));
+    }
+}
+
+#[test]
+fn it_006_a_commit_has_one_signature() {
+    for curve in CURVES {
+        let key = SecretKey::generate(curve);
+        let commit = unsigned().sign(&key).unwrap();
+        let twin = Commit { sig: twin(curve, &commit.sig), ..commit.clone() };
+        assert_ne!(twin.cid(), commit.cid());
+        let received = Commit::decode(&twin.encode()).unwrap();
+        assert_eq!(received.verify(&key.public_key()), Err(SignatureError::HighS));
+    }
+}
+
+#[test]
+fn a_signature_made_elsewhere_is_lowered_and_verified() {
+    for curve in CURVES {
+        let (key, other) = (SecretKey::generate(curve), SecretKey::generate(curve));
+        let expected = unsigned().sign(&key).unwrap();
+        let low = key.sign(&unsigned().signing_input()).unwrap();
+        for signature in [low, twin(curve, &low)] {
+            let commit = unsigned().with_signature(&key.public_key(), &signature).unwrap();
+            assert_eq!(commit, expected);
+        }
+        let foreign = other.sign(&unsigned().signing_input()).unwrap();
+        let refused = unsigned().with_signature(&key.public_key(), &foreign);
+        assert_eq!(refused, Err(SignatureError::Mismatch));
+    }
+}
+
+fn unsigned() -> UnsignedCommit {
+    let did = Did::new("did:plc:ewvi7nxzyoun6zhxrhs64oiz").unwrap();
+    UnsignedCommit::new(did, Tree::empty_root(), Tid::from_parts(1_700_000_000_000_000, 1))
+}
+
+/// The other signature of the same key over the same message: `s` replaced by `n - s`.
+fn twin(curve: Curve, signature: &Signature) -> Signature {
+    let (high, low): (u128, u128) = match curve {
+        Curve::K256 => (!1, 0xBAAE_DCE6_AF48_A03B_BFD2_5E8C_D036_4141),
+        Curve::P256 => (!0 - (0xFFFF_FFFF << 64), 0xBCE6_FAAD_A717_9E84_F3B9_CAC2_FC63_2551),
+    };
+    let mut bytes = *signature.as_bytes();
+    let half = |at: usize| u128::from_be_bytes(bytes[at..][..16].try_into().unwrap());
+    let (low, borrow) = low.overflowing_sub(half(48));
+    let high = high - half(32) - u128::from(borrow);
+    bytes[32..48].copy_from_slice(&high.to_be_bytes());
+    bytes[48..].copy_from_slice(&low.to_be_bytes());
+    Signature::from(bytes)
+}
