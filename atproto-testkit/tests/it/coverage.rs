@@ -5,7 +5,7 @@
 //! `cargo test -p atproto-testkit --test it coverage -- --nocapture`.
 //!
 //! A test of the statement `MST-004` is named `mst_004_…`. One that shows several statements
-//! of one area begins with all their numbers: `mst_004_005_…`.
+//! of one area names them all: `mst_004_and_007_…`, `mst_004_to_007_…`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -174,18 +174,27 @@ fn test_names(source: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `mst_004_005_top_node_is_pruned` → `MST-004`, `MST-005`.
+/// `mst_004_and_006_to_008_nodes` → `MST-004`, `MST-006`, `MST-007`, `MST-008`.
 fn ids_of(name: &str) -> Vec<String> {
+    let number = |part: &str| part.parse::<u16>().ok().filter(|_| part.len() == 3);
     let mut parts = name.split('_');
     let area = parts.next().unwrap_or_default().to_uppercase();
-    let is_number = |part: &&str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit());
-    parts.take_while(is_number).map(|number| format!("{area}-{number}")).collect()
+    let mut numbers: Vec<_> = parts.next().and_then(number).into_iter().collect();
+    while let Some(last) = numbers.last().copied() {
+        match (parts.next(), parts.next().and_then(number)) {
+            (Some("and"), Some(another)) => numbers.push(another),
+            (Some("to"), Some(end)) => numbers.extend(last + 1..=end),
+            _ => break,
+        }
+    }
+    numbers.into_iter().map(|number| format!("{area}-{number:03}")).collect()
 }
 
 #[test]
 fn a_name_says_what_its_test_shows() {
     assert_eq!(ids_of("mst_004_top_node_is_pruned"), ["MST-004"]);
-    assert_eq!(ids_of("dm_016_017_null_is_a_value"), ["DM-016", "DM-017"]);
+    assert_eq!(ids_of("dm_016_and_018_null_is_a_value"), ["DM-016", "DM-018"]);
+    assert_eq!(ids_of("rk_001_to_003_syntax"), ["RK-001", "RK-002", "RK-003"]);
     assert!(ids_of("a_name_of_100_words").is_empty());
     // Written so that these lines are not taken for tests themselves.
     let attribute = ["#[", "test]"].concat();
