@@ -8,15 +8,14 @@ use serde_json::{Map, Value};
 use crate::crypto::{Curve, PublicKey};
 use crate::syntax::{Did, Handle};
 
-/// The fragment of the key that signs a repository.
-const SIGNING_KEY: &str = "atproto";
-/// The fragment and type of the service that hosts a repository.
-const PDS: (&str, &str) = ("atproto_pds", "AtprotoPersonalDataServer");
-
 /// A DID document: who an account is, in the account's own words.
 ///
 /// Reading is lenient: entries of `verificationMethod` and `service` that do not have the
-/// expected form are left out, fields that are not known are kept. Only the `id` is required.
+/// expected form are left out, fields that are not known are kept. Only the `id` is required;
+/// `@context` may be absent. Of keys and services with the same name the first usable key and
+/// the first service of the right type count. Of size and number there are limits
+/// ([`from_json`](Self::from_json)).
+///
 /// A document proves nothing by itself; its claims of a handle must be checked in both
 /// directions with [`verified_handle`](super::verified_handle).
 ///
@@ -116,6 +115,20 @@ pub enum DocumentError {
     /// Not JSON, or without a readable `id`.
     #[error("not a DID document")]
     Malformed(#[source] Arc<serde_json::Error>),
+    /// The document has more entries of a kind than are read.
+    #[error("the document has more than {limit} entries in {field}")]
+    TooMany {
+        /// The field.
+        field: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// The document is longer than any that is read.
+    #[error("the document is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// There is no key of that name.
     #[error("the document has no key #{fragment}")]
     NoKey {
@@ -149,6 +162,10 @@ pub enum DocumentError {
 }
 
 impl DidDocument {
+    /// The longest document in bytes. Ours: did:plc operations end at 7500 bytes, and the
+    /// reference implementation reads 512 kB of anything.
+    pub const MAX_SIZE: usize = 256 << 10;
+
     /// A document that only has an id. Add to it with the `with_` methods, for example to
     /// serve the did:web document of a service.
     pub fn new(id: Did) -> Self {
@@ -163,9 +180,24 @@ impl DidDocument {
         }
     }
 
-    /// Reads a document. Duplicate fields are refused, depth is limited to 128.
+    /// Reads a document of at most [`MAX_SIZE`](Self::MAX_SIZE) bytes, with at most 100 keys
+    /// and 100 services. Duplicates of the fields that are read are refused, and so is
+    /// nesting deeper than 128.
     pub fn from_json(json: &[u8]) -> Result<Self, DocumentError> {
-        serde_json::from_slice(json).map_err(|error| DocumentError::Malformed(Arc::new(error)))
+        if json.len() > Self::MAX_SIZE {
+            return Err(DocumentError::TooLarge { limit: Self::MAX_SIZE });
+        }
+        let document: Self = serde_json::from_slice(json)
+            .map_err(|error| DocumentError::Malformed(Arc::new(error)))?;
+        for (field, count) in [
+            ("verificationMethod", document.verification_methods.len()),
+            ("service", document.services.len()),
+        ] {
+            if count > MAX_ENTRIES {
+                return Err(DocumentError::TooMany { field, limit: MAX_ENTRIES });
+            }
+        }
+        Ok(document)
     }
 
     /// Adds a name.
@@ -208,20 +240,19 @@ impl DidDocument {
         self.key(SIGNING_KEY)
     }
 
-    /// The first key of that name; `fragment` is without `#`.
+    /// The first usable key of that name; `fragment` is without `#`. If none is usable, the
+    /// error is that of the first.
     pub fn key(&self, fragment: &str) -> Result<PublicKey, DocumentError> {
-        let method = self
-            .verification_methods
-            .iter()
-            .find(|method| self.is_named(&method.id, fragment))
-            .ok_or_else(|| DocumentError::NoKey { fragment: fragment.to_owned() })?;
-        if method.controller != self.id.as_str() {
-            return Err(DocumentError::ForeignController {
-                fragment: fragment.to_owned(),
-                controller: method.controller.clone(),
-            });
+        let mut failure = None;
+        for method in &self.verification_methods {
+            if self.is_named(&method.id, fragment) {
+                match self.own_key(method, fragment) {
+                    Ok(key) => return Ok(key),
+                    Err(error) => failure = failure.or(Some(error)),
+                }
+            }
         }
-        method.key(fragment)
+        Err(failure.unwrap_or_else(|| DocumentError::NoKey { fragment: fragment.to_owned() }))
     }
 
     /// The origin of the account's host, for example `https://pds.example.com`.
@@ -233,8 +264,7 @@ impl DidDocument {
         self.service(PDS.0, PDS.1)
     }
 
-    /// The origin of the first service of that name, if it has that type; `fragment` is
-    /// without `#`.
+    /// The origin of the first service of that name and type; `fragment` is without `#`.
     pub fn service(&self, fragment: &str, kind: &str) -> Option<&str> {
         origin(self.find_service(fragment, kind)?.endpoint.as_str()?)
     }
@@ -276,9 +306,24 @@ impl DidDocument {
         self
     }
 
+    fn own_key(
+        &self,
+        method: &VerificationMethod,
+        fragment: &str,
+    ) -> Result<PublicKey, DocumentError> {
+        if method.controller != self.id.as_str() {
+            return Err(DocumentError::ForeignController {
+                fragment: fragment.to_owned(),
+                controller: method.controller.clone(),
+            });
+        }
+        method.key(fragment)
+    }
+
     fn find_service(&self, fragment: &str, kind: &str) -> Option<&Service> {
-        let named = self.services.iter().find(|service| self.is_named(&service.id, fragment));
-        named.filter(|service| service.kind == kind)
+        self.services
+            .iter()
+            .find(|service| service.kind == kind && self.is_named(&service.id, fragment))
     }
 
     /// Both `#fragment` and `did:…#fragment` are in use.
@@ -351,6 +396,15 @@ fn origin(url: &str) -> Option<&str> {
         });
     (host_ok && port_ok).then_some(url)
 }
+
+/// The fragment of the key that signs a repository.
+const SIGNING_KEY: &str = "atproto";
+
+/// The fragment and type of the service that hosts a repository.
+const PDS: (&str, &str) = ("atproto_pds", "AtprotoPersonalDataServer");
+
+/// The most keys and the most services. Ours: ten times what did:plc admits.
+const MAX_ENTRIES: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -151,3 +151,15 @@ pub async fn verify_handle(
         Ok(_) | Err(_) => Ok(None),
     }
 }
+
+/// The handle to show for an account: its verified one, or `handle.invalid` where the claim is
+/// wrong or absent. An account without a handle works like any other.
+///
+/// A transient error says that nobody knows: go on to show what was shown before.
+pub async fn displayed_handle(
+    resolver: &dyn Resolver,
+    document: &DidDocument,
+) -> Result<Handle, ResolveError> {
+    let verified = verify_handle(resolver, document).await?;
+    Ok(verified.unwrap_or_else(Handle::invalid))
+}

@@ -3,6 +3,8 @@
 mod document;
 
 #[cfg(feature = "resolver")]
+mod bad_input;
+#[cfg(feature = "resolver")]
 mod cache;
 #[cfg(feature = "resolver")]
 mod fetch;

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use atproto_core::{
-    identity::{Resolver, verified_handle},
+    identity::{Resolver, resolver::displayed_handle},
     syntax::Did,
 };
 use futures::{StreamExt, stream};
@@ -95,10 +95,11 @@ impl Identities {
             self.resolver.purge(&did);
         }
         let handle = match self.resolver.did(&did).await {
-            Ok(document) => {
-                let handle = verified_handle(&*self.resolver, &document).await;
-                Some(handle.map_or_else(|| INVALID.to_owned(), |handle| handle.to_string()))
-            }
+            Ok(document) => displayed_handle(&*self.resolver, &document).await,
+            Err(error) => Err(error),
+        };
+        let handle = match handle {
+            Ok(handle) => Some(handle.to_string()),
             Err(error) if error.is_transient() => {
                 tracing::debug!(%did, error.message = %error, "identity not found yet");
                 None

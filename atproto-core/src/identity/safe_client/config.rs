@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::HostLimits;
+use crate::identity::DidDocument;
 
 /// How a [`SafeClient`](super::SafeClient) behaves.
 #[derive(Clone)]
@@ -107,7 +108,7 @@ impl SafeClientConfig {
 impl FetchLimits {
     /// For DID documents: 256 KiB, no redirects, 10 seconds, port 443.
     pub const DID_DOCUMENT: Self =
-        Self::new(256 << 10, Duration::from_secs(10)).https_port_only(true);
+        Self::new(DidDocument::MAX_SIZE, Duration::from_secs(10)).https_port_only(true);
     /// For `/.well-known/atproto-did`: 2 KiB, 3 redirects, 5 seconds, port 443.
     pub const HANDLE: Self =
         Self::new(2 << 10, Duration::from_secs(5)).max_redirects(3).https_port_only(true);
