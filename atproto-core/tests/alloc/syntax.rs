@@ -6,6 +6,8 @@ use atproto_core::syntax::{
     SyntaxError, Tid, Uri,
 };
 
+type Check = fn(&str) -> Result<(), SyntaxError>;
+
 #[test]
 fn a_refusal_allocates_nothing() {
     let texts = texts();
@@ -26,7 +28,7 @@ fn a_refusal_allocates_nothing() {
 #[test]
 fn a_check_allocates_nothing() {
     for text in texts() {
-        let checks: [(&str, fn(&str) -> Result<(), SyntaxError>); 10] = [
+        let checks: [(&str, Check); 10] = [
             ("at-identifier", AtIdentifier::check),
             ("at-uri", AtUri::check),
             ("datetime", Datetime::check),
