@@ -42,7 +42,7 @@ async fn fh_008_a_rotated_key_is_found_by_one_refresh() {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_is_rejected_after_one_refresh() {
+async fn id_014_a_wrong_signature_is_rejected_after_one_refresh() {
     let mut alice = Account::new('a');
     let directory = Directory::of(&[&alice]);
     alice.key = SecretKey::generate(Curve::K256);
