@@ -1,5 +1,7 @@
 //! What the benchmarks share: inputs that look like the network's.
 
+mod cpu_time;
+
 use std::{env, fs, path::PathBuf};
 
 use atproto_core::{
@@ -7,6 +9,8 @@ use atproto_core::{
     syntax::Cid,
 };
 use atproto_repo::car::CarReader;
+
+pub use cpu_time::CpuTime;
 
 /// The folder of recorded data, if there is one.
 pub fn shared() -> Option<PathBuf> {
