@@ -13,12 +13,11 @@
 //! [handle](https://atproto.com/specs/handle),
 //! [did:plc](https://web.plc.directory/spec/v0.1/did-plc).
 
+pub mod cache;
 mod document;
 pub mod plc;
 pub mod resolver;
 
-#[cfg(feature = "resolver")]
-pub mod cache;
 #[cfg(feature = "resolver")]
 pub mod http;
 #[cfg(feature = "resolver")]
@@ -26,11 +25,12 @@ pub mod safe_client;
 #[cfg(feature = "resolver")]
 pub mod tls;
 
+pub use cache::{CacheConfig, CacheStats};
 pub use document::{DidDocument, DocumentError, Service, VerificationMethod};
 pub use resolver::{ResolveError, Resolver, verified_handle};
 
 #[cfg(feature = "resolver")]
-pub use cache::{CacheConfig, CacheStats, CachingResolver};
+pub use cache::CachingResolver;
 #[cfg(feature = "resolver")]
 pub use http::{HttpResolver, HttpResolverConfig, TxtLookup};
 #[cfg(feature = "resolver")]

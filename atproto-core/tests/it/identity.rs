@@ -1,5 +1,6 @@
 //! DID documents, and their resolution over a network that means harm.
 
+mod cache_simulation;
 mod document;
 
 #[cfg(feature = "resolver")]

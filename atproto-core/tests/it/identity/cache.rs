@@ -203,3 +203,39 @@ async fn t11_a_flood_of_names_is_asked_slowly() {
     // The burst of ten at once, then nine seconds of ten, then the last answer's second.
     assert_eq!(start.elapsed().as_secs(), 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn id_010_logins_get_answers_below_ten_minutes() {
+    let (network, cache) = world(CacheConfig::default());
+    let login = cache.no_older_than(Duration::from_secs(9 * 60));
+    cache.did(&did(1)).await.unwrap();
+    login.did(&did(1)).await.unwrap();
+    assert_eq!(network.asked(), 1, "one memory");
+    advance(Duration::from_secs(10 * 60)).await;
+    cache.did(&did(1)).await.unwrap();
+    assert_eq!(network.asked(), 0, "fresh for others");
+    login.did(&did(1)).await.unwrap();
+    assert_eq!(network.asked(), 1);
+
+    advance(Duration::from_secs(10 * 60)).await;
+    network.down.store(true, Ordering::SeqCst);
+    assert!(login.did(&did(1)).await.unwrap_err().is_transient(), "no old answer for a login");
+    assert!(login.did(&did(1)).await.unwrap_err().is_transient());
+    assert_eq!(network.asked(), 1, "nor a request for each attempt");
+    cache.did(&did(1)).await.expect("fresh for others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_can_wait_fail_at_once() {
+    let (network, cache) = world(CacheConfig::default().concurrency(1).pending(3));
+    let answers = join_all((0..10).map(|number| {
+        let cache = Arc::clone(&cache);
+        tokio::spawn(async move { cache.did(&did(number)).await.map(drop) })
+    }))
+    .await;
+    let failed = answers.into_iter().filter_map(|answer| answer.unwrap().err());
+    let failed: Vec<_> = failed.inspect(|error| assert!(error.is_transient())).collect();
+    assert_eq!((failed.len(), network.asked()), (7, 3));
+    assert_eq!((cache.stats().refused, cache.stats().pending), (7, 0));
+    cache.did(&did(9)).await.expect("a failure for lack of room is not remembered");
+}
