@@ -65,4 +65,7 @@ pub use state::State;
 pub use submission::{SubmissionError, check_submission};
 
 #[cfg(feature = "resolver")]
-pub use client::{ExportEntry, PlcClient, PlcClientError};
+pub use client::{
+    ExportEntry, ExportOptions, ExportStream, ExportStreamError, ExportStreamOptions, PlcClient,
+    PlcClientError,
+};

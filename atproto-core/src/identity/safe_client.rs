@@ -19,6 +19,7 @@
 mod address;
 mod body;
 mod config;
+mod connect;
 pub(super) mod dns;
 mod error;
 pub(super) mod hosts;
@@ -63,6 +64,7 @@ pub struct Fetched {
 }
 
 struct Inner {
+    guard: GuardedDns,
     guarded: Client,
     trusted: Client,
     trusted_origins: Vec<url::Origin>,
@@ -90,6 +92,7 @@ impl SafeClient {
         };
         Ok(Self {
             inner: Arc::new(Inner {
+                guard: guard.clone(),
                 guarded: build(&config, |builder| builder.dns_resolver(guard))?,
                 trusted: build(&config, |builder| builder)?,
                 trusted_origins: config

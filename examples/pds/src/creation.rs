@@ -194,7 +194,11 @@ impl App {
         }
         let signed = next.sign(self.secrets.rotation_key.as_ref());
         let signed = signed
-            .map_err(|error| PlcClientError::Status { status: 500, message: error.to_string() })?;
+            .map_err(|error| PlcClientError::Status {
+                status: 500,
+                message: error.to_string(),
+                retry_after: None,
+            })?;
         self.directory.submit(did, &signed).await
     }
 

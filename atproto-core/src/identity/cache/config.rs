@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How a [`CachingResolver`](super::CachingResolver) behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CacheConfig {
     /// How long a DID document is fresh. Default: 1 hour.

@@ -1,14 +1,22 @@
 //! A client of a did:plc directory.
 
+mod export;
+mod stream;
+
 use std::time::Duration;
 
+use futures::Stream;
+use reqwest::header::RETRY_AFTER;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-use super::{AuditEntry, SignedOperation, State, limits};
+use super::{AuditEntry, SignedOperation, State};
 use crate::identity::safe_client::{FetchError, FetchLimits, Fetched, SafeClient};
 use crate::identity::{DidDocument, DocumentError};
-use crate::syntax::{Cid, Datetime, Did, DidMethod};
+use crate::syntax::{Datetime, Did, DidMethod};
+
+pub use export::{ExportEntry, ExportOptions};
+pub use stream::{ExportStream, ExportStreamError, ExportStreamOptions};
 
 /// Talks to a did:plc directory. Cloning is cheap.
 ///
@@ -17,22 +25,6 @@ use crate::syntax::{Cid, Datetime, Did, DidMethod};
 pub struct PlcClient {
     url: String,
     client: SafeClient,
-}
-
-/// A line of the export with sequence numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExportEntry {
-    /// The position in the directory's log, to continue after.
-    pub seq: u64,
-    /// The identity.
-    pub did: Did,
-    /// The operation.
-    pub operation: SignedOperation,
-    /// Its CID.
-    pub cid: Cid,
-    /// When the directory accepted it.
-    pub created_at: Datetime,
 }
 
 /// Why a directory gave no usable answer.
@@ -51,6 +43,14 @@ pub enum PlcClientError {
     /// The DID does not have the form of a did:plc; nothing was asked.
     #[error("not a did:plc: {0}")]
     NotPlc(Did),
+    /// The sequence numbers of an export do not rise.
+    #[error("entry {seq} came after {after}")]
+    Order {
+        /// The entry's number.
+        seq: u64,
+        /// The highest number before.
+        after: u64,
+    },
     /// The directory refused.
     #[error("the directory answered {status}: {message}")]
     Status {
@@ -58,6 +58,8 @@ pub enum PlcClientError {
         status: u16,
         /// The directory's explanation, cut to 512 characters.
         message: String,
+        /// For how long the directory asks to be left alone, if it does.
+        retry_after: Option<Duration>,
     },
 }
 
@@ -65,7 +67,7 @@ impl PlcClientError {
     /// Whether the directory says that the identity was ended.
     pub fn is_tombstoned(&self) -> bool {
         match self {
-            Self::Status { status: 404, message } => message.starts_with("DID not available"),
+            Self::Status { status: 404, message, .. } => message.starts_with("DID not available"),
             Self::Status { status: 410, .. } => true,
             _ => false,
         }
@@ -74,6 +76,24 @@ impl PlcClientError {
     /// Whether the directory does not know the identity.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { status: 404, .. }) && !self.is_tombstoned()
+    }
+
+    /// Whether the same request may succeed later: a failure of the network or the server, a
+    /// limit of rates. The others are answers.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Fetch(error) => !error.is_refusal(),
+            Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
+            _ => false,
+        }
+    }
+
+    /// For how long the directory asks to be left alone, if it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 }
 
@@ -126,17 +146,63 @@ impl PlcClient {
     }
 
     /// One page of the operations of all identities, after a sequence number; 0 begins.
-    /// At most [`limits::EXPORT_PAGE`] entries; an empty page is the end for now.
+    /// At most [`limits::EXPORT_PAGE`](super::limits::EXPORT_PAGE) entries; an empty page is
+    /// the end for now.
     pub async fn export(&self, after: u64, count: u16) -> Result<Vec<ExportEntry>, PlcClientError> {
-        let count = usize::from(count).clamp(1, limits::EXPORT_PAGE);
+        self.page(&after.to_string(), count).await
+    }
+
+    /// One page of the older form of the export, after a time; `None` begins. It has no
+    /// sequence numbers, and says which operations have been nullified by now.
+    ///
+    /// Operations of the same millisecond that a page ends in are passed over by the next
+    /// one: prefer [`export`](Self::export).
+    pub async fn export_since(
+        &self,
+        after: Option<&Datetime>,
+        count: u16,
+    ) -> Result<Vec<AuditEntry>, PlcClientError> {
+        let after = after.map(|time| time.as_str().replace(':', "%3A").replace('+', "%2B"));
+        self.page(&after.unwrap_or_default(), count).await
+    }
+
+    /// All operations after a sequence number, 0 being the beginning, in order and page by
+    /// page: paced, and patient with a directory that is busy or away.
+    ///
+    /// Ends at the last operation unless [`follow`](ExportOptions::follow) is set, and after
+    /// an error.
+    pub fn export_all(
+        &self,
+        after: u64,
+        options: ExportOptions,
+    ) -> impl Stream<Item = Result<ExportEntry, PlcClientError>> + Send + 'static {
+        export::pages(self.clone(), after, options)
+    }
+
+    /// Operations as they are accepted, over a WebSocket: those after the cursor, a sequence
+    /// number, then new ones; without a cursor only new ones.
+    ///
+    /// A directory goes back for a limited time only. After
+    /// [`OutdatedCursor`](ExportStreamError::OutdatedCursor) read with
+    /// [`export_all`](Self::export_all), then listen again.
+    pub async fn export_stream(
+        &self,
+        cursor: Option<u64>,
+        options: ExportStreamOptions,
+    ) -> Result<ExportStream, ExportStreamError> {
+        let query = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+        let url = format!("{}/export/stream{query}", self.url);
+        ExportStream::open(&self.client, &url, options).await
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        after: &str,
+        count: u16,
+    ) -> Result<Vec<T>, PlcClientError> {
+        let count = export::page_size(count);
         let url = format!("{}/export?after={after}&count={count}", self.url);
-        let fetched = accepted(self.client.get(&url, &EXPORT).await?)?;
-        fetched
-            .body
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.trim_ascii().is_empty())
-            .map(|line| Ok(serde_json::from_slice(line)?))
-            .collect()
+        export::lines(&accepted(self.client.get(&url, &EXPORT).await?)?.body)
     }
 
     async fn get<T: DeserializeOwned>(
@@ -180,5 +246,11 @@ fn accepted(fetched: Fetched) -> Result<Fetched, PlcClientError> {
         .chars()
         .take(512)
         .collect();
-    Err(PlcClientError::Status { status: fetched.status.as_u16(), message })
+    // The other form, a date, is of no use without the server's clock.
+    let retry_after = fetched
+        .headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    Err(PlcClientError::Status { status: fetched.status.as_u16(), message, retry_after })
 }

@@ -12,6 +12,7 @@ use super::address::is_public;
 
 /// Filters the addresses on their way into the connector. There is no other check before, so
 /// there is no time between check and use in which an answer could change.
+#[derive(Clone)]
 pub(super) struct GuardedDns {
     pub(super) inner: Arc<dyn Resolve>,
     pub(super) allow_loopback: bool,

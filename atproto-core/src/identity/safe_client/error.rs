@@ -24,6 +24,9 @@ pub enum FetchError {
     /// The client cannot be set up.
     #[error("the client cannot be set up")]
     Build(#[source] reqwest::Error),
+    /// None of the host's addresses can be connected to.
+    #[error("cannot connect")]
+    Connect(#[source] std::io::Error),
     /// The answer was not complete in time.
     #[error("no complete answer within {0:?}")]
     Deadline(Duration),
@@ -99,6 +102,7 @@ impl FetchError {
             | Self::UserInfo => true,
             Self::Build(_)
             | Self::Busy { .. }
+            | Self::Connect(_)
             | Self::Deadline(_)
             | Self::Request(_)
             | Self::TooSlow
@@ -112,6 +116,7 @@ impl FetchError {
             Self::AddressRefused { .. } => "address_refused",
             Self::Build(_) => "build",
             Self::Busy { .. } => "busy",
+            Self::Connect(_) => "connect",
             Self::Deadline(_) => "deadline",
             Self::Encoded { .. } => "encoded",
             Self::HeadTooLarge { .. } => "head_too_large",
@@ -130,15 +135,26 @@ impl FetchError {
 
 /// Finds what name resolution said inside the client's error.
 pub(super) fn request_error(error: reqwest::Error) -> FetchError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    let said_by_dns = dns_verdict(&error);
+    said_by_dns.unwrap_or(FetchError::Request(error))
+}
+
+/// As [`request_error`], for name resolution without a request.
+pub(super) fn dns_error(error: Box<dyn Error + Send + Sync>) -> FetchError {
+    let said_by_dns = dns_verdict(&*error);
+    said_by_dns.unwrap_or_else(|| FetchError::Connect(std::io::Error::other(error)))
+}
+
+fn dns_verdict(error: &(dyn Error + 'static)) -> Option<FetchError> {
+    let mut cause = Some(error);
     while let Some(current) = cause {
         if let Some(RefusedHost { host }) = current.downcast_ref() {
-            return FetchError::AddressRefused { host: host.clone() };
+            return Some(FetchError::AddressRefused { host: host.clone() });
         }
         if let Some(UnknownHost { host }) = current.downcast_ref() {
-            return FetchError::UnknownHost { host: host.clone() };
+            return Some(FetchError::UnknownHost { host: host.clone() });
         }
         cause = current.source();
     }
-    FetchError::Request(error)
+    None
 }

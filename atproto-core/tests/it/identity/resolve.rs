@@ -433,7 +433,7 @@ async fn the_directory_client_speaks_the_directorys_language() {
     let end = Tombstone { prev: genesis.cid() }.sign(&key).unwrap();
     let refused = client.submit(&alice, &end).await.unwrap_err();
     assert!(
-        matches!(refused, PlcClientError::Status { status: 400, message } if message.contains("ordered"))
+        matches!(refused, PlcClientError::Status { status: 400, message, .. } if message.contains("ordered"))
     );
     assert_eq!(client.log(&alice).await.unwrap(), std::slice::from_ref(&genesis));
     assert_eq!(client.last_operation(&alice).await.unwrap(), genesis);
