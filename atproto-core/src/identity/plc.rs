@@ -21,6 +21,23 @@
 //! - [`verify_log`]: a whole audit log against that rule, so that the directory need not be
 //!   trusted.
 //!
+//! # What is refused where
+//!
+//! A log is history: what a directory once accepted cannot be mended by its readers, and
+//! refusing it would only cut its owner off. [`verify_log`] therefore asks for what security
+//! rests on (hashes, signatures, order, window, marks, strict encodings, no unknown fields),
+//! and [`check_submission`] in addition for what the specification asks of new operations.
+//! Choices where the specification is silent, or its implementations differ:
+//!
+//! - More than five rotation keys, duplicates among them, keys of other curves, operations of
+//!   any size, malformed verification keys: read in logs, refused on submission. A key that
+//!   cannot verify never counts as a signer. The public directory admits ten rotation keys
+//!   and 4000 bytes at present; here the specification's five and 7500 hold.
+//! - Unknown fields: refused everywhere, since the operation's hash covers them and a reader
+//!   that left them out would compute another one.
+//! - `alsoKnownAs` entries that are no URIs: accepted everywhere, and of no use as a handle.
+//! - Times in a log may repeat and never go back; a recovery is later than all it displaces.
+//!
 //! ```
 //! use atproto_core::crypto::{Curve, SecretKey};
 //! use atproto_core::identity::plc::{self, Operation};

@@ -10,6 +10,8 @@ mod cache;
 #[cfg(feature = "resolver")]
 mod fetch;
 #[cfg(feature = "resolver")]
+mod plc_export;
+#[cfg(feature = "resolver")]
 mod resolve;
 #[cfg(feature = "resolver")]
 mod server;

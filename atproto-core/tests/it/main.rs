@@ -6,6 +6,7 @@ mod frame;
 mod identity;
 mod lexicon;
 mod plc;
+mod plc_properties;
 mod seeds;
 mod support;
 mod syntax;

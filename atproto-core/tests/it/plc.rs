@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use atproto_core::crypto::{Curve, SecretKey};
+use atproto_core::crypto::{self, Curve, SecretKey};
+use atproto_core::data::{Value, cbor};
 use atproto_core::identity::plc::{
     self, AuditEntry, Content, History, LegacyCreate, LogError, Operation, OperationError,
     SignatureProblem, SignedOperation, SubmissionError, Tombstone, VerifiedLog, check_submission,
@@ -170,7 +171,7 @@ fn plc_008_legacy_create_is_verified_in_its_own_form() {
 }
 
 #[test]
-fn plc_004_and_005_json_is_read_strictly() {
+fn plc_004_005_json_is_read_strictly() {
     let alice = Identity::new();
     let good = serde_json::to_value(&alice.genesis).unwrap();
     assert!(good["prev"].is_null() && good["sig"].is_string());
@@ -201,8 +202,86 @@ fn plc_004_and_005_json_is_read_strictly() {
     assert_eq!(alice.genesis.signer(keys), Ok(1));
 }
 
+/// `sig` is not in the signed bytes, not even as null; `prev` is text or null in both forms.
 #[test]
-fn plc_001_to_003_limits_of_submission() {
+fn plc_005_006_what_is_signed_and_hashed() {
+    let alice = Identity::new();
+    let update = Identity::update(&alice.genesis, "ali.test", &alice.rotation);
+    let fields = |bytes: &[u8]| match cbor::decode(bytes) {
+        Ok(Value::Map(fields)) => fields,
+        other => panic!("{other:?}"),
+    };
+    for (operation, prev) in
+        [(&alice.genesis, Value::Null), (&update, Value::String(alice.genesis.cid().to_string()))]
+    {
+        let unsigned = fields(&operation.content().signing_input());
+        assert_eq!(unsigned.len(), 6);
+        assert!(unsigned.get("sig").is_none());
+        assert_eq!(unsigned.get("prev"), Some(&prev));
+        let signed = fields(&operation.to_cbor());
+        assert_eq!(signed.len(), 7);
+        assert_eq!(signed.get("prev"), Some(&prev));
+        assert_eq!(signed.get("sig"), Some(&Value::String(operation.signature().into())));
+    }
+    // A signature over a form with `sig: null` is another one.
+    let content = alice.genesis.content().clone();
+    let mut with_null = content.signing_input();
+    with_null[0] += 1;
+    with_null.extend_from_slice(b"\x63sig\xf6");
+    let signature = crypto::Signer::sign(&alice.rotation, &with_null).unwrap();
+    let keys = &alice.genesis.operation().unwrap().rotation_keys;
+    let forged = SignedOperation::from_parts(content, &signature);
+    assert_eq!(forged.signer(keys), Err(SignatureProblem::NoKey));
+}
+
+/// RFC 4648, section 3.5: another text for the same bytes would be another CID.
+#[test]
+fn plc_004_only_one_text_is_the_signature() {
+    let alice = Identity::new();
+    let keys = &alice.genesis.operation().unwrap().rotation_keys;
+    let sig = alice.genesis.signature();
+    assert_eq!(sig.len(), 86);
+    let read = |sig: &str| {
+        let mut json = serde_json::to_value(&alice.genesis).unwrap();
+        json["sig"] = sig.into();
+        SignedOperation::from_json(json.to_string().as_bytes()).unwrap().signer(keys)
+    };
+    assert_eq!(read(sig), Ok(1));
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let last = alphabet.iter().position(|other| *other == sig.as_bytes()[85]).unwrap();
+    for trailing in 1..16 {
+        let text = format!("{}{}", &sig[..85], char::from(alphabet[last + trailing]));
+        assert_eq!(read(&text), Err(SignatureProblem::Encoding), "trailing bits");
+    }
+    for text in [&format!("{sig}=="), &format!("{sig}\n"), &format!(" {sig}"), &sig[..84], ""] {
+        assert_eq!(read(text), Err(SignatureProblem::Encoding), "{text:?}");
+    }
+}
+
+#[test]
+fn each_change_is_one_line() {
+    let alice = Identity::new();
+    let key = SecretKey::generate(Curve::K256).public_key();
+    let before = alice.genesis.operation().unwrap();
+    let next = || alice.genesis.successor().unwrap();
+    assert_eq!(next(), Operation { prev: Some(alice.genesis.cid()), ..before.clone() });
+    assert_eq!(next().with_signing_key(&key).verification_methods["atproto"], key.to_did_key());
+    let handle = Handle::new("ali.test").unwrap();
+    assert_eq!(next().with_handle(&handle).also_known_as, ["at://ali.test"]);
+    assert_eq!(
+        next().with_pds("https://b.example").services["atproto_pds"].endpoint,
+        "https://b.example"
+    );
+    let added = next().with_rotation_key(&key).rotation_keys;
+    assert_eq!((&added[0], &added[1..]), (&key.to_did_key(), &before.rotation_keys[..]));
+    let raised = next().with_rotation_key(&alice.rotation.public_key()).rotation_keys;
+    assert_eq!(raised, [before.rotation_keys[1].clone(), before.rotation_keys[0].clone()]);
+    let removed = next().without_rotation_key(&alice.recovery.public_key()).rotation_keys;
+    assert_eq!(removed, before.rotation_keys[1..]);
+}
+
+#[test]
+fn plc_001_002_003_limits_of_submission() {
     let key = SecretKey::generate(Curve::K256);
     let check = |change: &dyn Fn(&mut Operation)| {
         let mut operation = account(&[&key]);
@@ -243,6 +322,24 @@ fn plc_001_to_003_limits_of_submission() {
         check(&|op| op.also_known_as = vec!["x".repeat(limits::OPERATION_BYTES)]),
         Err(SubmissionError::OperationTooLarge)
     );
+    // The limit is exact, and the signature counts.
+    let of_size = |size: usize| {
+        let mut operation = account(&[&key]);
+        operation.also_known_as.clear();
+        let fill = |operation: &mut Operation, bytes: usize| {
+            operation.also_known_as = vec!["y".repeat(bytes)];
+        };
+        fill(&mut operation, 300);
+        let rest = size - operation.clone().sign(&key).unwrap().to_cbor().len();
+        fill(&mut operation, 300 + rest);
+        operation.sign(&key).unwrap()
+    };
+    let largest = of_size(limits::OPERATION_BYTES);
+    assert_eq!(largest.to_cbor().len(), 7500);
+    let too_long = check_submission(&largest);
+    assert!(matches!(too_long, Err(SubmissionError::TooLong { .. })), "not for its size");
+    let larger = of_size(limits::OPERATION_BYTES + 1);
+    assert_eq!(check_submission(&larger), Err(SubmissionError::OperationTooLarge));
 }
 
 #[test]
@@ -344,6 +441,36 @@ fn logs_of_the_interoperability_suite() {
     assert_eq!(log.history.did().as_str(), "did:plc:z72i7hdynmk6r22z27h6tvur");
 }
 
+/// Operations that a directory had accepted because identifiers could be longer, and removed.
+#[test]
+fn operations_that_were_removed_from_the_public_directory() {
+    let Some(shared) = shared() else { return };
+    let known = verify_file(&shared.join("plc/dart_audit_log_bsky.json")).unwrap().history;
+    let text = std::fs::read_to_string(shared.join("plc/invalidated-op-log.txt")).unwrap();
+    let (mut read, mut unknown_fields) = (0, 0);
+    for json in text.lines().filter_map(|line| line.strip_prefix("- ")) {
+        // One of them lost its last brace when it was written down.
+        let missing = json.matches('{').count() - json.matches('}').count();
+        let json = format!("{json}{}", "}".repeat(missing));
+        let operation = match SignedOperation::from_json(json.as_bytes()) {
+            Ok(operation) => operation,
+            Err(error) => {
+                assert!(error.to_string().starts_with("unknown field"), "{error}: {json}");
+                unknown_fields += 1;
+                continue;
+            }
+        };
+        assert!(known.check(&operation, i64::MAX).is_err(), "{json}");
+        let created = plc::did_of_genesis(&operation);
+        let longer = Did::new(format!("{created}a")).unwrap();
+        let accepted = History::new(longer.clone()).accept(operation, 0);
+        assert_eq!(accepted, Err(OperationError::NotPlc(longer)), "{json}");
+        read += 1;
+    }
+    println!("{read} refused by the rule, {unknown_fields} for unknown fields");
+    assert_eq!(read + unknown_fields, 22);
+}
+
 #[test]
 fn logs_of_the_reference_directory() {
     let Some(shared) = shared() else { return };
@@ -365,7 +492,13 @@ fn logs_made_to_break_verifiers() {
         "rotation-keys-6",
         "vm-raw-multibase",
     ];
-    for path in json_files(&shared.join("bad-input/plc")) {
+    let files = json_files(&shared.join("bad-input/plc"));
+    let manifest = std::fs::read(shared.join("bad-input/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let cases = manifest["cases"].as_array().unwrap().iter();
+    let cases = cases.filter(|case| case["file"].as_str().unwrap().starts_with("plc/")).count();
+    assert_eq!(files.len(), cases, "every case of the manifest");
+    for path in files {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let good = name.starts_with("control-") || submission_only.contains(&name);
         let outcome = verify_file(&path);

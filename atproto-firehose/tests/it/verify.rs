@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
 use atproto_core::crypto::{Curve, SecretKey};
+use atproto_core::identity::{DidDocument, ResolveError, Resolver};
+use atproto_core::syntax::{Did, Handle};
 use atproto_firehose::verify::{Outcome, Rejection, Verifier};
 use atproto_repo::event::{AccountEvent, Event, IdentityEvent};
 use atproto_repo::sync::Violation;
+use futures::future::{BoxFuture, FutureExt};
 
 use crate::support::network::{Account, Directory, TIME, document};
 
@@ -97,4 +100,36 @@ async fn an_unknown_account_is_rejected() {
     let checked = verifier.check(&event(&mut alice), None, None).await;
     let Outcome::Reject(rejection) = checked.verdict else { panic!("{checked:?}") };
     assert_eq!(rejection.label(), "not_found");
+}
+
+/// A directory in which every identity has ended.
+struct Ended;
+
+impl Resolver for Ended {
+    fn did<'a>(&'a self, did: &'a Did) -> BoxFuture<'a, Result<Arc<DidDocument>, ResolveError>> {
+        async { Err(ResolveError::Tombstoned(did.clone())) }.boxed()
+    }
+
+    fn handle<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Did, ResolveError>> {
+        async { Err(ResolveError::NotFound(handle.to_string())) }.boxed()
+    }
+
+    fn purge(&self, _did: &Did) {}
+}
+
+/// Nobody speaks for it any more, but that it is gone is believed from anyone.
+#[tokio::test]
+async fn id_015_a_tombstoned_identity_is_a_deleted_account() {
+    let mut alice = Account::new('a');
+    let verifier = Verifier::new(Arc::new(Ended) as Arc<_>);
+    let commit = event(&mut alice);
+    let active = AccountEvent::new(alice.did.clone(), None, TIME).into();
+    for event in [&commit, &active] {
+        let checked = verifier.check(event, None, None).await;
+        let Outcome::Reject(rejection) = checked.verdict else { panic!("{checked:?}") };
+        assert_eq!(rejection.label(), "tombstoned");
+    }
+    let deleted = AccountEvent::new(alice.did.clone(), Some("deleted"), TIME).into();
+    let checked = verifier.check(&deleted, None, None).await;
+    assert!(matches!(checked.verdict, Outcome::Accept(None)), "{checked:?}");
 }

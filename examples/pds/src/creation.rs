@@ -193,12 +193,11 @@ impl App {
             return Ok(());
         }
         let signed = next.sign(self.secrets.rotation_key.as_ref());
-        let signed = signed
-            .map_err(|error| PlcClientError::Status {
-                status: 500,
-                message: error.to_string(),
-                retry_after: None,
-            })?;
+        let signed = signed.map_err(|error| PlcClientError::Status {
+            status: 500,
+            message: error.to_string(),
+            retry_after: None,
+        })?;
         self.directory.submit(did, &signed).await
     }
 

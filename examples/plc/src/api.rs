@@ -9,6 +9,7 @@
 //! | `GET /{did}/log/last` | the newest of them |
 //! | `GET /{did}/log/audit` | all operations with times and marks |
 //! | `GET /export` | operations of all identities, as JSON lines |
+//! | `GET /export/stream` | the same as a WebSocket: what is new, after a cursor |
 //! | `GET /_health` | the version, if the store answers |
 //!
 //! Errors are `{"message": …}`: 400 for what is refused, 404 for an identity that is not
@@ -19,6 +20,7 @@ mod error;
 mod export;
 mod health;
 mod log;
+mod stream;
 mod submit;
 
 use std::sync::Arc;
@@ -50,10 +52,17 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const SHARES: usize = 32;
 const SHARES_OF_EXPORT: u32 = 8;
 
+/// Export streams at the same time; more are refused. Ours.
+const STREAMS: usize = 256;
+
 /// The routes over a directory.
 pub fn router(directory: Arc<Directory>) -> Router {
     submit::describe();
-    let state = Api { directory, store_uses: Arc::new(Semaphore::new(SHARES)) };
+    let state = Api {
+        directory,
+        store_uses: Arc::new(Semaphore::new(SHARES)),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+    };
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST])
@@ -62,6 +71,7 @@ pub fn router(directory: Arc<Directory>) -> Router {
         .route("/", get(health::about))
         .route("/_health", get(health::health))
         .route("/export", get(export::export))
+        .route("/export/stream", get(stream::stream))
         .route("/{did}", get(did::document).post(submit::submit))
         .route("/{did}/data", get(did::data))
         .route("/{did}/log", get(log::log))
@@ -81,6 +91,7 @@ pub fn router(directory: Arc<Directory>) -> Router {
 struct Api {
     directory: Arc<Directory>,
     store_uses: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
 }
 
 impl Api {

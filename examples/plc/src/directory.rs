@@ -8,6 +8,8 @@ use atproto_core::identity::plc::{
 };
 use atproto_core::syntax::Did;
 
+use tokio::sync::watch;
+
 use crate::store::{Store, StoreError};
 
 /// Gives the present, in milliseconds since 1970.
@@ -18,6 +20,7 @@ pub struct Directory {
     store: Store,
     limits: RateLimits,
     clock: Clock,
+    accepted: watch::Sender<()>,
 }
 
 /// How many operations one identity may have in force within a time; `None` is without limit.
@@ -60,7 +63,7 @@ pub enum Rejection {
 impl Directory {
     /// A directory by the system's clock.
     pub fn new(store: Store, limits: RateLimits) -> Self {
-        Self { store, limits, clock: Arc::new(system_millis) }
+        Self { store, limits, clock: Arc::new(system_millis), accepted: watch::Sender::new(()) }
     }
 
     /// Replaces the clock.
@@ -75,18 +78,30 @@ impl Directory {
         &self.store
     }
 
+    /// The present, in milliseconds since 1970.
+    pub fn now(&self) -> i64 {
+        (self.clock)()
+    }
+
+    /// Changes whenever an operation was accepted.
+    pub fn accepted(&self) -> watch::Receiver<()> {
+        self.accepted.subscribe()
+    }
+
     /// Accepts an operation for good, or says why not. Blocks; the operation is durable when
     /// this returns.
     pub fn submit(&self, did: &Did, operation: &SignedOperation) -> Result<(), Rejection> {
         check_submission(operation)?;
-        self.store.append(did, operation, (self.clock)(), |history, now| {
+        self.store.append(did, operation, self.now(), |history, now| {
             let accepted = history.check(operation, now * 1000)?;
             // A recovery must get through even if a thief has used up the limits.
             if accepted.nullified.is_empty() {
                 self.limits.check(history, now)?;
             }
             Ok(accepted)
-        })
+        })?;
+        self.accepted.send_replace(());
+        Ok(())
     }
 }
 

@@ -119,6 +119,14 @@ impl Store {
         })
     }
 
+    /// The highest sequence number; 0 if there is none.
+    pub fn last_seq(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM operation";
+        self.readers.with(|connection| {
+            connection.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))
+        })
+    }
+
     /// At most `count` operations of all identities after a time in milliseconds.
     pub fn after_time(&self, time: i64, count: usize) -> Result<Vec<StoredOperation>, StoreError> {
         let clause = "WHERE created_at > ?1 ORDER BY created_at LIMIT ?2";

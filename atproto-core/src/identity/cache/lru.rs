@@ -168,8 +168,8 @@ mod tests {
         }
         assert_eq!(table.bytes(), 10 * overhead + 100);
         assert_eq!(table.insert(10, (), 11), [(0, ()), (1, ())]);
-        assert_eq!(table.insert(11, (), 10 * overhead), [(11, ())], "heavier than the table");
-        assert_eq!(table.insert(12, (), 9 * overhead + 100).len(), 9);
+        assert_eq!(table.insert(11, (), 9 * overhead + 101), [(11, ())], "heavier than the table");
+        assert_eq!(table.insert(12, (), 9 * overhead + 100).len(), 9, "as heavy as the table");
         assert_eq!(table.len(), 1);
         table.remove(&12);
         assert_eq!((table.len(), table.bytes()), (0, 0));

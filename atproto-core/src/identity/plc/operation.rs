@@ -134,6 +134,43 @@ impl Operation {
         self.services.insert("atproto_pds".to_owned(), service);
     }
 
+    /// As [`set_signing_key`](Self::set_signing_key).
+    #[must_use]
+    pub fn with_signing_key(mut self, key: &PublicKey) -> Self {
+        self.set_signing_key(key);
+        self
+    }
+
+    /// As [`set_handle`](Self::set_handle).
+    #[must_use]
+    pub fn with_handle(mut self, handle: &Handle) -> Self {
+        self.set_handle(handle);
+        self
+    }
+
+    /// As [`set_pds`](Self::set_pds).
+    #[must_use]
+    pub fn with_pds(mut self, origin: &str) -> Self {
+        self.set_pds(origin);
+        self
+    }
+
+    /// Gives a key the highest authority; the others follow as they were.
+    #[must_use]
+    pub fn with_rotation_key(self, key: &PublicKey) -> Self {
+        let mut operation = self.without_rotation_key(key);
+        operation.rotation_keys.insert(0, key.to_did_key());
+        operation
+    }
+
+    /// Takes its authority from a key.
+    #[must_use]
+    pub fn without_rotation_key(mut self, key: &PublicKey) -> Self {
+        let key = key.to_did_key();
+        self.rotation_keys.retain(|other| *other != key);
+        self
+    }
+
     /// Signs the operation with a rotation key of its predecessor.
     pub fn sign(self, signer: &dyn Signer) -> Result<SignedOperation, SignError> {
         SignedOperation::sign(Content::Operation(self), signer)
@@ -272,7 +309,25 @@ impl SignedOperation {
     }
 
     /// An operation that follows this one and, so far, changes nothing; `None` after a
-    /// tombstone. Change it, then sign it.
+    /// tombstone. Change it, then sign it:
+    ///
+    /// ```
+    /// # use atproto_core::crypto::{Curve, SecretKey};
+    /// # use atproto_core::identity::plc::{self, Operation};
+    /// # use atproto_core::syntax::Handle;
+    /// # let rotation = SecretKey::generate(Curve::K256);
+    /// # let key = rotation.public_key();
+    /// # let handle = Handle::new("alice.test")?;
+    /// # let new_key = SecretKey::generate(Curve::P256).public_key();
+    /// # let operation = Operation::account(&[key.clone()], &key, &handle, "https://pds.example.com");
+    /// # let (_, latest) = plc::create(operation, &rotation)?;
+    /// let next = || latest.successor().ok_or("the identity has ended");
+    /// let renamed = next()?.with_handle(&Handle::new("ali.test")?).sign(&rotation)?;
+    /// let moved = next()?.with_pds("https://new.example.com").sign(&rotation)?;
+    /// let rotated = next()?.with_signing_key(&new_key).sign(&rotation)?;
+    /// let secured = next()?.with_rotation_key(&new_key).sign(&rotation)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn successor(&self) -> Option<Operation> {
         Some(Operation { prev: Some(self.cid()), ..self.operation()? })
     }

@@ -239,3 +239,21 @@ async fn more_than_can_wait_fail_at_once() {
     assert_eq!((cache.stats().refused, cache.stats().pending), (7, 0));
     cache.did(&did(9)).await.expect("a failure for lack of room is not remembered");
 }
+
+/// One pace for all that goes out, DIDs and handles together.
+#[tokio::test(start_paused = true)]
+async fn id_012_requests_keep_the_pace() {
+    let (network, cache) = world(CacheConfig::default().per_second(10).concurrency(1000));
+    let start = tokio::time::Instant::now();
+    join_all((0..30).map(|number| {
+        let (cache, name) = (Arc::clone(&cache), handle(&format!("u{number}.example.com")));
+        tokio::spawn(async move {
+            let (document, owner) =
+                futures::join!(async { cache.did(&did(number)).await }, cache.handle(&name));
+            assert_eq!(document.unwrap().id, owner.unwrap());
+        })
+    }))
+    .await;
+    assert_eq!(network.asked(), 60);
+    assert_eq!(start.elapsed().as_secs(), 6, "a burst of ten, then five seconds of ten, then one");
+}

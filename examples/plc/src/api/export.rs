@@ -23,7 +23,7 @@ enum After {
 /// A line with a sequence number.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", tag = "type", rename = "sequenced_op")]
-struct Sequenced {
+pub(super) struct Sequenced {
     seq: u64,
     did: Did,
     operation: SignedOperation,
@@ -79,7 +79,7 @@ fn parse_after(value: &str) -> Option<After> {
     Some(After::Time(time.unix_micros()?.div_euclid(1000)))
 }
 
-fn sequenced(stored: StoredOperation) -> Sequenced {
+pub(super) fn sequenced(stored: StoredOperation) -> Sequenced {
     Sequenced {
         seq: stored.seq,
         created_at: Datetime::from_unix_micros(stored.created_at * 1000),

@@ -6,4 +6,5 @@ mod hostile;
 mod identity;
 mod process;
 mod replay;
+mod stream;
 mod support;
