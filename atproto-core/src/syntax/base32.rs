@@ -20,6 +20,8 @@ impl Alphabet {
     }
 
     /// Writes the low bits of a number, five for each character of the text.
+    // Where it is inlined the length is known, and there is no loop.
+    #[inline(always)]
     pub(super) fn encode(&self, mut number: u64, text: &mut [u8]) {
         for place in text.iter_mut().rev() {
             *place = self.symbols[(number & 31) as usize];
@@ -30,6 +32,7 @@ impl Alphabet {
     /// Reads a number of five bits for each character, modulo 64 bits; `None` if one of
     /// the characters is no symbol. Which one, [`Alphabet::first_stranger`] says, so that
     /// the loop of the usual case has no branch.
+    #[inline(always)]
     pub(super) fn decode(&self, text: &[u8]) -> Option<u64> {
         let (mut number, mut seen) = (0, 0);
         for byte in text {

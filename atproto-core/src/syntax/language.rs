@@ -65,9 +65,13 @@ impl Language {
 
 fn check(text: &str) -> Result<(), Fault> {
     check_alphabet(text)?;
-    if is_irregular(text) {
-        return Ok(());
+    match check_grammar(text) {
+        Err(_) if is_irregular(text) => Ok(()),
+        result => result,
     }
+}
+
+fn check_grammar(text: &str) -> Result<(), Fault> {
     let mut subtags = Subtags::of(text);
     if !subtags.take(is_private_singleton) {
         subtags.language()?;
