@@ -156,12 +156,10 @@ impl ResolveHandle {
 /// [`DidDocument::pds_endpoint`] passes over that.
 fn stated_pds(document: &DidDocument) -> Option<&Value> {
     let id = ["#atproto_pds".to_owned(), format!("{}#atproto_pds", document.id)];
-    let mut services = document.services.iter();
-    let is_pds = |service: &&Service| service.kind == "AtprotoPersonalDataServer";
-    services
-        .find(|service| id.contains(&service.id))
-        .filter(is_pds)
-        .map(|service| &service.endpoint)
+    let is_pds = |service: &&Service| {
+        id.contains(&service.id) && service.kind == "AtprotoPersonalDataServer"
+    };
+    document.services.iter().find(is_pds).map(|service| &service.endpoint)
 }
 
 /// Holds the URL of a host against the rules by which it would be asked.
