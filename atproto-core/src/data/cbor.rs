@@ -2,31 +2,58 @@
 //!
 //! One value has one encoding: shortest heads, definite lengths, keys sorted and unique,
 //! tag 42 alone and only around a CID of this protocol, no floats. [`check`] decides all
-//! of it in one pass without allocating. [`decode`] and [`from_slice`] begin with it,
-//! because a deserializer never looks closely at the fields that its type leaves out.
+//! of it in one pass without allocating, and [`decode`] is the same pass with values made
+//! on the way. [`from_slice`] begins with a check, because a deserializer never looks
+//! closely at the fields that its type leaves out.
+//!
+//! # Memory
+//!
+//! What a length in the input claims reserves at most
+//! [`RESERVED_PER_BYTE`](super::limits::RESERVED_PER_BYTE) bytes for each byte of the
+//! input, however many lengths there are; the rest is allocated as items arrive. A record
+//! takes about three times its encoding, and the densest value, a list of nulls, up to
+//! eighty times, half as much again while it grows. Nothing of the input is retained.
 //!
 //! [`Reader`] and [`Writer`] serve formats that are decoded by hand: tree nodes, commits,
 //! frames.
 
+mod build;
 mod check;
 mod error;
+mod head;
 mod reader;
+mod walk;
 mod writer;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::check::check;
 pub use self::error::{CborError, CborFault};
-pub use self::reader::{Kind, MapReader, Reader};
+use self::head::Head;
+pub use self::head::Kind;
+pub use self::reader::{MapReader, Reader};
 pub use self::writer::Writer;
-use super::{Bytes, DataError, Map, Value};
+use super::{DataError, Map, Value, limits};
+
+/// Decides whether the bytes are one value of the data model in its one canonical form.
+///
+/// A single pass without allocation: no length in the input makes it reserve anything,
+/// and nesting beyond [`MAX_DEPTH`](limits::MAX_DEPTH) is refused before it is entered.
+pub fn check(bytes: &[u8]) -> Result<(), CborError> {
+    let mut reader = Reader::new(bytes);
+    reader.skip()?;
+    reader.finish()
+}
 
 /// Reads one value, which must be all there is and canonical. The caller limits the
 /// length; see [`MAX_RECORD_CBOR`](super::limits::MAX_RECORD_CBOR).
 pub fn decode(bytes: &[u8]) -> Result<Value, CborError> {
-    check(bytes)?;
-    read_value(&mut Reader::new(bytes))
+    let mut reader = Reader::new(bytes);
+    let mut budget = bytes.len().saturating_mul(limits::RESERVED_PER_BYTE);
+    let mut value = Value::Null;
+    walk::item(&mut reader, &mut budget, 0, &mut value)?;
+    reader.finish()?;
+    Ok(value)
 }
 
 /// Reads one map, which is what every record is.
@@ -62,36 +89,4 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CborError> {
         .map_err(|error| CborError::new(0, CborFault::Type(error.to_string())))?;
     check(&bytes)?;
     Ok(bytes)
-}
-
-/// Builds the next value. The bytes have been checked, so nesting is bounded, and the
-/// lengths in them are of elements that are there: they may be reserved for.
-fn read_value(reader: &mut Reader<'_>) -> Result<Value, CborError> {
-    Ok(match reader.peek()? {
-        Kind::Null => {
-            reader.null()?;
-            Value::Null
-        }
-        Kind::Bool => Value::Bool(reader.bool()?),
-        Kind::Integer => Value::Integer(reader.int()?),
-        Kind::Text => Value::String(reader.text()?.to_owned()),
-        Kind::Bytes => Value::Bytes(Bytes::copy_from_slice(reader.bytes()?)),
-        Kind::Link => Value::Link(reader.link()?),
-        Kind::Array => {
-            let len = reader.array_len()?;
-            let mut list = Vec::with_capacity(len);
-            for _ in 0..len {
-                list.push(read_value(reader)?);
-            }
-            Value::List(list)
-        }
-        Kind::Map => {
-            let mut map = reader.map()?;
-            let mut entries = Vec::with_capacity(map.remaining());
-            while let Some(key) = map.next_key(reader)? {
-                entries.push((key.into(), read_value(reader)?));
-            }
-            Value::Map(Map::from_sorted(entries))
-        }
-    })
 }

@@ -142,7 +142,7 @@ impl ExtraReader {
         access: &mut A,
     ) -> Result<(), A::Error> {
         let key = key.into();
-        form::key(&key).map_err(A::Error::custom)?;
+        form::key(key.as_bytes()).map_err(A::Error::custom)?;
         if self.fields.len() == limits::MAX_ELEMENTS {
             return Err(A::Error::custom(DataError::TooManyElements));
         }

@@ -1,21 +1,21 @@
 use super::{DataError, Value, limits};
-use crate::syntax::{Cid, Codec};
+use crate::syntax::Codec;
 
 /// What the rules on maps need to know of an entry's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Seen<'a> {
-    Text(&'a str),
+    Text(&'a [u8]),
     Integer(i64),
-    Link(Cid),
+    Link(Codec),
     Other,
 }
 
 impl<'a> From<&'a Value> for Seen<'a> {
     fn from(value: &'a Value) -> Self {
         match value {
-            Value::String(text) => Self::Text(text),
+            Value::String(text) => Self::Text(text.as_bytes()),
             Value::Integer(number) => Self::Integer(*number),
-            Value::Link(cid) => Self::Link(*cid),
+            Value::Link(cid) => Self::Link(cid.codec()),
             _ => Self::Other,
         }
     }
@@ -37,18 +37,18 @@ pub(super) struct MapForm {
 }
 
 impl MapForm {
-    pub(super) fn note(&mut self, key: &str, seen: Seen<'_>) {
+    pub(super) fn note(&mut self, key: &[u8], seen: Seen<'_>) {
         match (key, seen) {
-            ("$type", Seen::Text(name)) => {
-                self.is_blob = name == "blob";
+            (b"$type", Seen::Text(name)) => {
+                self.is_blob = name == b"blob";
                 self.bad_type = name.is_empty();
             }
-            ("$type", _) => self.bad_type = true,
-            ("$link", _) => self.has_link = true,
-            ("$bytes", _) => self.has_bytes = true,
-            ("ref", Seen::Link(cid)) => self.good_ref = cid.codec() == Codec::Raw,
-            ("size", Seen::Integer(size)) => self.good_size = size > 0,
-            ("mimeType", Seen::Text(mime)) => self.good_mime = !mime.is_empty(),
+            (b"$type", _) => self.bad_type = true,
+            (b"$link", _) => self.has_link = true,
+            (b"$bytes", _) => self.has_bytes = true,
+            (b"ref", Seen::Link(codec)) => self.good_ref = codec == Codec::Raw,
+            (b"size", Seen::Integer(size)) => self.good_size = size > 0,
+            (b"mimeType", Seen::Text(mime)) => self.good_mime = !mime.is_empty(),
             _ => {}
         }
     }
@@ -71,8 +71,15 @@ impl MapForm {
     }
 }
 
+/// Whether [`MapForm::note`] would do anything with a key.
+#[inline]
+pub(super) fn matters(key: &[u8]) -> bool {
+    matches!(key, b"$type" | b"$link" | b"$bytes" | b"ref" | b"size" | b"mimeType")
+}
+
 /// The rules on one key by itself.
-pub(super) fn key(key: &str) -> Result<(), DataError> {
+#[inline]
+pub(super) fn key(key: &[u8]) -> Result<(), DataError> {
     match key.len() {
         0 => Err(DataError::EmptyKey),
         1..=limits::MAX_KEY => Ok(()),

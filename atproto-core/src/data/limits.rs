@@ -33,6 +33,11 @@ pub const MAX_ELEMENTS: usize = 131_072;
 /// Bytes of one map key: 8,192 (guide). The least is one.
 pub const MAX_KEY: usize = 8_192;
 
+/// Bytes of memory that the DAG-CBOR decoder reserves, for each byte of its input, on the
+/// mere word of lengths in it: 3. Ours: enough for nearly every record to be read without
+/// growing anything, and hostile lengths cost less than the input itself did.
+pub const RESERVED_PER_BYTE: usize = 3;
+
 /// The largest integer that survives a JavaScript program, 2⁵³ − 1
 /// ([data model](https://atproto.com/specs/data-model)). A recommendation to writers:
 /// readers accept the whole of `i64`.

@@ -24,7 +24,7 @@ impl Map {
     /// Sorts entries once, which is what keeps many keys in an unlucky order from costing
     /// quadratic time. A key that occurs twice is an error.
     pub(super) fn from_entries(mut entries: Vec<(SmolStr, Value)>) -> Result<Self, DataError> {
-        entries.sort_by(|(a, _), (b, _)| key_order(a, b));
+        entries.sort_by(|(a, _), (b, _)| key_order(a.as_bytes(), b.as_bytes()));
         match entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             true => Err(DataError::DuplicateKey),
             false => Ok(Self { entries }),
@@ -100,7 +100,7 @@ impl Map {
     }
 
     fn find(&self, key: &str) -> Result<usize, usize> {
-        self.entries.binary_search_by(|(other, _)| key_order(other, key))
+        self.entries.binary_search_by(|(other, _)| key_order(other.as_bytes(), key.as_bytes()))
     }
 }
 
@@ -117,7 +117,7 @@ impl<K: Into<SmolStr>, V: Into<Value>> FromIterator<(K, V)> for Map {
             entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         // Reversed and stable: of equal keys the last comes first, and `dedup` keeps it.
         entries.reverse();
-        entries.sort_by(|(a, _), (b, _)| key_order(a, b));
+        entries.sort_by(|(a, _), (b, _)| key_order(a.as_bytes(), b.as_bytes()));
         entries.dedup_by(|(a, _), (b, _)| a == b);
         Self { entries }
     }
@@ -154,6 +154,7 @@ impl<'de> Deserialize<'de> for Map {
 }
 
 /// The order of keys in DAG-CBOR: by length, then by bytes.
-pub(super) fn key_order(a: &str, b: &str) -> Ordering {
+#[inline]
+pub(super) fn key_order(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }

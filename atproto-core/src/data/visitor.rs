@@ -47,7 +47,7 @@ impl<'c> ValueSeed<'c> {
     ) -> Result<Vec<(SmolStr, Value)>, A::Error> {
         let mut entries = Vec::with_capacity(access.size_hint().unwrap_or(0).min(RESERVE));
         while let Some(key) = access.next_key::<SmolStr>()? {
-            form::key(&key).map_err(|error| self.refuse(error))?;
+            form::key(key.as_bytes()).map_err(|error| self.refuse(error))?;
             if entries.len() == limits::MAX_ELEMENTS {
                 return Err(self.refuse(DataError::TooManyElements));
             }
@@ -172,7 +172,7 @@ fn resolve(map: Map) -> Result<Value, DataError> {
     }
     let mut form = MapForm::default();
     for (key, value) in map.iter() {
-        form.note(key, Seen::from(value));
+        form.note(key.as_bytes(), Seen::from(value));
     }
     form.judge()?;
     Ok(Value::Map(map))

@@ -137,7 +137,7 @@ fn dm_011_integers_have_64_bits_with_sign() {
 }
 
 #[test]
-fn dm_012_and_031_to_033_sizes_are_the_documented_ones() {
+fn dm_012_031_032_033_sizes_are_the_documented_ones() {
     assert_eq!(limits::MAX_SAFE_INTEGER, (1 << 53) - 1);
     assert_eq!((limits::MAX_RECORD_CBOR, limits::MAX_RECORD_JSON), (1 << 20, 2 << 20));
     assert_eq!(limits::MAX_FRAME, 5_000_000);
@@ -159,10 +159,37 @@ fn dm_015_nothing_follows_the_value() {
 }
 
 #[test]
+fn dm_014_one_object_is_one_object() {
+    let object = bytes("a1616101");
+    let mut two = object.clone();
+    two.extend_from_slice(&object);
+    assert_eq!(fault(cbor::decode(&two)), CborFault::Trailing);
+    assert_eq!(fault(cbor::from_slice::<Value>(&two)), CborFault::Trailing);
+    // Frames are two objects in a row; whoever expects that reads them one by one.
+    let mut reader = Reader::new(&two);
+    assert_eq!((reader.raw(), reader.raw()), (Ok(&object[..]), Ok(&object[..])));
+    assert_eq!(reader.finish(), Ok(()));
+}
+
+#[test]
 fn dm_016_null_is_not_absent() {
     let map = cbor::decode_map(&bytes("a16161f6")).unwrap();
     assert!(map.contains_key("a") && !map.contains_key("b"));
     assert_eq!((map.get("a"), map.get("b")), (Some(&Value::Null), None));
+}
+
+#[test]
+fn dm_017_nothing_else_is_null_or_absent() {
+    let map = accepted("a6616100616280 6163a0 6164f4 6165f6 616660".replace(' ', "").as_str());
+    let alike = [Value::Integer(0), Value::List(vec![]), Map::new().into(), false.into()];
+    for (key, value) in ["a", "b", "c", "d"].into_iter().zip(&alike) {
+        assert_eq!(map.get(key), Some(value));
+    }
+    assert!(map.get("e").unwrap().is_null() && map.get("g").is_none());
+    let all: Vec<_> = map.as_map().unwrap().values().collect();
+    for (at, value) in all.iter().enumerate() {
+        assert!(all[..at].iter().all(|other| other != value), "{value:?}");
+    }
 }
 
 #[test]
@@ -206,12 +233,45 @@ fn dm_035_element_counts_are_limited() {
 }
 
 #[test]
-fn dm_036_and_037_key_lengths_are_limited() {
+fn dm_036_037_key_lengths_are_limited() {
     let map = |len: usize| cbor::encode(&Map::from([("k".repeat(len), 0)]).into());
     assert!(cbor::check(&map(1)).is_ok() && cbor::check(&map(limits::MAX_KEY)).is_ok());
     assert_eq!(fault(cbor::check(&map(0))), CborFault::Data(DataError::EmptyKey));
     let error = fault(cbor::check(&map(limits::MAX_KEY + 1)));
     assert_eq!(error, CborFault::Data(DataError::KeyLength));
+}
+
+#[test]
+fn dm_038_a_cid_is_never_longer_than_36_bytes() {
+    for len in [37, 100, 101, 10_000] {
+        let mut content = vec![0];
+        content.extend_from_slice(&cid().to_bytes());
+        content.resize(len + 1, 0);
+        let mut writer = Writer::new();
+        writer.raw(&[0xd8, 42]).bytes(&content);
+        assert_eq!(fault(cbor::decode(&writer.into_bytes())), CborFault::Link, "{len}");
+    }
+}
+
+#[test]
+fn cid_006_version_0_is_no_link() {
+    let mut content = vec![0, 0x12, 0x20];
+    content.extend_from_slice(cid().digest());
+    let mut writer = Writer::new();
+    writer.raw(&[0xd8, 42]).bytes(&content);
+    assert_eq!(fault(cbor::decode(&writer.into_bytes())), CborFault::Link);
+    let text = r#"{"$link": "QmRgutAxd8t7oGkSm4wmeuByG6M51wcTso6cubDdQtuEfL"}"#;
+    assert_eq!(super::json_error(text), DataError::LinkShape);
+}
+
+#[test]
+fn it_004_size_depth_and_memory_are_bounded() {
+    // Memory is measured in a test binary of its own; frames are bounded where they are split.
+    let nested = [vec![0x81; 100_000], vec![0xf6]].concat();
+    assert_eq!(fault(cbor::decode(&nested)), CborFault::Data(DataError::TooDeep));
+    let frame = vec![0; limits::MAX_FRAME + 1];
+    assert!(atproto_core::frame::decode(&frame).is_err());
+    const { assert!(limits::RESERVED_PER_BYTE < 4) }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use atproto_core::data::{DataError, JsonError, Map, Value, json, limits};
+use atproto_core::data::{DataError, JsonError, Map, Value, cbor, json, limits};
 
 use super::{cid, json_error, value};
 
@@ -38,6 +38,18 @@ fn dm_015_nothing_follows_the_value() {
 }
 
 #[test]
+fn dm_018_reserved_keys_mean_what_the_specification_says_or_nothing() {
+    let reserved = ["$future", "$", "$Type", "$links", "$byte"];
+    for key in reserved {
+        let text = format!(r#"{{"{key}":{{"{key}":"AA"}}}}"#);
+        assert_eq!(json::encode(&value(&text)), text, "kept without a meaning");
+    }
+    for key in ["$type", "$link", "$bytes"] {
+        assert!(json::decode(format!(r#"{{"{key}":true}}"#)).is_err(), "{key} has a meaning");
+    }
+}
+
+#[test]
 fn dm_019_unknown_dollar_keys_are_kept() {
     let text = r#"{"$future":1,"$type":"com.example.note"}"#;
     assert_eq!(value(text).get("$future"), Some(&Value::Integer(1)));
@@ -58,7 +70,7 @@ fn dm_020_links() {
 }
 
 #[test]
-fn dm_021_and_022_bytes_are_standard_base64_with_or_without_padding() {
+fn dm_021_022_bytes_are_standard_base64_with_or_without_padding() {
     let bytes = |text: &str| value(&format!(r#"{{"$bytes": "{text}"}}"#));
     assert_eq!(bytes("+/8"), bytes("+/8="));
     assert_eq!(bytes("+/8").as_bytes().map(|bytes| &bytes[..]), Some(&[0xfb, 0xff][..]));
@@ -69,6 +81,13 @@ fn dm_021_and_022_bytes_are_standard_base64_with_or_without_padding() {
         let text = format!(r#"{{"$bytes": "{text}"}}"#);
         assert_eq!(json_error(&text), DataError::BytesShape, "{text}");
     }
+}
+
+#[test]
+fn dm_024_the_order_of_keys_in_json_means_nothing() {
+    let (one, other) = (value(r#"{"b":1,"aa":2,"a":3}"#), value(r#"{"a":3,"aa":2,"b":1}"#));
+    assert_eq!(one, other);
+    assert_eq!(cbor::encode(&one), cbor::encode(&other));
 }
 
 #[test]
@@ -102,7 +121,7 @@ fn dm_034_nesting_is_limited() {
 }
 
 #[test]
-fn dm_036_and_037_key_lengths_are_limited() {
+fn dm_036_037_key_lengths_are_limited() {
     assert_eq!(json_error(r#"{"": 1}"#), DataError::EmptyKey);
     let long = format!(r#"{{"{}": 1}}"#, "k".repeat(limits::MAX_KEY + 1));
     assert_eq!(json_error(&long), DataError::KeyLength);

@@ -11,7 +11,7 @@ fn values() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::Integer),
         (-300i64..300).prop_map(Value::Integer),
-        ".{0,30}".prop_map(Value::String),
+        ".{0,30}".prop_map(Value::from),
         vec(any::<u8>(), 0..300).prop_map(|bytes| Value::Bytes(Bytes::from(bytes))),
         (any::<[u8; 32]>(), any::<bool>()).prop_map(|(digest, raw)| {
             Value::Link(Cid::from_digest(if raw { Codec::Raw } else { Codec::DagCbor }, digest))
@@ -38,6 +38,13 @@ proptest! {
     }
 
     #[test]
+    fn json_to_cbor_to_json_is_the_identity(value in values()) {
+        let text = json::encode(&value);
+        let bytes = cbor::encode(&json::decode(&text).unwrap());
+        prop_assert_eq!(json::encode(&cbor::decode(&bytes).unwrap()), text);
+    }
+
+    #[test]
     fn nothing_is_lost_between_json_and_cbor(value in values()) {
         let text = json::encode(&value);
         prop_assert_eq!(&json::decode(&text).unwrap(), &value);
@@ -59,6 +66,20 @@ proptest! {
     }
 
     #[test]
+    fn t18_replaced_ranges_are_refused_or_another_value(
+        value in values(),
+        at in any::<prop::sample::Index>(),
+        gone in 0usize..6,
+        new in vec(any::<u8>(), 0..6),
+    ) {
+        let bytes = cbor::encode(&value);
+        let start = at.index(bytes.len());
+        let end = bytes.len().min(start + gone);
+        let mutant = [&bytes[..start], &new, &bytes[end..]].concat();
+        refused_or_different(&value, &bytes, &mutant)?;
+    }
+
+    #[test]
     fn arbitrary_bytes_are_judged_without_panic(bytes in vec(any::<u8>(), 0..80)) {
         agree(&bytes)?;
         let _ = json::decode(&bytes);
@@ -69,6 +90,33 @@ proptest! {
         let bytes = cbor::encode(&value);
         prop_assert!(cbor::check(&bytes[..index.index(bytes.len())]).is_err());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn t18_every_changed_byte_is_refused_or_another_value(value in values()) {
+        let bytes = cbor::encode(&value);
+        for at in 0..bytes.len().min(200) {
+            for byte in 0..=u8::MAX {
+                let mut mutant = bytes.clone();
+                mutant[at] = byte;
+                refused_or_different(&value, &bytes, &mutant)?;
+            }
+        }
+    }
+}
+
+/// Two encodings of one value would be two CIDs of one record.
+fn refused_or_different(value: &Value, bytes: &[u8], mutant: &[u8]) -> Result<(), TestCaseError> {
+    let decoded = cbor::decode(mutant);
+    prop_assert_eq!(cbor::check(mutant).err(), decoded.as_ref().err().cloned());
+    if let Ok(decoded) = decoded {
+        prop_assert_eq!(&cbor::encode(&decoded), mutant);
+        prop_assert_eq!(&decoded == value, bytes == mutant);
+    }
+    Ok(())
 }
 
 /// The checker, the decoder and the typed reader accept the same bytes, and what they
