@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 use atproto_core::{
-    crypto::{Curve, SecretKey},
+    crypto::{Curve, SecretKey, Signer as _},
     data::{Value, cbor, json},
     frame,
     identity::{
@@ -30,7 +30,9 @@ fn main() -> Result {
     let key = SecretKey::from_bytes(Curve::K256, &[7; 32])?;
     let did = Did::new("did:web:alice.example.com")?;
     data()?;
-    syntax()?;
+    identifiers()?;
+    keys()?;
+    choices()?;
     identity(&key)?;
     lexicon()?;
     tokens(&key, &did)?;
@@ -78,27 +80,94 @@ fn data() -> Result {
     seed("validation", "cbor", cbor::encode(&json::decode(record)?))
 }
 
-fn syntax() -> Result {
-    let did_key = SecretKey::from_bytes(Curve::P256, &[7; 32])?.public_key().to_did_key();
-    for (name, text) in [
-        ("did", "did:plc:ewvi7nxzyoun6zhxrhs64oiz"),
-        ("did-web", "did:web:localhost%3A2583"),
-        ("did-key", &did_key),
-        ("handle", "Alice.Example.COM"),
-        ("nsid", "com.example-domain.getThing"),
-        ("pattern", "com.example.*"),
-        ("record-key", "a~b:c_d-e.f"),
-        ("tid", "3jqfcqzm3fo2j"),
-        ("at-uri", "at://did:web:a.example/com.example.record/self"),
-        ("datetime", "1985-04-12T23:20:50.123456-07:30"),
-        ("leap-day", "2024-02-29T23:59:60Z"),
-        ("language", "zh-Hant-TW-x-private"),
-        ("uri", "https://a.example/b?c#d"),
-        ("cid", "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"),
+fn identifiers() -> Result {
+    let plc = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
+    let cid = Cid::raw(b"hello");
+    for (target, name, text) in [
+        ("did_handle", "did", plc),
+        ("did_handle", "did-web", "did:web:localhost%3A2583"),
+        ("did_handle", "did-other", "did:method:val:two-._%20\ndid:web:a.example:path"),
+        ("did_handle", "handle", "Alice.Example.COM"),
+        ("did_handle", "handle-long", &format!("{0}.{0}.xn--ls8h.test", "a".repeat(63))),
+        ("did_handle", "two", "did:plc:a\nb-c.d1"),
+        ("nsid_rkey_tid", "nsid", "com.example-domain.getThing"),
+        ("nsid_rkey_tid", "pattern", "com.Example.*\ncom.example.thing"),
+        ("nsid_rkey_tid", "record-key", "a~b:c_d-e.f"),
+        ("nsid_rkey_tid", "dots", "..\n."),
+        ("nsid_rkey_tid", "tid", "3jqfcqzm3fo2j\njzzzzzzzzzzzz"),
+        ("at_uri", "record", "at://did:web:a.example/com.example.record/self"),
+        ("at_uri", "collection", "at://Alice.Example.com/com.Example.record"),
+        ("at_uri", "repository", "at://did:plc:ewvi7nxzyoun6zhxrhs64oiz\nat://a.example"),
+        ("datetime_language_uri", "datetime", "1985-04-12T23:20:50.123456-07:30"),
+        ("datetime_language_uri", "leap-day", "2024-02-29T23:59:59Z\n2023-02-29T23:59:60Z"),
+        ("datetime_language_uri", "year-zero", "0000-01-01T00:00:00+00:01"),
+        ("datetime_language_uri", "language", "zh-cmn-Hant-TW-1901-a-bc-x-private"),
+        ("datetime_language_uri", "language-irregular", "i-klingon\nx-a"),
+        ("datetime_language_uri", "uri", "https://a.example/b?c#d"),
+        ("cid", "text", &cid.to_string()),
+        ("cid", "two", &format!("{cid}\n{}", Cid::dag_cbor(b"hello"))),
+        ("cid", "upper-case", &cid.to_string().to_ascii_uppercase()),
+        ("cid", "version-zero", "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n"),
     ] {
-        seed("syntax", name, text)?;
+        seed(target, name, text)?;
     }
-    seed("syntax", "cid-bytes", Cid::raw(b"hello").to_bytes())
+    seed("cid", "bytes", cid.to_bytes())
+}
+
+fn keys() -> Result {
+    for (curve, number) in [(Curve::K256, 0), (Curve::P256, 1)] {
+        let secret = SecretKey::from_bytes(curve, &[7; 32])?;
+        let public = secret.public_key();
+        let signature = secret.sign(b"message")?;
+        let name = |form: &str| format!("{curve}-{form}").to_ascii_lowercase();
+        seed("did_key", &name("did-key"), public.to_did_key())?;
+        seed("did_key", &name("multikey"), public.to_multikey())?;
+        for (form, point) in
+            [("short", &public.as_sec1()[..]), ("long", &public.to_sec1_uncompressed())]
+        {
+            let legacy = format!("z{}", bs58::encode(point).into_string());
+            seed("did_key", &name(&format!("legacy-{form}")), legacy)?;
+            seed("did_key", &name(&format!("point-{form}")), [&[4], point].concat())?;
+        }
+        // A curve, a secret, the place and the change of one bit, a message.
+        let made = [&[number][..], &[9; 32], &[40, 1], b"message"].concat();
+        seed("did_key", &name("sign"), made)?;
+        seed(
+            "did_key",
+            &name("verify"),
+            [&[number + 2], &signature.as_bytes()[..], b"message"].concat(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Choices for the targets that build what they examine.
+fn choices() -> Result {
+    let all: Vec<u8> = (0..=255).collect();
+    seed("value", "all", &all)?;
+    seed("value", "map", [&[0, 9, 1, 7, 5][..], b"\x05$type\x03\x02hi", &all[200..]].concat())?;
+    seed("value", "blob", [&[0, 20, 0xff, 8, 4][..], b"jpeg", &all[..40]].concat())?;
+    seed("value", "bytes", [&[0, 2, 3, 4, 39][..], &[0xa5; 300]].concat())?;
+    let list: Vec<u8> = (0..60).flat_map(|number| [6, 1 + number % 5]).collect();
+    seed("value", "lists", [&[0, 0, 7], &list[..]].concat())?;
+    // Of each operation: kind and signer, the number of rotation keys less one, those keys;
+    // before each but the first: delay, predecessor.
+    for (name, steps) in [
+        ("update", &[0, 1, 0, 1, 2, 0, 1, 0, 0][..]),
+        ("rotation", &[0, 1, 0, 1, 2, 0, 0, 1, 2, 3, 2, 1, 2, 0, 2]),
+        ("recovery", &[0, 1, 0, 1, 2, 0, 1, 1, 1, 0, 3, 0, 0, 0, 0]),
+        ("recovery-at-72-hours", &[0, 1, 0, 1, 2, 0, 1, 1, 1, 0, 5, 0, 0, 0, 0]),
+        ("recovery-late", &[0, 1, 0, 1, 2, 0, 1, 1, 1, 0, 6, 0, 0, 0, 0]),
+        (
+            "recovery-of-a-recovery",
+            &[0, 2, 0, 1, 2, 2, 0, 2, 2, 0, 2, 2, 0, 1, 0, 1, 2, 0, 0, 0, 0, 0, 0],
+        ),
+        ("tombstone", &[0, 1, 0, 1, 2, 0, 0xe4, 1, 1, 0, 0, 0]),
+        ("tombstone-undone", &[0, 1, 0, 1, 2, 0, 0xe5, 3, 0, 0, 0, 0]),
+    ] {
+        seed("plc_log", name, steps)?;
+    }
+    Ok(())
 }
 
 fn identity(key: &SecretKey) -> Result {

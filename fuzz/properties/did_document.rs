@@ -1,12 +1,43 @@
-//! DID documents: every question can be asked of whatever was read, and writing is stable.
+//! DID documents: every question can be asked of whatever was read, the answers stand in the
+//! document, and writing is stable.
 
 use atproto_core::identity::DidDocument;
 
 pub(crate) fn check(data: &[u8]) {
     let Ok(document) = DidDocument::from_json(data) else { return };
-    let _ = (document.handle(), document.signing_key(), document.pds_endpoint());
-    let _ = document.service("atproto_labeler", "AtprotoLabeler");
-    let written = serde_json::to_vec(&document.to_json()).expect("JSON can be written");
-    let again = DidDocument::from_json(&written).expect("what was written can be read");
-    assert_eq!(again, document);
+    answers(&document);
+    let json = document.to_json();
+    assert_eq!(serde_json::to_value(&document).expect("JSON can be written"), json);
+    for written in [serde_json::to_vec(&json), serde_json::to_vec(&document)] {
+        let written = written.expect("JSON can be written");
+        let again = DidDocument::from_json(&written).expect("what was written can be read");
+        assert_eq!(again, document);
+    }
+}
+
+fn answers(document: &DidDocument) {
+    if let Some(handle) = document.handle() {
+        let claim = format!("at://{handle}");
+        assert!(document.also_known_as.iter().any(|name| name.eq_ignore_ascii_case(&claim)));
+    }
+    if let Ok(key) = document.signing_key() {
+        assert_eq!(document.key("atproto").as_ref().ok(), Some(&key));
+        let own = |controller: &str| controller == document.id.as_str();
+        assert!(document.verification_methods.iter().any(|method| own(&method.controller)));
+    }
+    for service in &document.services {
+        let Some((_, fragment)) = service.id.split_once('#') else { continue };
+        let endpoint = document.endpoint(fragment, &service.kind).ok();
+        assert_eq!(document.service(fragment, &service.kind), endpoint);
+        assert!(endpoint.is_none_or(is_origin), "{endpoint:?}");
+    }
+    assert!(document.pds_endpoint().is_none_or(is_origin));
+}
+
+/// Nothing by which an address could mean another host than it seems to.
+fn is_origin(endpoint: &str) -> bool {
+    let host = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty() && !host.contains(['/', '@', '?', '#', '\\', ' ', '%', '\n', '\t'])
+    })
 }

@@ -1,22 +1,24 @@
-//! Operations and audit logs of the PLC directory.
+//! Operations and audit logs of the PLC directory, as text.
 
-use atproto_core::identity::plc::{
-    AuditEntry, SignedOperation, check_submission, did_of_genesis, verify_log,
+use atproto_core::{
+    data::cbor,
+    identity::plc::{
+        AuditEntry, SignedOperation, check_submission, did_of_genesis, limits, verify_log,
+    },
+    syntax::Cid,
 };
 
 pub(crate) fn check(data: &[u8]) {
     if let Ok(operation) = SignedOperation::from_json(data) {
-        let _ = check_submission(&operation);
-        let _ = (did_of_genesis(&operation), operation.cid(), operation.successor());
-        if let Some(plain) = operation.operation() {
-            let _ = operation.signer(&plain.rotation_keys);
-        }
+        examine(&operation);
         let json = serde_json::to_vec(&operation).expect("JSON can be written");
         let again = SignedOperation::from_json(&json).expect("what was written can be read");
         assert_eq!(again, operation);
         assert_eq!(again.to_cbor(), operation.to_cbor());
     }
     let Ok(log) = serde_json::from_slice::<Vec<AuditEntry>>(data) else { return };
+    let json = serde_json::to_vec(&log).expect("JSON can be written");
+    assert_eq!(serde_json::from_slice::<Vec<AuditEntry>>(&json).ok().as_ref(), Some(&log));
     let Some(first) = log.first() else { return };
     if let Ok(verified) = verify_log(&first.did, &log) {
         assert_eq!(did_of_genesis(&first.operation), first.did);
@@ -24,5 +26,25 @@ pub(crate) fn check(data: &[u8]) {
         if let Some(state) = verified.state {
             let _ = state.to_document().signing_key();
         }
+    }
+}
+
+fn examine(operation: &SignedOperation) {
+    let bytes = operation.to_cbor();
+    assert_eq!(operation.cid(), Cid::dag_cbor(&bytes));
+    if check_submission(operation).is_ok() {
+        assert!(bytes.len() <= limits::OPERATION_BYTES);
+        // What a directory admits, everyone can read.
+        assert_eq!(cbor::check(&bytes), Ok(()));
+    }
+    let did = did_of_genesis(operation);
+    assert!(did.supported().is_ok());
+    let successor = operation.successor();
+    assert_eq!(successor.is_none(), operation.is_tombstone());
+    assert!(successor.is_none_or(|next| next.prev == Some(operation.cid())));
+    if let Some(plain) = operation.operation()
+        && let Ok(index) = operation.signer(&plain.rotation_keys)
+    {
+        assert!(index < plain.rotation_keys.len());
     }
 }

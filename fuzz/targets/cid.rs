@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../properties/identifier.rs"]
+mod identifier;
+#[path = "../properties/cid.rs"]
+mod property;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(data));

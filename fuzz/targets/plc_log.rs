@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../properties/entropy.rs"]
+mod entropy;
+#[path = "../properties/plc_log.rs"]
+mod property;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(data));
