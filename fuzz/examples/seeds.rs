@@ -115,6 +115,7 @@ fn identifiers() -> Result {
 }
 
 fn keys() -> Result {
+    seed("did_key", "der", b"\x05\x30\x07\x02\x02\x00\x80\x02\x01\x01")?;
     for (curve, number) in [(Curve::K256, 0), (Curve::P256, 1)] {
         let secret = SecretKey::from_bytes(curve, &[7; 32])?;
         let public = secret.public_key();
@@ -177,6 +178,8 @@ fn identity(key: &SecretKey) -> Result {
         .with_key("atproto", &key.public_key())
         .with_service("atproto_pds", "AtprotoPersonalDataServer", "https://pds.example.com");
     seed("did_document", "full", document.to_json().to_string())?;
+    let float = r#"{"id":"did:web:a.example","x":2.0000009000000002e+49}"#;
+    seed("did_document", "float-of-many-digits", float)?;
     seed("did_document", "odd", r#"{"id":"did:web:a.example","service":[1,{}],"alsoKnownAs":{}}"#)?;
 
     let public = key.public_key();

@@ -11,7 +11,7 @@ pub(crate) fn check(data: &[u8]) {
 }
 
 fn one(text: &str) {
-    let uri = parse_verbatim::<AtUri>(text);
+    let uri = parse_verbatim::<AtUri>(text, AtUri::check);
     assert_eq!(uri.is_some(), is_at_uri(text), "AT-URI {text:?}");
     let Some(uri) = uri else { return };
     let mut written = format!("at://{}", uri.authority());
@@ -23,7 +23,7 @@ fn one(text: &str) {
     assert!(uri.rkey().is_none() || uri.collection().is_some());
 
     let normalized = uri.to_normalized();
-    assert_eq!(parse_verbatim::<AtUri>(normalized.as_str()), Some(normalized.clone()));
+    assert_eq!(parse_verbatim(normalized.as_str(), AtUri::check), Some(normalized.clone()));
     assert_eq!(normalized.to_normalized(), normalized);
     assert_eq!(normalized.rkey(), uri.rkey());
     if let (AtIdentifier::Did(did), Some(collection), Some(rkey)) =

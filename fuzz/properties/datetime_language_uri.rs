@@ -12,20 +12,20 @@ pub(crate) fn check(data: &[u8]) {
 }
 
 fn one(text: &str) {
-    let datetime = parse_verbatim::<Datetime>(text);
+    let datetime = parse_verbatim::<Datetime>(text, Datetime::check);
     let micros = datetime.as_ref().and_then(Datetime::unix_micros);
     assert_eq!(micros.is_some(), datetime.is_some());
     assert_eq!(micros, micros_of(text), "datetime {text:?}");
     if let Some(micros) = micros {
         moment(micros);
     }
-    if let Some(language) = parse_verbatim::<Language>(text) {
+    if let Some(language) = parse_verbatim::<Language>(text, Language::check) {
         assert!(text.split('-').all(|subtag| (1..=8).contains(&subtag.len())));
         assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
         assert!(language.primary().is_none_or(|primary| text.starts_with(primary)));
         let _ = language.is_strict();
     }
-    let uri = parse_verbatim::<Uri>(text);
+    let uri = parse_verbatim::<Uri>(text, Uri::check);
     assert_eq!(uri.is_some(), is_uri(text), "URI {text:?}");
     if let Some(uri) = uri {
         assert!(text.starts_with(&format!("{}:", uri.scheme())));

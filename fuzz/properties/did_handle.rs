@@ -9,11 +9,11 @@ pub(crate) fn check(data: &[u8]) {
 }
 
 fn one(text: &str) {
-    let did = parse_verbatim::<Did>(text);
+    let did = parse_verbatim::<Did>(text, Did::check);
     assert_eq!(did.is_some(), is_did(text), "DID {text:?}");
-    let handle = parse::<Handle>(text);
+    let handle = parse::<Handle>(text, Handle::check);
     assert_eq!(handle.is_some(), is_handle(text), "handle {text:?}");
-    let either = parse::<AtIdentifier>(text);
+    let either = parse::<AtIdentifier>(text, AtIdentifier::check);
     assert_eq!(either.as_ref().and_then(AtIdentifier::as_did), did.as_ref());
     assert_eq!(either.as_ref().and_then(AtIdentifier::as_handle), handle.as_ref());
     if let Some(did) = did {

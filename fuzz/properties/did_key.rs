@@ -14,7 +14,8 @@ static KEYS: LazyLock<[PublicKey; 2]> = LazyLock::new(|| {
 const CURVES: [Curve; 2] = [Curve::K256, Curve::P256];
 
 /// Text is a key. What begins with zero or one is a secret key of that curve and a message,
-/// with two or three a signature by a key unknown, with four a point.
+/// with two or three a signature by a key unknown, with four a point, with five a signature
+/// in DER.
 pub(crate) fn check(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         public(text);
@@ -28,6 +29,11 @@ pub(crate) fn check(data: &[u8]) {
                 if let Ok(key) = PublicKey::from_sec1(curve, entropy.clone().rest()) {
                     forms(&key);
                 }
+            }
+        }
+        5 => {
+            if let Ok(signature) = Signature::from_der(entropy.rest()) {
+                assert_eq!(der(&signature), entropy.rest());
             }
         }
         _ => {}
@@ -82,6 +88,9 @@ fn sign(curve: Curve, entropy: &mut Entropy<'_>) {
 
     let high = Signature::from(with_other_s(curve, &signature));
     assert_eq!(key.verify(message, &high), Err(SignatureError::HighS));
+    assert_eq!(high.to_low_s(curve), signature);
+    assert_eq!(key.verify_lowered(message, &high), Ok(signature));
+    assert_eq!(Signature::from_der(&der(&high)), Ok(high));
     let longer = [message, b"."].concat();
     assert_eq!(key.verify(&longer, &signature), Err(SignatureError::Mismatch));
     assert!(KEYS.iter().all(|other| *other == key || other.verify(message, &signature).is_err()));
@@ -103,6 +112,20 @@ fn foreign(key: &PublicKey, entropy: &mut Entropy<'_>) {
         Err(SignatureError::HighS) => assert!(!is_low(key.curve(), &signature)),
         Err(_) => {}
     }
+}
+
+/// A sequence of two integers, without zeros ahead but for the one that keeps a number from
+/// being negative.
+fn der(signature: &Signature) -> Vec<u8> {
+    let integer = |number: &[u8]| {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let digits = &number[zeros.min(number.len() - 1)..];
+        let sign = &[0][..usize::from(digits[0] > 0x7f)];
+        [&[2, (sign.len() + digits.len()) as u8], sign, digits].concat()
+    };
+    let (r, s) = signature.as_bytes().split_at(32);
+    let integers = [integer(r), integer(s)].concat();
+    [&[0x30, integers.len() as u8], &integers[..]].concat()
 }
 
 fn is_low(curve: Curve, signature: &Signature) -> bool {

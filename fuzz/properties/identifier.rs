@@ -18,15 +18,23 @@ use serde::{
     },
 };
 
-/// Parses a text. What is displayed and what serde writes parse to the same value, and
-/// serde reads what `FromStr` reads.
-pub(crate) fn parse<T>(text: &str) -> Option<T>
+/// Parses a text. What is displayed and what serde writes parse to the same value; serde
+/// reads and `check` accepts what `FromStr` reads.
+pub(crate) fn parse<T>(text: &str, check: fn(&str) -> Result<(), T::Err>) -> Option<T>
 where
-    T: FromStr<Err: Debug> + Display + Debug + Ord + Hash + Serialize + DeserializeOwned,
+    T: FromStr<Err: Debug + PartialEq>
+        + Display
+        + Debug
+        + Ord
+        + Hash
+        + Serialize
+        + DeserializeOwned,
 {
     let reader: StrDeserializer<'_, Error> = text.into_deserializer();
     let read = T::deserialize(reader);
-    let Ok(parsed) = text.parse::<T>() else {
+    let parsed = text.parse::<T>();
+    assert_eq!(check(text).as_ref().err(), parsed.as_ref().err(), "{text:?}");
+    let Ok(parsed) = parsed else {
         assert!(read.is_err(), "only serde reads {text:?}");
         return None;
     };
@@ -41,11 +49,17 @@ where
 }
 
 /// Parses a text whose value is displayed as it was written.
-pub(crate) fn parse_verbatim<T>(text: &str) -> Option<T>
+pub(crate) fn parse_verbatim<T>(text: &str, check: fn(&str) -> Result<(), T::Err>) -> Option<T>
 where
-    T: FromStr<Err: Debug> + Display + Debug + Ord + Hash + Serialize + DeserializeOwned,
+    T: FromStr<Err: Debug + PartialEq>
+        + Display
+        + Debug
+        + Ord
+        + Hash
+        + Serialize
+        + DeserializeOwned,
 {
-    let parsed = parse::<T>(text)?;
+    let parsed = parse::<T>(text, check)?;
     assert_eq!(parsed.to_string(), text);
     Some(parsed)
 }

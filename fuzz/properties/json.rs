@@ -12,10 +12,12 @@ use serde::{
 pub(crate) fn check(data: &[u8]) {
     let decoded = json::decode(data);
     let general = serde_json::from_slice::<serde_json::Value>(data).ok();
+    let has_float = general.as_ref().is_some_and(has_float);
     let general = general.map(json::from_json);
     let value = match (decoded, general) {
         (Ok(value), Some(Ok(general))) => {
             assert_eq!(value, general);
+            assert!(!has_float, "a float in the data model");
             value
         }
         (Ok(_), _) => panic!("not JSON, or no value of the data model"),
@@ -33,6 +35,15 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(json::from_json(json::to_json(&value)).expect("it is a value"), value);
     let bytes = cbor::encode(&value);
     assert_eq!(cbor::decode(&bytes).expect("a value has a DAG-CBOR form"), value);
+}
+
+fn has_float(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::Number(number) => number.is_f64(),
+        serde_json::Value::Array(items) => items.iter().any(has_float),
+        serde_json::Value::Object(fields) => fields.values().any(has_float),
+        _ => false,
+    }
 }
 
 /// Any JSON in which no map has a key twice.

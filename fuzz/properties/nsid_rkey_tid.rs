@@ -12,21 +12,21 @@ pub(crate) fn check(data: &[u8]) {
 }
 
 fn one(text: &str) {
-    let nsid = parse_verbatim::<Nsid>(text);
+    let nsid = parse_verbatim::<Nsid>(text, Nsid::check);
     assert_eq!(nsid.is_some(), is_nsid(text), "NSID {text:?}");
-    let pattern = parse_verbatim::<NsidPattern>(text);
+    let pattern = parse_verbatim::<NsidPattern>(text, NsidPattern::check);
     assert!(pattern.is_some() || nsid.is_none());
     if let Some(nsid) = nsid {
         assert_eq!(format!("{}.{}", nsid.authority(), nsid.name()), text);
         let normalized = nsid.to_normalized();
-        assert_eq!(parse_verbatim::<Nsid>(normalized.as_str()).as_ref(), Some(&normalized));
+        assert_eq!(parse_verbatim(normalized.as_str(), Nsid::check).as_ref(), Some(&normalized));
         assert_eq!(normalized.name(), nsid.name());
         assert_eq!(normalized.authority_domain(), nsid.authority_domain());
         assert!(pattern.is_some_and(|pattern| pattern.matches(&normalized)));
     }
-    let tid = parse_verbatim::<Tid>(text);
+    let tid = parse_verbatim::<Tid>(text, |text| Tid::new(text).map(drop));
     assert_eq!(tid.is_some(), is_tid(text), "TID {text:?}");
-    let key = parse_verbatim::<RecordKey>(text);
+    let key = parse_verbatim::<RecordKey>(text, RecordKey::check);
     assert_eq!(key.is_some(), is_record_key(text), "record key {text:?}");
     if let Some(tid) = tid {
         assert_eq!(Tid::from_u64(tid.as_u64()), tid);
