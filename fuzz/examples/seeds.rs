@@ -55,6 +55,7 @@ fn data() -> Result {
     seed("cbor", "record", cbor::encode(&value))?;
     for (name, bytes) in [
         ("order", &b"\xa2\x61b\x01\x61a\x02"[..]),
+        ("duplicate", b"\xa2\x61a\x01\x61a\x02"),
         ("long-head", b"\x18\x01"),
         ("float", b"\xfb\x3f\xf8\0\0\0\0\0\0"),
         ("indefinite", b"\x9f\x01\xff"),
@@ -100,6 +101,7 @@ fn identifiers() -> Result {
         ("at_uri", "repository", "at://did:plc:ewvi7nxzyoun6zhxrhs64oiz\nat://a.example"),
         ("datetime_language_uri", "datetime", "1985-04-12T23:20:50.123456-07:30"),
         ("datetime_language_uri", "leap-day", "2024-02-29T23:59:59Z\n2023-02-29T23:59:60Z"),
+        ("datetime_language_uri", "no-leap-day", "1900-02-29T00:00:00Z"),
         ("datetime_language_uri", "year-zero", "0000-01-01T00:00:00+00:01"),
         ("datetime_language_uri", "language", "zh-cmn-Hant-TW-1901-a-bc-x-private"),
         ("datetime_language_uri", "language-irregular", "i-klingon\nx-a"),
@@ -107,6 +109,7 @@ fn identifiers() -> Result {
         ("cid", "text", &cid.to_string()),
         ("cid", "two", &format!("{cid}\n{}", Cid::dag_cbor(b"hello"))),
         ("cid", "upper-case", &cid.to_string().to_ascii_uppercase()),
+        ("cid", "upper-case-digits", &format!("b{}", &cid.to_string()[1..].to_ascii_uppercase())),
         ("cid", "version-zero", "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n"),
     ] {
         seed(target, name, text)?;
@@ -158,6 +161,7 @@ fn choices() -> Result {
         ("rotation", &[0, 1, 0, 1, 2, 0, 0, 1, 2, 3, 2, 1, 2, 0, 2]),
         ("recovery", &[0, 1, 0, 1, 2, 0, 1, 1, 1, 0, 3, 0, 0, 0, 0]),
         ("recovery-at-72-hours", &[0, 1, 0, 1, 2, 0, 1, 1, 1, 0, 5, 0, 0, 0, 0]),
+        ("recovery-by-the-same-key", &[0, 1, 0, 1, 2, 0, 1, 1, 1, 0, 3, 0, 1, 0, 0]),
         ("recovery-late", &[0, 1, 0, 1, 2, 0, 1, 1, 1, 0, 6, 0, 0, 0, 0]),
         (
             "recovery-of-a-recovery",
