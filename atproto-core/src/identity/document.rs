@@ -1,10 +1,13 @@
 //! DID documents, as far as the protocol uses them.
 
+mod parsed_key;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
+use self::parsed_key::ParsedKey;
 use crate::crypto::{Curve, PublicKey};
 use crate::syntax::{Did, Handle};
 
@@ -54,6 +57,8 @@ pub struct DidDocument {
     /// Everything else, for example `@context`.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+    #[serde(skip)]
+    parsed: ParsedKey,
 }
 
 /// A public key in a DID document.
@@ -177,6 +182,7 @@ impl DidDocument {
             verification_methods: Vec::new(),
             services: Vec::new(),
             other: Map::from_iter([("@context".to_owned(), Value::from(context.to_vec()))]),
+            parsed: ParsedKey::default(),
         }
     }
 
@@ -235,7 +241,8 @@ impl DidDocument {
             .filter(|handle| !handle.is_invalid_handle())
     }
 
-    /// The key that signs the account's repository, `#atproto`.
+    /// The key that signs the account's repository, `#atproto`. It is parsed once: the
+    /// document remembers it, because every commit asks.
     pub fn signing_key(&self) -> Result<PublicKey, DocumentError> {
         self.key(SIGNING_KEY)
     }
@@ -317,7 +324,10 @@ impl DidDocument {
                 controller: method.controller.clone(),
             });
         }
-        method.key(fragment)
+        match fragment {
+            SIGNING_KEY => self.parsed.get_or_parse(method, || method.key(fragment)),
+            _ => method.key(fragment),
+        }
     }
 
     fn find_service(&self, fragment: &str, kind: &str) -> Option<&Service> {
@@ -408,8 +418,25 @@ const MAX_ENTRIES: usize = 100;
 
 #[cfg(test)]
 mod tests {
-    use super::{DidDocument, DocumentError, origin};
+    use super::{DidDocument, DocumentError, SIGNING_KEY, origin};
+    use crate::crypto::{Curve, SecretKey};
     use crate::syntax::Did;
+
+    #[test]
+    fn a_remembered_key_is_forgotten_when_the_document_changes() {
+        let keys = [Curve::K256, Curve::P256].map(|curve| SecretKey::generate(curve).public_key());
+        let bare = DidDocument::new(Did::new("did:web:a.example").unwrap());
+        let mut document = bare.clone().with_key(SIGNING_KEY, &keys[0]);
+        let untouched = document.clone();
+        assert_eq!(document.signing_key().unwrap(), keys[0]);
+        assert_eq!(document.signing_key().unwrap(), keys[0]);
+        assert_eq!(document, untouched);
+
+        document.verification_methods = bare.with_key(SIGNING_KEY, &keys[1]).verification_methods;
+        assert_eq!(document.signing_key().unwrap(), keys[1]);
+        document.verification_methods[0].controller = "did:web:b.example".to_owned();
+        assert!(matches!(document.signing_key(), Err(DocumentError::ForeignController { .. })));
+    }
 
     #[test]
     fn an_unusable_endpoint_is_not_an_absent_one() {

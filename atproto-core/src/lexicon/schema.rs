@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::json::Json;
-use crate::syntax::Nsid;
+use crate::syntax::{Nsid, RecordKey, Tid};
 
 /// What a name in a document's `defs` stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +82,31 @@ pub enum RecordKeyRule {
     Literal(String),
     /// `any`
     Any,
+}
+
+impl RecordKeyRule {
+    /// Whether a record may have this key. Source:
+    /// <https://atproto.com/specs/record-key#record-key-types>.
+    pub fn admits(&self, key: &RecordKey) -> bool {
+        match self {
+            Self::Tid => Tid::new(key).is_ok(),
+            Self::Nsid => Nsid::new(key).is_ok(),
+            Self::Literal(literal) => key == literal.as_str(),
+            Self::Any => true,
+        }
+    }
+}
+
+/// As a lexicon writes it.
+impl fmt::Display for RecordKeyRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tid => f.write_str("tid"),
+            Self::Nsid => f.write_str("nsid"),
+            Self::Literal(literal) => write!(f, "literal:{literal}"),
+            Self::Any => f.write_str("any"),
+        }
+    }
 }
 
 /// `type: query`

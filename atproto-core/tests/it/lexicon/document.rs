@@ -1,6 +1,7 @@
 //! Which documents are lexicons.
 
 use atproto_core::lexicon::{Catalog, Definition, Document, Permission, Schema, SchemaRule};
+use atproto_core::syntax::RecordKey;
 
 fn parse(defs: &str) -> Result<Document, atproto_core::lexicon::SchemaError> {
     let text = format!(r#"{{"lexicon": 1, "id": "com.example.thing", "defs": {defs}}}"#);
@@ -189,4 +190,30 @@ fn linking_lists_what_is_missing_or_cannot_be_referred_to() {
             "com.example.thing refers to com.example.stream, which is no value type",
         ]
     );
+}
+
+#[test]
+fn rk_005_a_collection_admits_the_keys_of_its_kind() {
+    let rule = |key: &str| {
+        let record = r#""record": {"type": "object", "properties": {}}"#;
+        let text = format!(r#"{{"main": {{"type": "record", "key": "{key}", {record}}}}}"#);
+        match parse(&text).unwrap().main() {
+            Some(Definition::Record(record)) => record.key.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let keys =
+        ["3jzfcijpj2z2a", "3jzfcijpj2z2", "zzzzzzzzzzzzz", "com.example.thing", "self", "Self"];
+    for (kind, admitted) in [
+        ("tid", &keys[..1]),
+        ("nsid", &keys[3..4]),
+        ("literal:self", &keys[4..5]),
+        ("any", &keys[..]),
+    ] {
+        let rule = rule(kind);
+        assert_eq!(rule.to_string(), kind);
+        let found: Vec<_> =
+            keys.into_iter().filter(|key| rule.admits(&RecordKey::new(key).unwrap())).collect();
+        assert_eq!(found, admitted, "{kind}");
+    }
 }

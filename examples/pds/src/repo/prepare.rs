@@ -109,14 +109,8 @@ fn key_rule<'c>(catalog: &'c Catalog, collection: &Nsid) -> Option<&'c RecordKey
 }
 
 fn check_key(rule: &RecordKeyRule, rkey: &RecordKey) -> Result<(), XrpcError> {
-    let (fits, expected) = match rule {
-        RecordKeyRule::Tid => (Tid::new(rkey).is_ok(), "a TID"),
-        RecordKeyRule::Nsid => (Nsid::new(rkey).is_ok(), "an NSID"),
-        RecordKeyRule::Literal(literal) => (rkey.as_str() == literal, literal.as_str()),
-        _ => (true, ""),
-    };
-    if fits {
+    if rule.admits(rkey) {
         return Ok(());
     }
-    Err(XrpcError::invalid_request(format!("Invalid record key: expected {expected}, got {rkey}")))
+    Err(XrpcError::invalid_request(format!("Invalid record key: expected {rule}, got {rkey}")))
 }
