@@ -15,6 +15,28 @@ use crate::BlockSource;
 /// end without skips is the proof that a tree is sound.
 ///
 /// If a block is missing the walk says which and stays where it is.
+///
+/// A collection is a range of keys, which can be read from either end without touching
+/// what is outside it:
+///
+/// ```
+/// use atproto_core::syntax::Cid;
+/// use atproto_repo::{BlockMap, mst::{Cursor, Tree}};
+///
+/// let mut tree = Tree::empty();
+/// for key in ["app.bsky.feed.like/1", "app.bsky.feed.post/2", "app.bsky.feed.post/3"] {
+///     tree.insert(&BlockMap::new(), key, Cid::dag_cbor(key.as_bytes()))?;
+/// }
+/// let blocks = tree.take_new_blocks();
+///
+/// let mut cursor = Cursor::new(&blocks, tree.root());
+/// cursor.seek(b"app.bsky.feed.post/")?;
+/// assert_eq!(cursor.next_with_prefix(b"app.bsky.feed.post/")?.unwrap().0, b"app.bsky.feed.post/2");
+///
+/// cursor.seek_after_prefix(b"app.bsky.feed.post/")?;
+/// assert_eq!(cursor.previous_with_prefix(b"app.bsky.feed.post/")?.unwrap().0, b"app.bsky.feed.post/3");
+/// # Ok::<(), atproto_repo::mst::MstError>(())
+/// ```
 #[derive(Debug)]
 pub struct Cursor<S> {
     source: S,
@@ -109,15 +131,51 @@ impl<S: BlockSource> Cursor<S> {
 
     /// Goes to the next entry, through subtrees, and returns it.
     pub fn next_entry(&mut self) -> Result<Option<(&[u8], Cid)>, MstError> {
+        self.next_with_prefix(b"")
+    }
+
+    /// The next entry, if its key begins with a prefix; otherwise the walk stays before
+    /// it.
+    pub fn next_with_prefix(&mut self, prefix: &[u8]) -> Result<Option<(&[u8], Cid)>, MstError> {
         while self.enter()?.is_some() {}
         // The frame may go when the position moves on, so the key needs a place of its own.
         let mut current = std::mem::take(&mut self.key);
-        let Next::Entry { key, value } = self.peek() else { return Ok(None) };
-        current.clear();
-        current.extend_from_slice(key);
+        let value = match self.peek() {
+            Next::Entry { key, value } if key.starts_with(prefix) => {
+                current.clear();
+                current.extend_from_slice(key);
+                Some(value)
+            }
+            _ => None,
+        };
         self.key = current;
+        let Some(value) = value else { return Ok(None) };
         self.skip();
         Ok(Some((&self.key, value)))
+    }
+
+    /// Goes back to the entry before, through subtrees, and returns it. It is then what
+    /// comes next.
+    pub fn previous_entry(&mut self) -> Result<Option<(&[u8], Cid)>, MstError> {
+        self.previous_with_prefix(b"")
+    }
+
+    /// The entry before, if its key begins with a prefix; otherwise the walk stays after
+    /// it.
+    pub fn previous_with_prefix(
+        &mut self,
+        prefix: &[u8],
+    ) -> Result<Option<(&[u8], Cid)>, MstError> {
+        while self.enter_previous()? {}
+        let matches = |frame: &Frame| frame.page.key(frame.next / 2 - 1).starts_with(prefix);
+        if !self.stack.last().is_some_and(matches) {
+            self.settle();
+            return Ok(None);
+        }
+        let Some(frame) = self.stack.last_mut() else { return Ok(None) };
+        frame.next -= 1;
+        let index = frame.next / 2;
+        Ok(Some((frame.page.key(index), frame.page.value(index))))
     }
 
     /// Goes to the first entry whose key is not below the one given, from anywhere. After
@@ -130,6 +188,24 @@ impl<S: BlockSource> Cursor<S> {
             Err(_) => self.rewind(),
         }
         result
+    }
+
+    /// Goes after the last entry whose key begins with a prefix, or would if there were
+    /// one. After an error the walk is at its beginning.
+    pub fn seek_after_prefix(&mut self, prefix: &[u8]) -> Result<(), MstError> {
+        // The first key after all of a prefix is the prefix with its last byte raised.
+        match prefix.iter().rposition(|byte| *byte < u8::MAX) {
+            Some(last) => {
+                let mut after = prefix[..=last].to_vec();
+                after[last] += 1;
+                self.seek(&after)
+            }
+            None => {
+                self.rewind();
+                self.started = true;
+                Ok(())
+            }
+        }
     }
 
     /// Goes back before the root.
@@ -156,6 +232,38 @@ impl<S: BlockSource> Cursor<S> {
             self.stack.push(Frame { page, layer, next });
         }
         Ok(())
+    }
+
+    /// Goes from behind into the subtree that is directly before the position, and says
+    /// whether there was one. If not, an entry is directly before, or nothing.
+    fn enter_previous(&mut self) -> Result<bool, MstError> {
+        // Out of nodes whose beginning this is, and over subtrees that are absent.
+        let previous = loop {
+            match self.stack.last_mut() {
+                Some(frame) if frame.next == 0 => {
+                    self.spare.extend(self.stack.pop().map(|frame| frame.page));
+                    match self.stack.last_mut() {
+                        Some(parent) => parent.next -= 1,
+                        None => self.started = false,
+                    }
+                }
+                Some(frame) => match frame.next - 1 {
+                    entry if entry % 2 == 1 => return Ok(false),
+                    subtree => match frame.page.child(subtree / 2) {
+                        Some(cid) => break cid,
+                        None => frame.next -= 1,
+                    },
+                },
+                None if self.started => break self.root,
+                None => return Ok(false),
+            }
+        };
+        let mut page = self.spare.pop().unwrap_or_default();
+        let read = load::read(&self.source, &self.limits, &previous, self.place(), &mut page);
+        let layer = read.inspect_err(|_| self.settle())?;
+        let next = 2 * page.len() + 1;
+        self.stack.push(Frame { page, layer, next });
+        Ok(true)
     }
 
     fn skip_one(&mut self) {

@@ -1,4 +1,5 @@
 mod build;
+mod cursor;
 mod diff;
 mod edit;
 mod proofs;
