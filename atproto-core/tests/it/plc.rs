@@ -204,7 +204,7 @@ fn plc_004_005_json_is_read_strictly() {
 
 /// `sig` is not in the signed bytes, not even as null; `prev` is text or null in both forms.
 #[test]
-fn plc_005_006_what_is_signed_and_hashed() {
+fn plc_005_and_006_what_is_signed_and_hashed() {
     let alice = Identity::new();
     let update = Identity::update(&alice.genesis, "ali.test", &alice.rotation);
     let fields = |bytes: &[u8]| match cbor::decode(bytes) {

@@ -3,7 +3,7 @@
 use atproto_core::{
     crypto::{Curve, SecretKey, Signature, SignatureError, Signer},
     data::{Map, Value, cbor},
-    syntax::{Did, Tid},
+    syntax::{Cid, Codec, Did, Tid},
 };
 use atproto_repo::{
     commit::{Commit, UnsignedCommit},
@@ -63,6 +63,32 @@ fn a_signature_made_elsewhere_is_lowered_and_verified() {
         let foreign = other.sign(&unsigned().signing_input()).unwrap();
         let refused = unsigned().with_signature(&key.public_key(), &foreign);
         assert_eq!(refused, Err(SignatureError::Mismatch));
+    }
+}
+
+#[test]
+fn cid_007_links_to_trees_and_commits_have_one_form() {
+    let key = SecretKey::generate(Curve::K256);
+    let fields = cbor::decode_map(&unsigned().sign(&key).unwrap().encode()).unwrap();
+    let decode = |name: &str, value: Value| {
+        let mut fields = fields.clone();
+        fields.insert(name, value);
+        Commit::decode(&cbor::encode(&fields.into()))
+    };
+    let node = Tree::empty_root();
+    for name in ["data", "prev"] {
+        assert!(decode(name, Value::Link(node)).is_ok(), "{name}");
+        let raw = Value::Link(Cid::from_digest(Codec::Raw, *node.digest()));
+        assert!(decode(name, raw).is_err(), "{name} of raw bytes");
+        // The first form of CIDs, and this one with another hash.
+        let (blessed, encoded) =
+            (node.to_bytes(), decode(name, Value::Link(node)).unwrap().encode());
+        let at = encoded.windows(36).rposition(|bytes| bytes == blessed).unwrap();
+        for (offset, byte) in [(0, 0), (2, 0x13), (3, 31)] {
+            let mut changed = encoded.clone();
+            changed[at + offset] = byte;
+            assert!(Commit::decode(&changed).is_err(), "{name}: {offset}");
+        }
     }
 }
 

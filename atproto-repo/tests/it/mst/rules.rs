@@ -92,3 +92,19 @@ proptest! {
         prop_assert_ne!(again.root(), root);
     }
 }
+
+#[test]
+fn cid_008_a_link_to_a_record_is_kept_whatever_its_codec() {
+    let mut tree = Tree::empty();
+    let links = [Cid::raw(b"bytes"), Cid::dag_cbor(b"\xa0")];
+    for (number, link) in links.into_iter().enumerate() {
+        tree.insert(&BlockMap::new(), format!("com.example.thing/{number}"), link).unwrap();
+    }
+    let (root, blocks) = (tree.root(), tree.take_new_blocks());
+
+    let mut loaded = Tree::load(root);
+    assert_eq!(loaded.get(&blocks, "com.example.thing/0").unwrap(), Some(links[0]));
+    loaded.insert(&blocks, "com.example.thing/2", links[1]).unwrap();
+    loaded.remove(&blocks, "com.example.thing/2").unwrap();
+    assert_eq!(loaded.root(), root);
+}

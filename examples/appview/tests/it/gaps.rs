@@ -68,7 +68,7 @@ async fn av_007_commits_older_than_the_archive_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_forged_commit_changes_nothing_and_is_counted() {
+async fn dm_043_a_forged_commit_changes_nothing_and_the_next_true_one_is_taken() {
     let net = Network::start().await;
     let mut alice = net.account("alice", 1);
     net.post(&mut alice, "true");

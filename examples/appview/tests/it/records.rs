@@ -93,7 +93,7 @@ async fn duplicates_of_one_like_count_once() {
 
 /// AV-005
 #[tokio::test]
-async fn av_005_an_invalid_record_is_buried_while_its_neighbours_are_indexed() {
+async fn dm_042_an_invalid_record_is_buried_while_its_neighbours_are_indexed() {
     let net = Network::start().await;
     let mut alice = net.account("alice", 1);
     let invalid = json!({ "$type": POST, "text": 7, "createdAt": "yesterday" });
@@ -163,6 +163,25 @@ async fn a_handle_change_is_followed() {
     let by_handle = [("actor", "alicia.test")];
     let found = net.get(None, "app.bsky.actor.getProfile", &by_handle);
     assert_eq!(found.await.ok()["did"], alice.did().as_str());
+}
+
+#[tokio::test]
+async fn did_021_an_account_whose_handle_is_anothers_is_shown_without_it() {
+    let net = Network::start().await;
+    let mut alice = net.account("alice", 1);
+    let bob = net.account("bob", 2);
+    net.settled().await;
+    let claimed = atproto_testkit::Author::new("bob.test", 1);
+    net.world.insert(&claimed.document(net.pds.url()));
+    net.world.insert(&bob.document(net.pds.url()));
+    net.publish(claimed.identity());
+    net.post(&mut alice, "still-here");
+    net.settled().await;
+    assert_eq!(net.profile(None, &alice).await.ok()["handle"], "handle.invalid");
+    assert_eq!(net.profile(None, &bob).await.ok()["handle"], "bob.test");
+    let feed = net.author_feed(None, &alice).await.ok();
+    assert_eq!(feed["feed"].as_array().unwrap().len(), 1);
+    assert_eq!(feed["feed"][0]["post"]["author"]["handle"], "handle.invalid");
 }
 
 /// Likes, reposts, replies and quotes.

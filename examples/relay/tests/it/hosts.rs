@@ -27,6 +27,26 @@ async fn a_host_that_hangs_up_is_resumed() {
     assert_eq!(relay.outcome("forwarded"), 8);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn id_016_accounts_stay_active_while_their_host_is_away() {
+    let relay = Relay::start().await;
+    let pds = MicroPds::start().await.unwrap();
+    let alice = Author::new("alice.test", 1);
+    relay.settle(&alice, &pds);
+    relay.crawl(&pds).await;
+    relay.settled(&pds, 3).await;
+    let host = name(&pds);
+    drop(pds);
+    eventually("the host is missed", || async {
+        relay.app.store.host(&host).await.unwrap().unwrap().fault.is_some()
+    })
+    .await;
+    let path = format!("/xrpc/com.atproto.sync.getRepoStatus?did={}", alice.did());
+    let (status, account) = relay.get(&path).await;
+    assert_eq!((status, &account["active"]), (200, &true.into()), "{account}");
+    assert_eq!(relay.outcome("forwarded"), 3, "nothing was said in the host's name");
+}
+
 /// EV-020: numbers that do not rise end the connection, and what is below is not handled.
 #[tokio::test(flavor = "multi_thread")]
 async fn ev_020_numbers_have_to_rise() {
