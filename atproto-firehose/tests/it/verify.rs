@@ -125,11 +125,11 @@ async fn id_015_a_tombstoned_identity_is_a_deleted_account() {
     let commit = event(&mut alice);
     let active = AccountEvent::new(alice.did.clone(), None, TIME).into();
     for event in [&commit, &active] {
-        let checked = verifier.check(event, None, None).await;
+        let checked = verifier.check(event, None, Some("pds.example")).await;
         let Outcome::Reject(rejection) = checked.verdict else { panic!("{checked:?}") };
         assert_eq!(rejection.label(), "tombstoned");
     }
     let deleted = AccountEvent::new(alice.did.clone(), Some("deleted"), TIME).into();
-    let checked = verifier.check(&deleted, None, None).await;
+    let checked = verifier.check(&deleted, None, Some("pds.example")).await;
     assert!(matches!(checked.verdict, Outcome::Accept(None)), "{checked:?}");
 }

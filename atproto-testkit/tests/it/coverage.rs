@@ -54,6 +54,17 @@ fn coverage_is_counted_by_section_and_level() {
     assert!(rows.iter().all(|row| LEVELS.contains(&row.level)), "a row has no level");
 }
 
+/// The floor under the other crates: all that must be, and nearly all that should be.
+#[test]
+fn coverage_of_the_core_is_complete() {
+    let page = fs::read_to_string(PAGE).expect("the page is there");
+    let rows = rows(&page, &tests_by_statement());
+    let (must, all_must) = count(&rows, Some(CORE), Some("M"));
+    let (should, all_should) = count(&rows, Some(CORE), Some("S"));
+    assert_eq!(must, all_must, "statements that must hold have no test");
+    assert!(100 * should >= 95 * all_should, "{should} of {all_should} have a test");
+}
+
 /// The page with its last column and its count as they should be.
 fn with_tests(page: &str, tests: &BTreeMap<String, BTreeSet<String>>) -> String {
     let (mut rows, mut covered) = (0, 0);

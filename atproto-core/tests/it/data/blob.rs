@@ -21,7 +21,7 @@ fn dm_025_blobs_are_typed_maps() {
 }
 
 #[test]
-fn dm_025_029_what_a_blob_may_not_be() {
+fn dm_025_and_029_what_a_blob_may_not_be() {
     let replaced = |from: &str, to: &str| {
         let text = typed_json();
         assert!(text.contains(from));
@@ -54,7 +54,7 @@ fn dm_026_an_unknown_type_has_a_name() {
 }
 
 #[test]
-fn dm_027_028_the_old_form_is_read_and_kept() {
+fn dm_027_and_028_the_old_form_is_read_and_kept() {
     let blob = value(&legacy_json()).as_blob().unwrap();
     assert!(blob.is_legacy());
     assert_eq!((blob.cid(), blob.mime_type(), blob.size()), (blob_cid(), "image/png", None));

@@ -137,7 +137,7 @@ fn dm_011_integers_have_64_bits_with_sign() {
 }
 
 #[test]
-fn dm_012_031_032_033_sizes_are_the_documented_ones() {
+fn dm_012_and_031_to_033_sizes_are_the_documented_ones() {
     assert_eq!(limits::MAX_SAFE_INTEGER, (1 << 53) - 1);
     assert_eq!((limits::MAX_RECORD_CBOR, limits::MAX_RECORD_JSON), (1 << 20, 2 << 20));
     assert_eq!(limits::MAX_FRAME, 5_000_000);
@@ -233,7 +233,7 @@ fn dm_035_element_counts_are_limited() {
 }
 
 #[test]
-fn dm_036_037_key_lengths_are_limited() {
+fn dm_036_and_037_key_lengths_are_limited() {
     let map = |len: usize| cbor::encode(&Map::from([("k".repeat(len), 0)]).into());
     assert!(cbor::check(&map(1)).is_ok() && cbor::check(&map(limits::MAX_KEY)).is_ok());
     assert_eq!(fault(cbor::check(&map(0))), CborFault::Data(DataError::EmptyKey));

@@ -70,7 +70,7 @@ fn dm_020_links() {
 }
 
 #[test]
-fn dm_021_022_bytes_are_standard_base64_with_or_without_padding() {
+fn dm_021_and_022_bytes_are_standard_base64_with_or_without_padding() {
     let bytes = |text: &str| value(&format!(r#"{{"$bytes": "{text}"}}"#));
     assert_eq!(bytes("+/8"), bytes("+/8="));
     assert_eq!(bytes("+/8").as_bytes().map(|bytes| &bytes[..]), Some(&[0xfb, 0xff][..]));
@@ -121,7 +121,7 @@ fn dm_034_nesting_is_limited() {
 }
 
 #[test]
-fn dm_036_037_key_lengths_are_limited() {
+fn dm_036_and_037_key_lengths_are_limited() {
     assert_eq!(json_error(r#"{"": 1}"#), DataError::EmptyKey);
     let long = format!(r#"{{"{}": 1}}"#, "k".repeat(limits::MAX_KEY + 1));
     assert_eq!(json_error(&long), DataError::KeyLength);
