@@ -35,7 +35,7 @@
 //! ```
 //!
 //! What a kind of record has to look like is said by its **lexicon** ([`lexicon`]). Programs
-//! that know it at build time have Rust types generated from it, which rest on [`object`] and
+//! that know it at build time have Rust types generated from it, which rest on [`mod@object`] and
 //! [`endpoint`]; others hold the value against the schema:
 //!
 //! ```
