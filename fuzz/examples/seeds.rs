@@ -208,6 +208,10 @@ fn identity(key: &SecretKey) -> Result {
     seed("plc", "genesis", serde_json::to_vec(&genesis)?)?;
     seed("plc", "update", serde_json::to_vec(&update)?)?;
     seed("plc", "log", serde_json::to_vec(&log)?)?;
+    let mut nameless = genesis.operation().ok_or("an operation")?;
+    let service = nameless.services.remove("atproto_pds").ok_or("a service")?;
+    nameless.services.insert(String::new(), service);
+    seed("plc", "service-without-a-name", serde_json::to_vec(&nameless.sign(key)?)?)?;
     seed(
         "plc",
         "tombstone",
@@ -276,6 +280,7 @@ fn queries() -> Result {
         format!("actor=did:web:a.example&limit=-5&flag=true&cursor=a%20b+c&cids={cid}&cids={cid}");
     seed("query", "full", full)?;
     seed("query", "odd", "&&=&a&%C3%BC=%26&actor=a.example&since=2025-01-01T00:00:00Z")?;
+    seed("headers", "proxy-between-blanks", "\t did:web:a.example#atproto_labeler ")?;
     seed("headers", "proxy", "did:web:a.example#atproto_labeler")?;
     seed("headers", "error", r#"{"error":"InvalidRequest","message":"why"}"#)
 }
