@@ -77,6 +77,7 @@ impl Encoder {
     }
 }
 
+#[inline]
 fn nullable_link(out: &mut Vec<u8>, cid: Option<Cid>) {
     match cid {
         Some(cid) => {
@@ -87,6 +88,7 @@ fn nullable_link(out: &mut Vec<u8>, cid: Option<Cid>) {
     }
 }
 
+#[inline]
 fn head(out: &mut Vec<u8>, kind: u8, argument: usize) {
     // Each cast is exact: the arm has just bounded the number.
     match argument {

@@ -1,3 +1,4 @@
+use atproto_core::syntax::RecordKey;
 use sha2::{Digest, Sha256};
 
 use crate::{PathError, RepoPath};
@@ -56,17 +57,25 @@ impl KeySyntax {
             return Ok(());
         }
         // Most keys of a node are in one collection, and that needs checking once.
-        match key[..shared].iter().position(|byte| *byte == b'/') {
-            Some(slash) => check_record_key(&key[slash + 1..]),
+        match key[..shared].iter().rposition(|byte| *byte == b'/') {
+            Some(slash) => check_record_key(&key[slash + 1..], shared - slash - 1),
             None => RepoPath::from_key(key).map(drop),
         }
     }
 }
 
-fn check_record_key(rkey: &[u8]) -> Result<(), PathError> {
+/// Checks a record key that begins as one that has passed.
+fn check_record_key(rkey: &[u8], shared: usize) -> Result<(), PathError> {
+    // Letters and digits may follow whatever may stand before them; most keys have no
+    // other characters.
+    let rest = &rkey[shared..];
+    let is_plain = !rest.is_empty() && rest.iter().all(u8::is_ascii_alphanumeric);
+    if is_plain && rkey.len() <= RecordKey::MAX_LEN {
+        return Ok(());
+    }
     let rkey = str::from_utf8(rkey).map_err(|_| PathError::NotUtf8)?;
     if rkey.contains('/') {
         return Err(PathError::NotTwoSegments);
     }
-    atproto_core::syntax::RecordKey::new(rkey).map(drop).map_err(PathError::RecordKey)
+    RecordKey::new(rkey).map(drop).map_err(PathError::RecordKey)
 }

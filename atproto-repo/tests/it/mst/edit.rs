@@ -9,6 +9,8 @@ use atproto_repo::{
 };
 use proptest::{collection::vec, prelude::*};
 
+use super::Counted;
+
 /// Keys of few letters collide often, and their layers go up to three or so.
 fn key() -> impl Strategy<Value = String> {
     (0..400u32).prop_map(|number| format!("com.example.thing/{number}"))
@@ -181,7 +183,7 @@ fn mst_003_the_empty_tree_is_one_empty_node() {
 }
 
 #[test]
-fn mst_004_the_top_is_trimmed_through_several_layers() {
+fn mst_004_and_005_the_top_is_trimmed_through_several_layers() {
     let high = (0..).map(|n| format!("com.example.thing/{n}")).find(|k| height(k.as_bytes()) >= 4);
     let low = (0..).map(|n| format!("com.example.thing/{n}")).find(|k| height(k.as_bytes()) == 0);
     let (high, low) = (high.unwrap(), low.unwrap());
@@ -190,7 +192,7 @@ fn mst_004_the_top_is_trimmed_through_several_layers() {
     let before = tree.root();
     tree.insert(&BlockMap::new(), &high, value(0)).unwrap();
     let blocks = tree.take_new_blocks();
-    assert!(blocks.len() >= 5, "empty nodes join the layers (MST-005)");
+    assert!(blocks.len() >= 5, "empty nodes join the layers");
     let mut tree = Tree::load(tree.root());
     tree.remove(&blocks, &high).unwrap();
     assert_eq!(tree.root(), before);
@@ -214,7 +216,7 @@ fn t27_keys_mined_for_one_layer_fill_one_node_and_no_more() {
 }
 
 #[test]
-fn rp_003_keys_that_are_no_paths_are_refused() {
+fn rp_001_to_003_keys_that_are_no_paths_are_refused() {
     let mut tree = Tree::empty();
     for key in
         ["", "a", "a/b", "/com.example.thing/1", "com.example.thing/", "com.example.thing/a b"]
@@ -222,4 +224,63 @@ fn rp_003_keys_that_are_no_paths_are_refused() {
         assert!(tree.insert(&BlockMap::new(), key, value(0)).is_err(), "{key}");
     }
     assert!(tree.is_empty());
+}
+
+#[test]
+fn rp_004_keys_have_at_most_1024_bytes() {
+    let mut tree = Tree::empty().with_limits(Limits::any_key());
+    let key = "k".repeat(1_025);
+    tree.insert(&BlockMap::new(), &key[1..], value(0)).unwrap();
+    let refused = tree.insert(&BlockMap::new(), &key, value(0)).unwrap_err();
+    assert!(matches!(refused, MstError::Key(NodeFault::KeyLength { limit: 1_024, found: 1_025 })));
+}
+
+#[test]
+fn cid_008_links_to_records_are_kept_as_they_are() {
+    let mut tree = Tree::empty();
+    let (key, record) = ("com.example.thing/1", Cid::raw(b"a record under another codec"));
+    tree.insert(&BlockMap::new(), key, record).unwrap();
+    let blocks = tree.take_new_blocks();
+    let mut again = Tree::load(tree.root());
+    assert_eq!(again.get(&blocks, key).unwrap(), Some(record));
+    // A neighbour that comes and goes makes the node be written anew.
+    again.insert(&blocks, "com.example.thing/2", value(0)).unwrap();
+    again.remove(&blocks, "com.example.thing/2").unwrap();
+    assert_eq!(again.root(), tree.root());
+}
+
+#[test]
+fn an_update_to_the_same_record_is_no_change() {
+    let mut tree = Tree::empty();
+    tree.insert(&BlockMap::new(), "com.example.thing/1", value(0)).unwrap();
+    let blocks = tree.take_new_blocks();
+    let found = tree.update(&blocks, "com.example.thing/1", value(0)).unwrap();
+    assert_eq!(found, Some(value(0)));
+    assert!(tree.take_new_blocks().is_empty() && tree.take_replaced().is_empty());
+}
+
+#[test]
+fn a_change_reads_the_ways_to_its_key_and_no_more() {
+    let mut tree = Tree::empty();
+    for number in 0..3_000 {
+        tree.insert(&BlockMap::new(), format!("com.example.thing/{number}"), value(0)).unwrap();
+    }
+    let root = tree.root();
+    let blocks = tree.take_new_blocks();
+    let depth = 1
+        + (0..3_000)
+            .map(|number| usize::from(height(format!("com.example.thing/{number}").as_bytes())))
+            .max()
+            .unwrap();
+    for number in [0, 17, 1_500, 2_999] {
+        let (old, new) =
+            (format!("com.example.thing/{number}"), format!("com.example.thing/{number}a"));
+        let source = Counted::new(&blocks);
+        Tree::load(root).insert(&source, new, value(1)).unwrap();
+        assert!(source.len() <= depth, "{} nodes for an insertion", source.len());
+
+        let source = Counted::new(&blocks);
+        Tree::load(root).remove(&source, old).unwrap();
+        assert!(source.len() <= 2 * depth, "{} nodes for a removal", source.len());
+    }
 }

@@ -1,7 +1,13 @@
+use std::collections::BTreeMap;
+
 use atproto_core::syntax::Cid;
 use atproto_repo::{
     BlockMap,
-    mst::{Limits, MstError, Tree, lookup, path},
+    mst::{Change, Limits, MstError, Tree, covering, diff, lookup, path},
+};
+use proptest::{
+    collection::{btree_map, vec},
+    prelude::*,
 };
 
 #[test]
@@ -27,4 +33,66 @@ fn a_path_proves_presence_and_absence() {
             proof.insert(*cid, block);
         }
     }
+}
+
+proptest! {
+    /// Two trees: their difference is that of two maps, and the nodes that cover it show
+    /// every key as it is, lead back to the tree before, and are few.
+    #[test]
+    fn differences_are_those_of_maps_and_proofs_lead_back(
+        old in btree_map(0..2_000u32, 0..3u8, 0..200),
+        writes in vec((0..2_000u32, any::<Option<u8>>()), 0..20),
+    ) {
+        let mut new = old.clone();
+        for (number, write) in &writes {
+            match write {
+                Some(value) => _ = new.insert(*number, value % 3),
+                None => _ = new.remove(number),
+            }
+        }
+        let (limits, mut blocks) = (Limits::default(), BlockMap::new());
+        let (old_root, new_root) = (stored(&old, &mut blocks), stored(&new, &mut blocks));
+        let found = diff((&blocks, &old_root), (&blocks, &new_root), &limits).unwrap();
+        let mut expected: Vec<_> = (0..2_000)
+            .filter(|number| old.get(number) != new.get(number))
+            .map(|number| Change {
+                key: key(number).into(),
+                old: old.get(&number).copied().map(value),
+                new: new.get(&number).copied().map(value),
+            })
+            .collect();
+        expected.sort_by(|left, right| left.key.cmp(&right.key));
+        prop_assert_eq!(&found.changes, &expected);
+
+        let keys = expected.iter().map(|change| &change.key);
+        let proof = covering(&blocks, &new_root, keys, &limits).unwrap();
+        let depth = 8;
+        prop_assert!(proof.len() <= 3 * depth * expected.len());
+        let mut tree = Tree::load(new_root);
+        for Change { key, old, new } in &expected {
+            prop_assert_eq!(lookup(&proof, &new_root, key, &limits).unwrap(), *new);
+            match old {
+                Some(old) => tree.insert(&proof, key, *old).unwrap(),
+                None => tree.remove(&proof, key).unwrap(),
+            };
+        }
+        prop_assert_eq!(tree.root(), old_root);
+    }
+}
+
+fn stored(entries: &BTreeMap<u32, u8>, blocks: &mut BlockMap) -> Cid {
+    let mut tree = Tree::empty();
+    for (number, record) in entries {
+        tree.insert(&*blocks, key(*number), value(*record)).unwrap();
+    }
+    blocks.extend(tree.take_new_blocks());
+    tree.root()
+}
+
+fn key(number: u32) -> String {
+    format!("com.example.thing/{number}")
+}
+
+fn value(number: u8) -> Cid {
+    Cid::dag_cbor(&[number])
 }

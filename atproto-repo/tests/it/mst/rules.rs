@@ -1,9 +1,9 @@
 //! Trees that break rules.
 
-use atproto_core::syntax::Cid;
+use atproto_core::{data::cbor::Writer, syntax::Cid};
 use atproto_repo::{
     BlockMap, car,
-    mst::{Cursor, MstError, Tree, height},
+    mst::{Cursor, Limits, MstError, NodeFault, Tree, height},
 };
 use proptest::{collection::btree_set, prelude::*};
 
@@ -53,6 +53,154 @@ fn t28_towers_of_empty_nodes_end_at_the_root() {
     let Some(bytes) = shared_bytes("bad-input/mst/deep-chain-5000.car") else { return };
     assert!(walk(bytes).unwrap_err().contains("no entries"));
 }
+
+#[test]
+fn mst_007_and_013_a_node_has_all_its_fields_and_no_others() {
+    let link = Cid::dag_cbor(b"record");
+    let node = |write: &dyn Fn(&mut Writer)| {
+        let mut writer = Writer::new();
+        write(&mut writer);
+        fault(writer.into_bytes())
+    };
+    let entry = |writer: &mut Writer| {
+        writer.map(4).text("k").bytes(LOW.as_bytes()).text("p").int(0);
+        writer.text("t").null().text("v").link(&link);
+    };
+    let sound = node(&|writer| {
+        writer.map(2).text("e").array(1);
+        entry(writer);
+        writer.text("l").null();
+    });
+    assert_eq!(sound, None);
+    let faulty: [&dyn Fn(&mut Writer); 8] = [
+        &|writer| _ = writer.map(1).text("e").array(0),
+        &|writer| _ = writer.map(1).text("l").null(),
+        &|writer| _ = writer.map(3).text("e").array(0).text("l").null().text("x").null(),
+        &|writer| _ = writer.map(2).text("e").null().text("l").null(),
+        &|writer| _ = writer.map(2).text("e").array(0).text("l").bool(false),
+        &|writer| {
+            writer.map(2).text("e").array(1).map(3).text("k").bytes(LOW.as_bytes());
+            writer.text("p").int(0).text("v").link(&link).text("l").null();
+        },
+        &|writer| {
+            writer.map(2).text("e").array(1).map(4).text("k").text(LOW).text("p").int(0);
+            writer.text("t").null().text("v").link(&link).text("l").null();
+        },
+        &|writer| {
+            writer.map(2).text("e").array(1).map(4).text("k").bytes(LOW.as_bytes());
+            writer.text("p").int(-1).text("t").null().text("v").link(&link).text("l").null();
+        },
+    ];
+    for (index, write) in faulty.iter().enumerate() {
+        assert_eq!(node(write), Some(NodeFault::Fields), "{index}");
+    }
+    let raw = node(&|writer| {
+        writer.map(2).text("e").array(1);
+        entry(writer);
+        writer.text("l").link(&Cid::raw(b"node"));
+    });
+    assert_eq!(raw, Some(NodeFault::LinkCodec));
+}
+
+#[test]
+fn mst_006_and_011_prefix_lengths_are_exact() {
+    let mut low = (0..).map(|n| format!("{LOW}{n}")).filter(|key| height(key.as_bytes()) == 0);
+    let keys = [low.next().unwrap(), low.next().unwrap()];
+    let shared = keys[0].bytes().zip(keys[1].bytes()).take_while(|(a, b)| a == b).count();
+    let with_prefix = |prefix: i64| {
+        let mut writer = Writer::new();
+        writer.map(2).text("e").array(2);
+        for (key, prefix) in [(&keys[0], 0), (&keys[1], prefix)] {
+            let suffix = &key.as_bytes()[key.len().min(prefix as usize)..];
+            writer.map(4).text("k").bytes(suffix).text("p").int(prefix);
+            writer.text("t").null().text("v").link(&Cid::dag_cbor(b""));
+        }
+        writer.text("l").null();
+        fault(writer.into_bytes())
+    };
+    assert_eq!(with_prefix(shared as i64), None);
+    for prefix in [0, 1, shared as i64 - 1, keys[0].len() as i64 + 1, i64::MAX] {
+        let found = with_prefix(prefix);
+        assert!(matches!(found, Some(NodeFault::Prefix { .. })), "{prefix}: {found:?}");
+    }
+}
+
+#[test]
+fn mst_009_and_010_limits_hold_on_reading_too() {
+    let mut tree = Tree::empty();
+    let keys = (0..).map(|number| format!("{LOW}{number}"));
+    for key in keys.clone().filter(|key| height(key.as_bytes()) == 0).take(9) {
+        tree.insert(&BlockMap::new(), key, Cid::dag_cbor(b"")).unwrap();
+    }
+    let high = keys.clone().find(|key| height(key.as_bytes()) == 3).unwrap();
+    tree.insert(&BlockMap::new(), &high, Cid::dag_cbor(b"")).unwrap();
+    let root = tree.root();
+    let blocks = tree.take_new_blocks();
+
+    let mut narrow = Limits::default();
+    narrow.max_entries = 4;
+    let mut low = Limits::default();
+    low.max_height = 2;
+    let refusal = |limits| {
+        let mut cursor = Cursor::with_limits(&blocks, root, limits);
+        loop {
+            match cursor.next_entry() {
+                Ok(found) => assert!(found.is_some(), "the tree was accepted"),
+                Err(MstError::Node { fault, .. }) => return fault,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    };
+    assert!(matches!(refusal(narrow), NodeFault::TooManyEntries { limit: 4, .. }));
+    assert_eq!(refusal(low), NodeFault::Height { limit: 2, found: 3 });
+
+    let mut tree = Tree::empty().with_limits(low);
+    let refused = tree.insert(&BlockMap::new(), &high, Cid::dag_cbor(b"")).unwrap_err();
+    assert!(matches!(refused, MstError::Key(NodeFault::Height { limit: 2, found: 3 })));
+}
+
+#[test]
+fn mst_012_a_graph_that_is_no_tree_ends_at_once() {
+    // Each layer has the one below twice, so a walk without rules doubles with each.
+    let record = Cid::dag_cbor(b"");
+    let mut blocks = BlockMap::new();
+    let mut below = None;
+    for layer in 0..6 {
+        let key = (0..).map(|n| format!("{LOW}{n}")).find(|key| height(key.as_bytes()) == layer);
+        let mut writer = Writer::new();
+        writer.map(2).text("e").array(1).map(4).text("k").bytes(key.unwrap().as_bytes());
+        writer.text("p").int(0).text("t").nullable_link(below.as_ref());
+        writer.text("v").link(&record).text("l").nullable_link(below.as_ref());
+        let block = writer.into_bytes();
+        let cid = Cid::dag_cbor(&block);
+        blocks.insert(cid, block.into());
+        below = Some(cid);
+    }
+    let mut cursor = Cursor::new(&blocks, below.unwrap());
+    let mut steps = 0;
+    let refused = loop {
+        match cursor.next_entry() {
+            Ok(_) => steps += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, MstError::Node { fault: NodeFault::KeyOrder, .. }), "{refused}");
+    assert!(steps <= 12, "{steps}");
+}
+
+/// What is wrong with a node that is a whole tree.
+fn fault(node: Vec<u8>) -> Option<NodeFault> {
+    let root = Cid::dag_cbor(&node);
+    let blocks: BlockMap = [(root, node.into())].into_iter().collect();
+    match Tree::load(root).get(&blocks, LOW) {
+        Ok(_) => None,
+        Err(MstError::Node { cid, fault }) if cid == root => Some(fault),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// A key of layer 0.
+const LOW: &str = "com.example.thing/0";
 
 proptest! {
     /// T29: a node with any one byte changed is refused, if not by its hash then by what
