@@ -1,5 +1,8 @@
 //! `atp`: the AT Protocol on the command line, for people and for scripts.
 
+// Comments on arguments are shown in a terminal, where a link is not put in brackets.
+#![allow(rustdoc::bare_urls)]
+
 mod account;
 mod blob;
 mod car;
