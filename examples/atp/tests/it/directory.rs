@@ -145,6 +145,22 @@ async fn an_export_is_read_by_pages() {
     assert_eq!(world.plc(&["export", "--count", "0"]).await.code, 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_follows_the_directory() {
+    let world = World::new().await;
+    let dids = ["alice", "bob"].map(|name| world.genesis(name));
+    world.plc(&["submit", &world.file("alice.json")]).await.fine();
+    let follow = world.plc(&["export", "--follow=1", "--limit", "2"]);
+    let submit = async {
+        // Late enough that the export has usually come to the end by then.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        world.plc(&["submit", &world.file("bob.json")]).await.fine();
+    };
+    let (exported, ()) = tokio::join!(follow, submit);
+    let exported = exported.fine().json();
+    assert_eq!(exported.iter().map(|line| text(&line["did"])).collect::<Vec<_>>(), dids);
+}
+
 fn read(path: &str) -> Value {
     crate::support::read_json(Path::new(path))
 }
