@@ -12,7 +12,8 @@
 //! of every block is checked, and nothing turns that off.
 //!
 //! One recogniser serves all readers: [`CarReader::for_slice`] borrows, `for_bytes`
-//! shares, `for_reader` streams in bounded memory.
+//! shares, `for_reader` streams in bounded memory, and so does `for_async_reader` with the
+//! feature `tokio`.
 //!
 //! ```
 //! use atproto_core::syntax::Cid;
@@ -32,12 +33,17 @@
 //!
 //! See the [specification](https://atproto.com/specs/repository#car-file-serialization).
 
+#[cfg(feature = "tokio")]
+mod async_reader;
 mod decoder;
 mod error;
+mod feed;
 mod reader;
 mod slice;
 mod writer;
 
+#[cfg(feature = "tokio")]
+pub use async_reader::AsyncReaderBlocks;
 pub use decoder::Limits;
 pub use error::CarError;
 pub use reader::ReaderBlocks;
@@ -48,6 +54,8 @@ use std::io::Read;
 
 use atproto_core::syntax::Cid;
 use bytes::Bytes;
+#[cfg(feature = "tokio")]
+use tokio::io::AsyncRead;
 
 use crate::BlockMap;
 
@@ -92,6 +100,12 @@ impl CarReader {
         self
     }
 
+    /// Refuses archives of more bytes than that.
+    pub fn max_archive(mut self, bytes: u64) -> Self {
+        self.limits.max_archive = bytes;
+        self
+    }
+
     /// Reads an archive in memory; blocks borrow from it.
     pub fn for_slice<'a>(&self, archive: &'a [u8]) -> Result<SliceBlocks<'a>, CarError> {
         SliceBlocks::new(archive, &self.limits)
@@ -105,6 +119,15 @@ impl CarReader {
     /// Reads an archive as it comes, one block in memory at a time.
     pub fn for_reader<R: Read>(&self, archive: R) -> Result<ReaderBlocks<R>, CarError> {
         ReaderBlocks::new(archive, &self.limits)
+    }
+
+    /// Reads an archive as it comes from asynchronous input, one block in memory at a time.
+    #[cfg(feature = "tokio")]
+    pub async fn for_async_reader<R: AsyncRead + Unpin>(
+        &self,
+        archive: R,
+    ) -> Result<AsyncReaderBlocks<R>, CarError> {
+        AsyncReaderBlocks::new(archive, &self.limits).await
     }
 }
 

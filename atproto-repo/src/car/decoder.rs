@@ -16,11 +16,14 @@ pub struct Limits {
     /// The most blocks, duplicates included. Ours, 2²⁵: four times what a repository of
     /// millions of records has, and a bound on an archive of empty blocks.
     pub max_blocks: u64,
+    /// The most bytes of the whole archive. Ours, 16 GiB: a reader that spills fills a disk,
+    /// and repositories of millions of records have one or two.
+    pub max_archive: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_header: 4 << 10, max_block: 1 << 20, max_blocks: 1 << 25 }
+        Self { max_header: 4 << 10, max_block: 1 << 20, max_blocks: 1 << 25, max_archive: 16 << 30 }
     }
 }
 
@@ -31,6 +34,7 @@ impl Default for Limits {
 pub(super) struct Decoder {
     limits: Limits,
     blocks: u64,
+    bytes: u64,
 }
 
 /// What stands at the front of the unread bytes.
@@ -46,7 +50,7 @@ pub(super) enum Item {
 
 impl Decoder {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { limits: limits.clone(), blocks: 0 }
+        Self { limits: limits.clone(), blocks: 0, bytes: 0 }
     }
 
     /// The header's roots and its length, or how many bytes are needed to read it.
@@ -79,6 +83,10 @@ impl Decoder {
         self.blocks += 1;
         if self.blocks > self.limits.max_blocks {
             return Err(CarError::TooManyBlocks { limit: self.limits.max_blocks });
+        }
+        self.bytes += section.end as u64;
+        if self.bytes > self.limits.max_archive {
+            return Err(CarError::ArchiveTooLarge { limit: self.limits.max_archive });
         }
         Ok(Item::Block { cid, bytes: section.start + Cid::BYTES..section.end })
     }

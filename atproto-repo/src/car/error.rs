@@ -4,6 +4,12 @@ use atproto_core::{data::cbor::CborError, syntax::Cid};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CarError {
+    /// The archive is longer than the reader admits.
+    #[error("the blocks take more than {limit} bytes")]
+    ArchiveTooLarge {
+        /// The most that is admitted, in bytes.
+        limit: u64,
+    },
     /// A block does not hash to its CID.
     #[error("the block at {cid} has another hash")]
     BlockHash {

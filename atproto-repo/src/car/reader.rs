@@ -1,42 +1,29 @@
 use std::io::{ErrorKind, Read};
 
 use atproto_core::syntax::Cid;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::{
-    CarBlock, CarError, Limits,
-    decoder::{Decoder, Item},
-};
+use super::{CarBlock, CarError, Limits, feed::Feed};
 
 /// The blocks of an archive as they come, one buffer in memory at a time.
 #[derive(Debug)]
 pub struct ReaderBlocks<R> {
     archive: R,
-    unread: BytesMut,
+    feed: Feed,
     roots: Vec<Cid>,
-    decoder: Decoder,
     stopped: bool,
 }
 
 impl<R: Read> ReaderBlocks<R> {
-    pub(super) fn new(archive: R, limits: &Limits) -> Result<Self, CarError> {
-        let mut this = Self {
-            archive,
-            unread: BytesMut::new(),
-            roots: Vec::new(),
-            decoder: Decoder::new(limits),
-            stopped: false,
+    pub(super) fn new(mut archive: R, limits: &Limits) -> Result<Self, CarError> {
+        let mut feed = Feed::new(limits);
+        let roots = loop {
+            match feed.header()? {
+                Some(roots) => break roots,
+                None => read_some(&mut archive, &mut feed)?,
+            };
         };
-        loop {
-            match this.decoder.header(&this.unread)? {
-                Ok((roots, length)) => {
-                    this.roots = roots;
-                    let _ = this.unread.split_to(length);
-                    return Ok(this);
-                }
-                Err(need) => this.fill(need)?,
-            }
-        }
+        Ok(Self { archive, feed, roots, stopped: false })
     }
 
     /// The roots: at least one, the first of which is the commit.
@@ -46,41 +33,11 @@ impl<R: Read> ReaderBlocks<R> {
 
     fn read_block(&mut self) -> Result<Option<CarBlock<Bytes>>, CarError> {
         loop {
-            match self.decoder.block(&self.unread)? {
-                Item::Block { cid, bytes } => {
-                    let section = self.unread.split_to(bytes.end).freeze();
-                    return Ok(Some(CarBlock { cid, bytes: section.slice(bytes) }));
-                }
-                Item::Need(need) => self.fill(need)?,
-                Item::End if self.read_some(CHUNK)? == 0 => return Ok(None),
-                Item::End => {}
+            match self.feed.block()? {
+                None if read_some(&mut self.archive, &mut self.feed)? => {}
+                block => return Ok(block),
             }
         }
-    }
-
-    /// Reads until that many bytes are unread. The decoder has checked the length that
-    /// asks for them; still the buffer grows with what arrives, not with what is announced.
-    fn fill(&mut self, need: usize) -> Result<(), CarError> {
-        while self.unread.len() < need {
-            let missing = need - self.unread.len();
-            if self.read_some(missing.clamp(CHUNK, MAX_CHUNK))? == 0 {
-                return Err(CarError::Truncated);
-            }
-        }
-        Ok(())
-    }
-
-    fn read_some(&mut self, bytes: usize) -> Result<usize, CarError> {
-        let start = self.unread.len();
-        self.unread.resize(start + bytes, 0);
-        let read = loop {
-            match self.archive.read(&mut self.unread[start..]) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => break other,
-            }
-        };
-        self.unread.truncate(start + read.as_ref().map_or(0, |read| *read));
-        Ok(read?)
     }
 }
 
@@ -97,8 +54,17 @@ impl<R: Read> Iterator for ReaderBlocks<R> {
     }
 }
 
-/// How much is asked of the reader at once, in bytes: enough for some forty blocks.
-const CHUNK: usize = 16 << 10;
-
-/// The most by which the buffer grows ahead of what has arrived, in bytes.
-const MAX_CHUNK: usize = 256 << 10;
+/// Reads once, and says whether the archive goes on.
+fn read_some(archive: &mut impl Read, feed: &mut Feed) -> Result<bool, CarError> {
+    let (buffer, wanted) = feed.buffer();
+    let filled = buffer.len();
+    buffer.resize(filled + wanted, 0);
+    let read = loop {
+        match archive.read(&mut buffer[filled..]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => break other?,
+        }
+    };
+    buffer.truncate(filled + read);
+    feed.goes_on(read)
+}

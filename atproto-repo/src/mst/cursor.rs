@@ -92,6 +92,11 @@ impl<S: BlockSource> Cursor<S> {
         Self { source, limits, root, stack, spare, started: false, key }
     }
 
+    /// Where the nodes come from.
+    pub fn source(&self) -> &S {
+        &self.source
+    }
+
     /// What comes next.
     pub fn peek(&self) -> Next<'_> {
         let Some(frame) = self.stack.last() else {

@@ -112,6 +112,15 @@ pub enum VerifyError {
     /// The first root is not a commit.
     #[error("commit: {0}")]
     Commit(#[from] CommitError),
+    /// The archive was to be in the order of the tree and is not; see
+    /// [`RepoReader::in_order`](super::RepoReader::in_order).
+    #[error("block {found} comes where {expected} would be in order")]
+    Order {
+        /// The block that comes next in the tree.
+        expected: Cid,
+        /// The block that comes next in the archive.
+        found: Cid,
+    },
     /// A key of the tree is not the path of a record.
     #[error("path: {0}")]
     Path(#[from] PathError),
@@ -129,6 +138,9 @@ pub enum VerifyError {
     /// The signature is not of the key.
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    /// Blocks could not be spilled.
+    #[error("spilling blocks: {0}")]
+    Spill(#[source] std::io::Error),
     /// The tree breaks a rule, or nodes are missing.
     #[error(transparent)]
     Tree(#[from] MstError),

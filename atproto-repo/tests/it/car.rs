@@ -101,6 +101,8 @@ proptest! {
         // A reader that gets a few bytes at a time sees the same.
         let slow = Slow { rest: &archive, at_once: small };
         prop_assert_eq!(CarReader::new().for_reader(slow).unwrap().count(), count);
+        #[cfg(feature = "tokio")]
+        prop_assert_eq!(count_slowly(&archive, small).unwrap(), count);
     }
 
     #[test]
@@ -131,6 +133,11 @@ fn read_in_all_ways(archive: &[u8]) -> Result<(Vec<Cid>, usize, BlockMap), CarEr
         let count = blocks.by_ref().try_fold(0, |count, block| block.map(|_| count + 1))?;
         Ok((blocks.roots().to_vec(), count))
     });
+    #[cfg(feature = "tokio")]
+    assert_eq!(
+        slice.as_ref().map(|(_, count)| *count).map_err(CarError::to_string),
+        count_slowly(archive, 64).map_err(|error| error.to_string())
+    );
     let whole = car::read_all(archive.to_vec(), &Limits::default());
     let describe = |error: &CarError| error.to_string();
     assert_eq!(slice.as_ref().map_err(describe), streamed.as_ref().map_err(describe));
@@ -150,4 +157,37 @@ impl std::io::Read for Slow<'_> {
         let length = self.at_once.min(buffer.len());
         std::io::Read::read(&mut self.rest, &mut buffer[..length])
     }
+}
+
+/// Reads an archive from asynchronous input of so many bytes at a time, giving up on every
+/// other read before it is done.
+#[cfg(feature = "tokio")]
+fn count_slowly(archive: &[u8], at_once: usize) -> Result<usize, CarError> {
+    use tokio::io::AsyncWriteExt;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (mut input, output) = tokio::io::duplex(at_once);
+        let write = async {
+            // The reader may have left.
+            let _ = input.write_all(archive).await;
+            drop(input);
+        };
+        let read = async {
+            let mut blocks = CarReader::new().for_async_reader(output).await?;
+            let mut count = 0;
+            loop {
+                let next = tokio::select! {
+                    biased;
+                    next = blocks.next() => next,
+                    () = tokio::task::yield_now() => continue,
+                };
+                match next {
+                    Some(block) => block.map(|_| count += 1)?,
+                    None => return Ok(count),
+                }
+            }
+        };
+        tokio::join!(write, read).1
+    })
 }

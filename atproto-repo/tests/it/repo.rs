@@ -1,3 +1,4 @@
 mod apply;
 mod archives;
 mod proofs;
+mod reader;

@@ -2,7 +2,15 @@
 
 use std::{fs, path::PathBuf};
 
-use atproto_core::{data::cbor::Writer, syntax::Cid};
+use atproto_core::{
+    crypto::{Curve, SecretKey},
+    data::cbor::Writer,
+    syntax::Cid,
+};
+use atproto_repo::{
+    BlockMap,
+    repo::{Repo, Write},
+};
 use serde_json::Value;
 
 /// A file of the shared material, or `None` if the material is not there. Where the test
@@ -58,4 +66,24 @@ pub(crate) fn record(text: &str) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.map(1).text("text").text(text);
     writer.into_bytes()
+}
+
+/// An archive of a repository with so many records, and the key that signed it.
+pub(crate) fn archive_of(records: usize) -> (Vec<u8>, SecretKey) {
+    let key = SecretKey::from_bytes(Curve::K256, &[7; 32]).unwrap();
+    let did = "did:plc:ewvi7nxzyoun6zhxrhs64oiz".parse().unwrap();
+    let mut repo = Repo::create(BlockMap::new(), did, &key).unwrap();
+    let writes: Vec<_> = (0..records)
+        .map(|n| Write::Create {
+            collection: "com.example.note".parse().unwrap(),
+            rkey: format!("{n:05}").parse().unwrap(),
+            record: record(&format!("note {n}")).into(),
+        })
+        .collect();
+    for batch in writes.chunks(100) {
+        repo.apply(batch.to_vec(), &key).unwrap();
+    }
+    let mut archive = Vec::new();
+    repo.export(&mut archive).unwrap();
+    (archive, key)
 }
