@@ -12,6 +12,7 @@ use atproto_core::{
     data::json,
     syntax::Datetime,
 };
+use indicatif::ProgressFinish;
 use reqwest::Url;
 use zeroize::Zeroizing;
 
@@ -42,6 +43,18 @@ pub(crate) fn read_at_most(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
         bytes
     };
     read().with_context(|| path.display().to_string())
+}
+
+/// A file, or standard input if it is `-`, to be read bit by bit. Shows progress.
+pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        let spinner = output::spinner("reading").with_finish(ProgressFinish::AndClear);
+        return Ok(Box::new(spinner.wrap_read(io::stdin().lock())));
+    }
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let length = file.metadata().ok().map(|metadata| metadata.len());
+    let bar = output::byte_bar("reading", length).with_finish(ProgressFinish::AndClear);
+    Ok(Box::new(bar.wrap_read(file)))
 }
 
 fn read_limited(source: impl Read, limit: u64) -> anyhow::Result<Vec<u8>> {

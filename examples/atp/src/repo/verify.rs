@@ -7,7 +7,7 @@ use atproto_core::{
     syntax::{Did, Tid},
 };
 use atproto_repo::{
-    repo::{self, VerifiedRepo},
+    repo::{Kept, RepoReader, RepoRecords, TemporaryFile, VerifyError},
     sync::VerifyOptions,
 };
 use clap::Args;
@@ -47,19 +47,21 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(mut self, output: &mut Output) -> anyhow::Result<()> {
         self.take_document()?;
-        let archive = input::read(&self.file)?;
-        let spinner = output::spinner("checking");
-        let repo = repo::verify(archive, self.key.as_ref());
-        spinner.finish_and_clear();
+        let archive = input::open(&self.file)?;
+        let mut reader = RepoReader::new().memory(MEMORY);
+        if let Some(key) = &self.key {
+            reader = reader.key(key.clone());
+        }
         let context = || self.file.display().to_string();
-        let repo = repo.with_context(context)?;
+        let mut repo = reader.in_any_order(archive, TemporaryFile::new()).with_context(context)?;
+        let records = count(&mut repo).with_context(context)?;
         self.check(&repo).with_context(context)?;
         output.facts(&[
-            ("did", json!(repo.did)),
-            ("rev", json!(repo.head.rev)),
-            ("commit", json!(repo.head.commit)),
-            ("data", json!(repo.head.data)),
-            ("records", json!(repo.len())),
+            ("did", json!(repo.did())),
+            ("rev", json!(repo.head().rev)),
+            ("commit", json!(repo.head().commit)),
+            ("data", json!(repo.head().data)),
+            ("records", json!(records)),
             ("signature", json!(if self.key.is_some() { "valid" } else { "not checked" })),
         ])
     }
@@ -76,11 +78,11 @@ impl Verify {
     }
 
     /// What cannot be read off the archive alone.
-    fn check(&self, repo: &VerifiedRepo) -> anyhow::Result<()> {
-        if let Some(did) = self.did.as_ref().filter(|did| **did != repo.did) {
-            bail!("the repository is of {}, not of {did}", repo.did);
+    fn check<S>(&self, repo: &RepoRecords<S>) -> anyhow::Result<()> {
+        if let Some(did) = self.did.as_ref().filter(|did| *did != repo.did()) {
+            bail!("the repository is of {}, not of {did}", repo.did());
         }
-        let rev = repo.head.rev;
+        let rev = repo.head().rev;
         if let Some(after) = self.after {
             ensure!(rev > after, "revision {rev} is not above {after}");
         }
@@ -90,3 +92,18 @@ impl Verify {
         Ok(())
     }
 }
+
+/// Checks every record, and shows how many there have been.
+fn count(repo: &mut RepoRecords<Kept<TemporaryFile>>) -> Result<u64, VerifyError> {
+    let progress = output::counter("records");
+    let records = repo.try_fold(0, |count, record| {
+        record?;
+        progress.set_position(count + 1);
+        Ok(count + 1)
+    });
+    progress.finish_and_clear();
+    records
+}
+
+/// How much of a repository is kept in memory, in bytes; the rest is in a temporary file.
+const MEMORY: usize = 256 << 20;
