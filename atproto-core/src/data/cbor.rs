@@ -21,6 +21,7 @@ mod build;
 mod check;
 mod error;
 mod head;
+mod key;
 mod reader;
 mod walk;
 mod writer;

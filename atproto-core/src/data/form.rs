@@ -72,8 +72,7 @@ impl MapForm {
 }
 
 /// Whether [`MapForm::note`] would do anything with a key.
-#[inline]
-pub(super) fn matters(key: &[u8]) -> bool {
+pub(super) const fn matters(key: &[u8]) -> bool {
     matches!(key, b"$type" | b"$link" | b"$bytes" | b"ref" | b"size" | b"mimeType")
 }
 

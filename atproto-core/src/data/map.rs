@@ -36,6 +36,10 @@ impl Map {
         Self { entries }
     }
 
+    pub(super) fn entries_mut(&mut self) -> &mut Vec<(SmolStr, Value)> {
+        &mut self.entries
+    }
+
     /// Sets a key and returns what it held before. Linear in the number of later keys:
     /// collect from an iterator to build a large map.
     pub fn insert(&mut self, key: impl Into<SmolStr>, value: impl Into<Value>) -> Option<Value> {

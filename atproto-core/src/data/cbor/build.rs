@@ -1,5 +1,6 @@
 use smol_str::SmolStr;
 
+use super::key::Key;
 use super::walk::Shape;
 use crate::data::form::Seen;
 use crate::data::{Bytes, Map, Value};
@@ -13,33 +14,36 @@ impl<'a> Shape<'a> for Value {
     const ELEMENT: usize = size_of::<Self>();
     const ENTRY: usize = size_of::<(SmolStr, Self)>();
 
-    fn null() -> Self {
-        Self::Null
+    fn null(&mut self) {
+        *self = Self::Null;
     }
 
-    fn bool(value: bool) -> Self {
-        Self::Bool(value)
+    fn bool(&mut self, value: bool) {
+        *self = Self::Bool(value);
     }
 
-    fn integer(value: i64) -> Self {
-        Self::Integer(value)
+    fn integer(&mut self, value: i64) {
+        *self = Self::Integer(value);
     }
 
-    fn text(text: &'a [u8]) -> Option<Self> {
-        // Copied first: text is validated faster where it is aligned.
-        String::from_utf8(text.to_vec()).ok().map(Self::String)
+    #[inline]
+    fn text(&mut self, text: &'a [u8]) -> Option<()> {
+        *self = Self::String(str::from_utf8(text).ok()?.to_owned());
+        Some(())
     }
 
-    fn bytes(bytes: &'a [u8]) -> Self {
-        Self::Bytes(Bytes::copy_from_slice(bytes))
+    fn bytes(&mut self, bytes: &'a [u8]) {
+        *self = Self::Bytes(Bytes::copy_from_slice(bytes));
     }
 
-    fn link(cid: Cid) -> Self {
-        Self::Link(cid)
+    fn link(&mut self, cid: Cid) {
+        *self = Self::Link(cid);
     }
 
-    fn elements(room: usize) -> Vec<Self> {
-        Vec::with_capacity(room)
+    fn list(&mut self, room: usize) -> &mut Vec<Self> {
+        *self = Self::List(Vec::with_capacity(room));
+        let Self::List(list) = self else { unreachable!("it has just been made one") };
+        list
     }
 
     fn element(list: &mut Vec<Self>) -> &mut Self {
@@ -48,72 +52,31 @@ impl<'a> Shape<'a> for Value {
         &mut list[last]
     }
 
-    fn list(list: Vec<Self>) -> Self {
-        Self::List(list)
+    fn map(&mut self, room: usize) -> &mut Self::Entries {
+        *self = Self::Map(Map::from_sorted(Vec::with_capacity(room)));
+        let Self::Map(map) = self else { unreachable!("it has just been made one") };
+        map.entries_mut()
     }
 
-    fn entries(room: usize) -> Self::Entries {
-        Vec::with_capacity(room)
-    }
-
-    fn entry<'m>(map: &'m mut Self::Entries, key: &'a [u8]) -> Option<&'m mut Self> {
-        // Pushed as a constant and filled in place, for the reason given at `item`.
-        map.push((SmolStr::new_static(""), Self::Null));
+    #[inline]
+    fn entry<'m>(map: &'m mut Self::Entries, key: &Key<'a>) -> Option<&'m mut Self> {
+        map.push(EMPTY);
         let last = map.len() - 1;
         let (name, value) = &mut map[last];
-        match usual_key(key) {
+        match key.usual_text() {
             Some(key) => *name = SmolStr::new_static(key),
-            None => *name = SmolStr::new(str::from_utf8(key).ok()?),
+            None => *name = SmolStr::new(str::from_utf8(key.bytes).ok()?),
         }
         Some(value)
     }
 
-    fn map(map: Self::Entries) -> Self {
-        Self::Map(Map::from_sorted(map))
-    }
+    fn close(&mut self) {}
 
     fn seen(&self) -> Seen<'_> {
         self.into()
     }
 }
 
-/// The key as a constant, if it is one that nearly every repository has. To find it here
-/// costs a comparison or two, which is less than to validate and copy it.
-#[inline]
-fn usual_key(key: &[u8]) -> Option<&'static str> {
-    Some(match key {
-        b"alt" => "alt",
-        b"cid" => "cid",
-        b"did" => "did",
-        b"ref" => "ref",
-        b"tag" => "tag",
-        b"uri" => "uri",
-        b"root" => "root",
-        b"size" => "size",
-        b"text" => "text",
-        b"$type" => "$type",
-        b"embed" => "embed",
-        b"image" => "image",
-        b"index" => "index",
-        b"langs" => "langs",
-        b"reply" => "reply",
-        b"thumb" => "thumb",
-        b"title" => "title",
-        b"width" => "width",
-        b"facets" => "facets",
-        b"height" => "height",
-        b"images" => "images",
-        b"parent" => "parent",
-        b"record" => "record",
-        b"byteEnd" => "byteEnd",
-        b"subject" => "subject",
-        b"external" => "external",
-        b"features" => "features",
-        b"mimeType" => "mimeType",
-        b"byteStart" => "byteStart",
-        b"createdAt" => "createdAt",
-        b"aspectRatio" => "aspectRatio",
-        b"description" => "description",
-        _ => return None,
-    })
-}
+/// Pushed and then filled in place. It is a constant so that it is copied whole: one made on
+/// the stack is written in parts, and the processor waits before it can read those as one.
+const EMPTY: (SmolStr, Value) = (SmolStr::new_static(""), Value::Null);

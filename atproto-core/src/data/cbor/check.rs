@@ -1,9 +1,10 @@
+use super::key::Key;
 use super::walk::Shape;
 use crate::data::form::Seen;
 use crate::syntax::Cid;
 
-/// The checker's walk. It keeps of an item what the rules on the map around it need; one
-/// slot serves all items of a container.
+/// The checker's walk. It keeps of an item what the rules on the map around it need; the
+/// slot of a container serves all items in it.
 impl<'a> Shape<'a> for Seen<'a> {
     type Elements = Self;
     type Entries = Self;
@@ -11,52 +12,49 @@ impl<'a> Shape<'a> for Seen<'a> {
     const ELEMENT: usize = 0;
     const ENTRY: usize = 0;
 
-    fn null() -> Self {
-        Self::Other
+    fn null(&mut self) {
+        *self = Self::Other;
     }
 
-    fn bool(_value: bool) -> Self {
-        Self::Other
+    fn bool(&mut self, _value: bool) {
+        *self = Self::Other;
     }
 
-    fn integer(value: i64) -> Self {
-        Self::Integer(value)
+    fn integer(&mut self, value: i64) {
+        *self = Self::Integer(value);
     }
 
-    fn text(text: &'a [u8]) -> Option<Self> {
-        is_utf8(text).then_some(Self::Text(text))
+    fn text(&mut self, text: &'a [u8]) -> Option<()> {
+        *self = Self::Text(text);
+        is_utf8(text).then_some(())
     }
 
-    fn bytes(_bytes: &'a [u8]) -> Self {
-        Self::Other
+    fn bytes(&mut self, _bytes: &'a [u8]) {
+        *self = Self::Other;
     }
 
-    fn link(cid: Cid) -> Self {
-        Self::Link(cid.codec())
+    fn link(&mut self, cid: Cid) {
+        *self = Self::Link(cid.codec());
     }
 
-    fn elements(_room: usize) -> Self {
-        Self::Other
+    fn list(&mut self, _room: usize) -> &mut Self {
+        self
     }
 
     fn element(slot: &mut Self) -> &mut Self {
         slot
     }
 
-    fn list(_slot: Self) -> Self {
-        Self::Other
+    fn map(&mut self, _room: usize) -> &mut Self {
+        self
     }
 
-    fn entries(_room: usize) -> Self {
-        Self::Other
+    fn entry<'m>(slot: &'m mut Self, key: &Key<'a>) -> Option<&'m mut Self> {
+        (key.usual_text().is_some() || is_utf8(key.bytes)).then_some(slot)
     }
 
-    fn entry<'m>(slot: &'m mut Self, key: &'a [u8]) -> Option<&'m mut Self> {
-        is_utf8(key).then_some(slot)
-    }
-
-    fn map(_slot: Self) -> Self {
-        Self::Other
+    fn close(&mut self) {
+        *self = Self::Other;
     }
 
     fn seen(&self) -> Seen<'_> {

@@ -76,6 +76,17 @@ impl Head {
         Self::read_any(rest, at).map_err(|fault| CborError::new(at, fault))
     }
 
+    /// Reads the head of a text string if it is one of the shortest, of one or two bytes: the
+    /// length that it gives, and what comes after it.
+    #[inline]
+    pub(super) fn short_text(rest: &[u8]) -> Option<(usize, &[u8])> {
+        match rest {
+            [initial @ TEXT..TEXT_BYTE, after @ ..] => Some((usize::from(initial & 0x1f), after)),
+            [TEXT_BYTE, len @ 24..=255, after @ ..] => Some((usize::from(*len), after)),
+            _ => None,
+        }
+    }
+
     /// The integer that this is.
     pub(super) fn integer(&self) -> Result<i64, CborError> {
         let number = i64::try_from(self.argument)
@@ -138,6 +149,10 @@ fn simple(info: u8) -> Result<(Kind, u64), CborFault> {
 /// The kinds of the major types 0 to 5.
 const PLAIN_KINDS: [Kind; 6] =
     [Kind::Integer, Kind::Integer, Kind::Bytes, Kind::Text, Kind::Array, Kind::Map];
+/// The first byte of the empty text string: major type 3.
+const TEXT: u8 = 3 << 5;
+/// The first byte of a text string whose length is in the next one.
+const TEXT_BYTE: u8 = TEXT + 24;
 /// The least first byte of major type 6, a tag.
 const FIRST_TAG: u8 = 6 << 5;
 /// Tag 42, a link: the only tag there is.

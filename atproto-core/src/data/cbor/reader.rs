@@ -1,8 +1,6 @@
-use std::cmp::Ordering;
-
+use super::key::Key;
 use super::{CborError, CborFault, Head, Kind, walk};
-use crate::data::form::{self, Seen};
-use crate::data::map::key_order;
+use crate::data::form::Seen;
 use crate::data::{DataError, limits};
 use crate::syntax::Cid;
 
@@ -156,6 +154,15 @@ impl<'a> Reader<'a> {
         Head::read(&mut self.rest, self.len)
     }
 
+    /// The content of a text string with a short head, if that is next and all there.
+    #[inline]
+    pub(super) fn short_text(&mut self) -> Option<&'a [u8]> {
+        let (len, after) = Head::short_text(self.rest)?;
+        let (content, rest) = after.split_at_checked(len)?;
+        self.rest = rest;
+        Some(content)
+    }
+
     /// The content of a string of either kind, after its head.
     #[inline]
     pub(super) fn content(&mut self, head: &Head) -> Result<&'a [u8], CborError> {
@@ -165,6 +172,25 @@ impl<'a> Reader<'a> {
         };
         self.rest = rest;
         Ok(content)
+    }
+
+    /// A key with a short head, if that is next and all there.
+    #[inline]
+    fn short_key(&mut self) -> Option<Key<'a>> {
+        let (len, after) = Head::short_text(self.rest)?;
+        let (key, rest) = Key::split(after, len)?;
+        self.rest = rest;
+        Some(key)
+    }
+
+    /// A key, or why there is none.
+    #[inline(never)]
+    fn any_key(&mut self) -> Result<Key<'a>, CborError> {
+        let head = self.head()?;
+        if head.kind != Kind::Text {
+            return Err(CborError::new(head.at, CborFault::KeyKind));
+        }
+        self.content(&head).map(Key::long)
     }
 
     /// The target of a link, after its tag.
@@ -183,7 +209,7 @@ impl<'a> Reader<'a> {
     /// The keys of a map, after its head.
     #[inline]
     pub(super) fn entries(&self, head: &Head) -> Result<MapReader<'a>, CborError> {
-        Ok(MapReader { remaining: self.count(head)?, last: b"" })
+        Ok(MapReader { remaining: self.count(head)?, last: Key::NONE })
     }
 
     /// The number of elements or entries that a head announces.
@@ -214,8 +240,7 @@ impl<'a> Reader<'a> {
 #[derive(Debug, Clone)]
 pub struct MapReader<'a> {
     remaining: usize,
-    /// Empty before the first key: the empty key sorts before all others and is no key.
-    last: &'a [u8],
+    last: Key<'a>,
 }
 
 impl<'a> MapReader<'a> {
@@ -226,7 +251,10 @@ impl<'a> MapReader<'a> {
 
     /// Reads the next key; its value comes next in the reader. `None` is the end.
     pub fn next_key(&mut self, reader: &mut Reader<'a>) -> Result<Option<&'a str>, CborError> {
-        self.next_key_as(reader, |key| str::from_utf8(key).ok())
+        self.next_key_as(reader, |key| match key.usual_text() {
+            Some(text) => Some(text),
+            None => str::from_utf8(key.bytes).ok(),
+        })
     }
 
     /// Reads the next key as what `text` makes of it, which is nothing if it is not UTF-8.
@@ -234,26 +262,21 @@ impl<'a> MapReader<'a> {
     pub(super) fn next_key_as<T>(
         &mut self,
         reader: &mut Reader<'a>,
-        text: impl FnOnce(&'a [u8]) -> Option<T>,
+        text: impl FnOnce(&Key<'a>) -> Option<T>,
     ) -> Result<Option<T>, CborError> {
         if self.remaining == 0 {
             return Ok(None);
         }
         self.remaining -= 1;
-        let head = reader.head()?;
-        let refused = |fault| Err(CborError::new(head.at, fault));
-        if head.kind != Kind::Text {
-            return refused(CborFault::KeyKind);
-        }
-        let key = reader.content(&head)?;
-        let Some(text) = text(key) else { return refused(CborFault::Utf8) };
-        if let Err(error) = form::key(key) {
-            return refused(error.into());
-        }
-        match key_order(self.last, key) {
-            Ordering::Less => {}
-            Ordering::Equal => return refused(DataError::DuplicateKey.into()),
-            Ordering::Greater => return refused(CborFault::Unsorted),
+        let at = reader.position();
+        let refused = |fault| Err(CborError::new(at, fault));
+        let key = match reader.short_key() {
+            Some(key) => key,
+            None => reader.any_key()?,
+        };
+        let Some(text) = text(&key) else { return refused(CborFault::Utf8) };
+        if let Err(fault) = key.follows(&self.last) {
+            return refused(fault);
         }
         self.last = key;
         Ok(Some(text))
@@ -261,8 +284,8 @@ impl<'a> MapReader<'a> {
 
     /// The key read last.
     #[inline]
-    pub(super) const fn last_key(&self) -> &'a [u8] {
-        self.last
+    pub(super) const fn last_key(&self) -> &Key<'a> {
+        &self.last
     }
 }
 

@@ -1,3 +1,5 @@
+use std::cmp::Ordering;
+
 use atproto_core::data::cbor::{self, CborFault, Kind, Reader, Writer};
 use atproto_core::data::{DataError, Map, Value, limits};
 
@@ -74,6 +76,48 @@ fn dm_005_map_keys_are_sorted_by_length_then_bytes() {
 #[test]
 fn dm_006_duplicate_keys_are_refused() {
     assert_eq!(refused("a2616100616101"), CborFault::Data(DataError::DuplicateKey));
+}
+
+/// Well-known keys are read by another path than others, as are those near the end of the
+/// input.
+#[test]
+fn dm_005_and_006_all_keys_have_one_order() {
+    let keys: [&[u8]; 14] = [
+        b"\0text",
+        b"a",
+        b"embed",
+        b"cid",
+        b"created_at",
+        b"createdAt",
+        b"description",
+        b"languages",
+        b"tex\0",
+        b"text",
+        b"updatedAt",
+        b"uri",
+        b"sixteen long key",
+        b"a key of 25 bytes, or more",
+    ];
+    let order = |key: &[u8]| (key.len(), key.to_vec());
+    for (first, second) in keys.iter().flat_map(|a| keys.iter().map(move |b| (*a, *b))) {
+        for value in [Value::from(1), Value::from("some text that a word does not hold")] {
+            let mut writer = Writer::new();
+            writer.map(2);
+            for key in [first, second] {
+                writer.text(str::from_utf8(key).unwrap()).value(&value);
+            }
+            let bytes = writer.into_bytes();
+            let read = cbor::decode(&bytes);
+            assert_eq!(read.as_ref().map(drop), cbor::check(&bytes).as_ref().map(drop));
+            match order(first).cmp(&order(second)) {
+                Ordering::Less => assert_eq!(cbor::encode(&read.unwrap()), bytes),
+                Ordering::Equal => {
+                    assert_eq!(fault(read), CborFault::Data(DataError::DuplicateKey));
+                }
+                Ordering::Greater => assert_eq!(fault(read), CborFault::Unsorted),
+            }
+        }
+    }
 }
 
 #[test]
