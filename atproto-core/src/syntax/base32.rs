@@ -5,7 +5,7 @@
 pub(super) struct Alphabet {
     symbols: [u8; 32],
     /// The digit of each byte, or [`Alphabet::NONE`].
-    digits: [u8; 256],
+    digits: [i8; 256],
 }
 
 impl Alphabet {
@@ -13,7 +13,7 @@ impl Alphabet {
         let mut digits = [Self::NONE; 256];
         let mut digit = 0;
         while digit < symbols.len() {
-            digits[symbols[digit] as usize] = digit as u8;
+            digits[symbols[digit] as usize] = digit as i8;
             digit += 1;
         }
         Self { symbols, digits }
@@ -29,18 +29,12 @@ impl Alphabet {
         }
     }
 
-    /// Reads a number of five bits for each character, modulo 64 bits; `None` if one of
-    /// the characters is no symbol. Which one, [`Alphabet::first_stranger`] says, so that
-    /// the loop of the usual case has no branch.
+    /// Reads a number of five bits for each of at most twelve characters. It is negative
+    /// if one of them is no symbol; which one, [`Alphabet::first_stranger`] says.
+    // The bits of NONE stay set whatever follows, so the loop needs no branch.
     #[inline(always)]
-    pub(super) fn decode(&self, text: &[u8]) -> Option<u64> {
-        let (mut number, mut seen) = (0, 0);
-        for byte in text {
-            let digit = self.digits[usize::from(*byte)];
-            seen |= digit;
-            number = number << 5 | u64::from(digit);
-        }
-        (seen != Self::NONE).then_some(number)
+    pub(super) fn decode(&self, text: &[u8]) -> i64 {
+        text.iter().fold(0, |number, byte| number << 5 | i64::from(self.digits[usize::from(*byte)]))
     }
 
     /// Where the first character stands that is no symbol.
@@ -48,6 +42,6 @@ impl Alphabet {
         text.iter().position(|byte| self.digits[usize::from(*byte)] == Self::NONE)
     }
 
-    /// Instead of a digit. Has bits that no digit has.
-    const NONE: u8 = 0xFF;
+    /// Instead of a digit: every bit is set, also of the wider numbers that it becomes.
+    const NONE: i8 = -1;
 }

@@ -54,8 +54,7 @@ impl Cid {
 
     /// Parses the text form.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
-        let bytes = decode_text(text.as_ref().as_bytes()).map_err(SyntaxError::Cid)?;
-        Self::from_bytes(&bytes)
+        parse(text.as_ref().as_bytes())
     }
 
     /// The CID of a DAG-CBOR block: hashes the bytes.
@@ -80,9 +79,8 @@ impl Cid {
 
     /// Reads the binary form, which is exactly 36 bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SyntaxError> {
-        let bytes: &[u8; Self::BYTES] = bytes.try_into().map_err(|_| {
-            SyntaxError::Cid(Fault::BadLength { expected: Self::BYTES, found: bytes.len() })
-        })?;
+        let bytes: &[u8; Self::BYTES] =
+            bytes.try_into().map_err(|_| SyntaxError::Cid(bad_length(Self::BYTES, bytes)))?;
         let codec = match *bytes {
             [VERSION, 0x71, SHA2_256, DIGEST_LEN, ..] => Codec::DagCbor,
             [VERSION, 0x55, SHA2_256, DIGEST_LEN, ..] => Codec::Raw,
@@ -220,30 +218,40 @@ impl TryFrom<cid::Cid> for Cid {
     }
 }
 
+// Not generic, so that decoding and reading become one function without a copy between them.
+fn parse(text: &[u8]) -> Result<Cid, SyntaxError> {
+    let bytes = decode_text(text).map_err(SyntaxError::Cid)?;
+    Cid::from_bytes(&bytes)
+}
+
 fn decode_text(text: &[u8]) -> Result<[u8; Cid::BYTES], Fault> {
-    let digits = text.strip_prefix(&[MULTIBASE]).ok_or(Fault::MissingPrefix { expected: "b" })?;
-    if text.len() != Cid::TEXT {
-        return Err(Fault::BadLength { expected: Cid::TEXT, found: text.len() });
-    }
-    let (groups, rest) = digits.as_chunks::<8>();
+    let text: &[u8; Cid::TEXT] = match text {
+        [MULTIBASE, ..] => text.try_into().map_err(|_| bad_length(Cid::TEXT, text))?,
+        _ => return Err(Fault::MissingPrefix { expected: "b" }),
+    };
+    let (groups, rest) = text[1..].as_chunks::<8>();
     let mut bytes = [0; Cid::BYTES];
     let (places, last) = bytes.as_chunks_mut::<5>();
+    let mut seen = 0;
     for (group, place) in groups.iter().zip(places) {
-        let [.., a, b, c, d, e] = decode_group(digits, group)?.to_be_bytes();
+        let number = ALPHABET.decode(group);
+        let [.., a, b, c, d, e] = number.to_be_bytes();
         *place = [a, b, c, d, e];
+        seen |= number;
     }
     // Two characters are left for one byte.
-    let rest = decode_group(digits, rest)?;
+    let rest = ALPHABET.decode(rest);
     last[0] = (rest >> SPARE_BITS) as u8;
+    if seen | rest < 0 {
+        let at = ALPHABET.first_stranger(&text[1..]).unwrap_or_default();
+        return Err(Fault::BadCharacter { at: 1 + at });
+    }
     // Spare bits that are not zero would give one CID two texts.
     if rest & ((1 << SPARE_BITS) - 1) == 0 { Ok(bytes) } else { Err(Fault::Trailing) }
 }
 
-fn decode_group(digits: &[u8], group: &[u8]) -> Result<u64, Fault> {
-    ALPHABET.decode(group).ok_or_else(|| {
-        let at = ALPHABET.first_stranger(digits).unwrap_or_default();
-        Fault::BadCharacter { at: 1 + at }
-    })
+fn bad_length(expected: usize, bytes: &[u8]) -> Fault {
+    Fault::BadLength { expected, found: bytes.len() }
 }
 
 /// The multibase prefix of lower-case base32 without padding.

@@ -1,6 +1,6 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::RangeInclusive};
 
-use smol_str::{SmolStr, StrExt};
+use smol_str::SmolStr;
 
 use super::{Fault, SyntaxError};
 
@@ -64,30 +64,31 @@ impl Language {
 }
 
 fn check(text: &str) -> Result<(), Fault> {
+    let Err(fault) = check_grammar(text) else { return Ok(()) };
     check_alphabet(text)?;
-    match check_grammar(text) {
-        Err(_) if is_irregular(text) => Ok(()),
-        result => result,
-    }
+    if is_irregular(text) { Ok(()) } else { Err(fault) }
 }
 
+/// Looks at each character once. Refuses for one reason or another what
+/// [`check_alphabet`] refuses, which knows the better one.
 fn check_grammar(text: &str) -> Result<(), Fault> {
     let mut subtags = Subtags::of(text);
-    if !subtags.take(is_private_singleton) {
+    if !subtags.take(Subtag::is_private_singleton) {
         subtags.language()?;
-        subtags.take(is_script);
-        subtags.take(is_region);
-        while subtags.take(is_variant) {}
+        subtags.take(Subtag::is_script);
+        subtags.take(Subtag::is_region);
+        while subtags.take(Subtag::is_variant) {}
         subtags.extensions()?;
-        if !subtags.take(is_private_singleton) {
+        if !subtags.take(Subtag::is_private_singleton) {
             return subtags.end();
         }
     }
     // What follows "x" is free, but there has to be something.
-    if subtags.peek().is_none() {
+    if !subtags.take(Subtag::is_sound) {
         return Err(Fault::Empty { part: "private-use subtag" });
     }
-    Ok(())
+    while subtags.take(Subtag::is_sound) {}
+    subtags.end()
 }
 
 /// Subtags are 1 to 8 letters and digits, whatever they mean.
@@ -108,78 +109,115 @@ fn check_alphabet(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The subtags of a text, one after the other.
 struct Subtags<'a> {
-    rest: Option<&'a str>,
+    /// The one to be taken, if there is one.
+    next: Option<Subtag<'a>>,
+    /// Where it begins.
     at: usize,
+    text: &'a [u8],
 }
 
 impl<'a> Subtags<'a> {
     fn of(text: &'a str) -> Self {
-        Self { rest: Some(text), at: 0 }
-    }
-
-    fn peek(&self) -> Option<&'a str> {
-        self.rest.and_then(|rest| rest.split('-').next())
+        let text = text.as_bytes();
+        Self { next: Some(Subtag::first_of(text)), at: 0, text }
     }
 
     /// Goes past the next subtag if it is of a kind.
-    fn take(&mut self, kind: impl FnOnce(&str) -> bool) -> bool {
-        let Some(subtag) = self.peek().filter(|subtag| kind(subtag)) else { return false };
-        self.at += subtag.len() + 1;
-        self.rest = self.rest.and_then(|rest| rest.get(subtag.len() + 1..));
+    fn take(&mut self, kind: impl FnOnce(&Subtag<'a>) -> bool) -> bool {
+        let Some(subtag) = self.next.as_ref().filter(|subtag| kind(subtag)) else { return false };
+        self.at += subtag.text.len() + 1;
+        self.next = self.text.get(self.at..).map(Subtag::first_of);
         true
     }
 
     /// The language: two or three letters and up to three extended subtags, or more letters.
     fn language(&mut self) -> Result<(), Fault> {
-        if self.take(|subtag| is_alphabetic(subtag, 2..=3)) {
+        if self.take(|subtag| subtag.is_alphabetic(2..=3)) {
             for _ in 0..3 {
-                self.take(|subtag| is_alphabetic(subtag, 3..=3));
+                self.take(|subtag| subtag.is_alphabetic(3..=3));
             }
             return Ok(());
         }
-        if self.take(|subtag| is_alphabetic(subtag, 4..=8)) { Ok(()) } else { self.end() }
+        if self.take(|subtag| subtag.is_alphabetic(4..=8)) { Ok(()) } else { self.end() }
     }
 
     /// Any number of a singleton with at least one subtag of two characters or more.
     fn extensions(&mut self) -> Result<(), Fault> {
-        while self.take(is_singleton) {
-            if !self.take(|subtag| subtag.len() >= 2) {
+        while self.take(Subtag::is_singleton) {
+            if !self.take(Subtag::is_extension) {
                 return Err(Fault::Empty { part: "extension" });
             }
-            while self.take(|subtag| subtag.len() >= 2) {}
+            while self.take(Subtag::is_extension) {}
         }
         Ok(())
     }
 
     fn end(&self) -> Result<(), Fault> {
-        if self.peek().is_none() { Ok(()) } else { Err(Fault::BadCharacter { at: self.at }) }
+        if self.next.is_none() { Ok(()) } else { Err(Fault::BadCharacter { at: self.at }) }
     }
 }
 
-fn is_alphabetic(subtag: &str, length: std::ops::RangeInclusive<usize>) -> bool {
-    length.contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphabetic())
+/// A subtag and what its characters are, all of them together.
+#[derive(Clone, Copy)]
+struct Subtag<'a> {
+    text: &'a [u8],
+    classes: u8,
 }
 
-fn is_script(subtag: &str) -> bool {
-    is_alphabetic(subtag, 4..=4)
+impl<'a> Subtag<'a> {
+    /// Reads up to a hyphen or the end.
+    fn first_of(text: &'a [u8]) -> Self {
+        let (mut length, mut classes) = (0, 0);
+        for byte in text.iter().take_while(|byte| **byte != b'-') {
+            classes |= class(*byte);
+            length += 1;
+        }
+        Self { text: &text[..length], classes }
+    }
+
+    fn is_sound(&self) -> bool {
+        (1..=MAX_SUBTAG).contains(&self.text.len()) && self.classes & OTHER == 0
+    }
+
+    fn is_alphabetic(&self, length: RangeInclusive<usize>) -> bool {
+        length.contains(&self.text.len()) && self.classes == LETTER
+    }
+
+    fn is_script(&self) -> bool {
+        self.is_alphabetic(4..=4)
+    }
+
+    fn is_region(&self) -> bool {
+        self.is_alphabetic(2..=2) || (self.text.len() == 3 && self.classes == DIGIT)
+    }
+
+    fn is_variant(&self) -> bool {
+        self.is_sound()
+            && (self.text.len() >= 5 || (self.text.len() == 4 && self.text[0].is_ascii_digit()))
+    }
+
+    fn is_private_singleton(&self) -> bool {
+        matches!(self.text, b"x" | b"X")
+    }
+
+    fn is_singleton(&self) -> bool {
+        self.is_sound() && self.text.len() == 1 && !self.is_private_singleton()
+    }
+
+    fn is_extension(&self) -> bool {
+        self.is_sound() && self.text.len() >= 2
+    }
 }
 
-fn is_region(subtag: &str) -> bool {
-    is_alphabetic(subtag, 2..=2)
-        || (subtag.len() == 3 && subtag.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn is_variant(subtag: &str) -> bool {
-    subtag.len() >= 5 || (subtag.len() == 4 && subtag.as_bytes()[0].is_ascii_digit())
-}
-
-fn is_private_singleton(subtag: &str) -> bool {
-    subtag.eq_ignore_ascii_case("x")
-}
-
-fn is_singleton(subtag: &str) -> bool {
-    subtag.len() == 1 && !is_private_singleton(subtag)
+/// The class of a byte. Each is a bit of its own.
+fn class(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+        b'0'..=b'9' => DIGIT,
+        _ => OTHER,
+    }
 }
 
 fn is_irregular(text: &str) -> bool {
@@ -188,16 +226,24 @@ fn is_irregular(text: &str) -> bool {
 
 /// Whether a variant or the singleton of an extension occurs twice in a well-formed tag.
 fn has_repetition(text: &str) -> bool {
-    let public = || text.split('-').take_while(|subtag| !is_private_singleton(subtag)).skip(1);
-    let variants = public().take_while(|subtag| !is_singleton(subtag)).filter(|s| is_variant(s));
-    let singletons = public().filter(|subtag| is_singleton(subtag));
-    repeats(variants) || repeats(singletons)
+    let public = || {
+        text.split('-')
+            .map(|subtag| Subtag::first_of(subtag.as_bytes()))
+            .take_while(|subtag| !subtag.is_private_singleton())
+            .skip(1)
+    };
+    let variants = public().take_while(|s| !s.is_singleton()).filter(Subtag::is_variant);
+    repeats(variants) || repeats(public().filter(Subtag::is_singleton))
 }
 
-fn repeats<'a>(mut subtags: impl Iterator<Item = &'a str>) -> bool {
+fn repeats<'a>(mut subtags: impl Iterator<Item = Subtag<'a>>) -> bool {
     let mut seen = HashSet::new();
-    !subtags.all(|subtag| seen.insert(subtag.to_ascii_lowercase_smolstr()))
+    !subtags.all(|subtag| seen.insert(subtag.text.to_ascii_lowercase()))
 }
+
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+const OTHER: u8 = 4;
 
 /// RFC 5646 section 2.1.
 const MAX_SUBTAG: usize = 8;

@@ -209,16 +209,21 @@ fn random_clock_id() -> u16 {
 fn decode(text: &[u8]) -> Result<u64, Fault> {
     let text: &[u8; Tid::LEN] =
         text.try_into().map_err(|_| Fault::BadLength { expected: Tid::LEN, found: text.len() })?;
+    // Neither half waits for the other.
+    let (high, low) = text.split_at(Tid::LEN - LOW_DIGITS);
+    let (high, low) = (ALPHABET.decode(high), ALPHABET.decode(low));
     // Thirteen digits hold 65 bits; the first of them has to be zero.
-    match ALPHABET.decode(text) {
-        Some(number) if text[0] <= b'j' => Ok(number),
-        Some(_) => Err(Fault::BadCharacter { at: 0 }),
-        None => Err(Fault::BadCharacter { at: ALPHABET.first_stranger(text).unwrap_or_default() }),
+    if low < 0 || !(0..1 << (64 - 5 * LOW_DIGITS)).contains(&high) {
+        return Err(Fault::BadCharacter { at: ALPHABET.first_stranger(text).unwrap_or_default() });
     }
+    Ok((high << (5 * LOW_DIGITS) | low) as u64)
 }
 
 /// Base32 in the order of ASCII. Source: <https://atproto.com/specs/tid#tid-syntax>.
 static ALPHABET: Alphabet = Alphabet::new(*b"234567abcdefghijklmnopqrstuvwxyz");
+
+/// How many of the digits are read as one number. Source: a group of [`Alphabet`].
+const LOW_DIGITS: usize = 8;
 
 const CLOCK_BITS: u32 = 10;
 const CLOCK_MASK: u64 = (1 << CLOCK_BITS) - 1;
