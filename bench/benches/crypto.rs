@@ -6,10 +6,9 @@
 
 use std::hint::black_box;
 
+use atproto_bench::CpuTime;
 use atproto_core::crypto::{Curve, PublicKey, SecretKey, Signature, Signer};
-use criterion::{
-    BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime,
-};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use data_encoding::BASE64URL_NOPAD;
 use jacquard_common::{service_auth, types::crypto as peer};
 use sha2::{Digest, Sha256};
@@ -40,7 +39,7 @@ impl Case {
     }
 
     /// Ours, the peer, and hashing alone, which nobody can do without.
-    fn verify(&self, group: &mut BenchmarkGroup<'_, WallTime>, peer: &service_auth::PublicKey) {
+    fn verify(&self, group: &mut BenchmarkGroup<'_, CpuTime>, peer: &service_auth::PublicKey) {
         let message = self.message.as_bytes();
         group.bench_function(OURS, |b| {
             b.iter(|| self.public.verify(black_box(message), black_box(&self.signature)).unwrap())
@@ -53,7 +52,7 @@ impl Case {
     }
 }
 
-fn verify_k256(c: &mut Criterion) {
+fn verify_k256(c: &mut Criterion<CpuTime>) {
     let case = Case::new(Curve::K256);
     let (message, signature) = (case.message.as_bytes(), case.signature.as_bytes());
     let mut group = c.benchmark_group("crypto/verify k256");
@@ -79,7 +78,7 @@ fn verify_k256(c: &mut Criterion) {
     });
 }
 
-fn verify_p256(c: &mut Criterion) {
+fn verify_p256(c: &mut Criterion<CpuTime>) {
     let case = Case::new(Curve::P256);
     let (message, signature) = (case.message.as_bytes(), case.signature.as_bytes());
     let mut group = c.benchmark_group("crypto/verify p256");
@@ -102,7 +101,7 @@ fn verify_p256(c: &mut Criterion) {
     });
 }
 
-fn sign(c: &mut Criterion) {
+fn sign(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("crypto/sign");
     for curve in [Curve::K256, Curve::P256] {
         let case = Case::new(curve);
@@ -132,7 +131,7 @@ fn sign(c: &mut Criterion) {
     });
 }
 
-fn parse(c: &mut Criterion) {
+fn parse(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("crypto/parse did:key");
     for curve in [Curve::K256, Curve::P256] {
         let public = Case::new(curve).public;
@@ -153,5 +152,9 @@ fn parse(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, verify_k256, verify_p256, sign, parse);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = verify_k256, verify_p256, sign, parse
+}
 criterion_main!(benches);

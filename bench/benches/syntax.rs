@@ -227,9 +227,11 @@ fn tid(c: &mut Criterion<CpuTime>) {
     let mut group = c.benchmark_group("tid/format");
     let number = 1_688_137_381_887_007 << 10 | 6;
     let ours = Tid::from_u64(number);
-    group.bench_function("atproto", |b| b.iter(|| black_box(ours).to_string()));
+    group.bench_function("atproto/display", |b| b.iter(|| black_box(ours).to_string()));
+    group.bench_function("atproto/string", |b| b.iter(|| String::from(black_box(ours))));
     let theirs = atproto_record::tid::Tid::from_parts(number >> 10, 6);
-    group.bench_function("atproto-record", |b| b.iter(|| black_box(&theirs).encode()));
+    group.bench_function("atproto-record/display", |b| b.iter(|| black_box(&theirs).to_string()));
+    group.bench_function("atproto-record/string", |b| b.iter(|| black_box(&theirs).encode()));
 }
 
 fn datetime(c: &mut Criterion<CpuTime>) {
