@@ -113,6 +113,9 @@ use edit::Edit;
 use load::Loader;
 use node::{Scratch, Subtree};
 
+type Found = Result<Option<Cid>, MstError>;
+type Load = fn(&mut Subtree, &[u8], &mut Loader<'_>) -> Found;
+
 /// A tree that can be changed, all or part of it in memory.
 ///
 /// Nodes are loaded when they are needed and stay loaded, as the bytes they are stored
@@ -168,9 +171,7 @@ impl Tree {
         source: &dyn BlockSource,
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Cid>, MstError> {
-        let key = key.as_ref();
-        self.prepare(source, key, load::path)?;
-        Ok(edit::find(&self.root, key))
+        self.prepare(source, key.as_ref(), load::path)
     }
 
     /// Sets the record of a key; returns the one it had before.
@@ -185,7 +186,8 @@ impl Tree {
         if let Some(old) = self.update(source, key, value)? {
             return Ok(Some(old));
         }
-        edit::check_room(&self.root, key, height, &self.limits).map_err(MstError::Key)?;
+        let trail = &self.scratch.trail;
+        edit::check_room(&self.root, trail, height, &self.limits).map_err(MstError::Key)?;
         if self.root.is_absent() && mem::take(&mut self.empty_is_stored) {
             self.replaced.push(Self::empty_root());
         }
@@ -202,11 +204,10 @@ impl Tree {
         key: impl AsRef<[u8]>,
         value: Cid,
     ) -> Result<Option<Cid>, MstError> {
-        let key = key.as_ref();
         let old = self.get(source, key)?;
         if old.is_some_and(|old| old != value) {
             let (mut edit, root) = self.edit();
-            edit.replace(root, key, value);
+            edit.replace(root, value);
         }
         Ok(old)
     }
@@ -217,10 +218,12 @@ impl Tree {
         source: &dyn BlockSource,
         key: impl AsRef<[u8]>,
     ) -> Result<Option<Cid>, MstError> {
-        let key = key.as_ref();
-        self.prepare(source, key, load::merge)?;
-        let (mut edit, root) = self.edit();
-        Ok(edit.remove(root, key))
+        let old = self.prepare(source, key.as_ref(), load::merge)?;
+        if old.is_some() {
+            let (mut edit, root) = self.edit();
+            edit.remove(root);
+        }
+        Ok(old)
     }
 
     /// Loads the nodes that prove a key and its neighbours; see [`covering`].
@@ -229,7 +232,7 @@ impl Tree {
         source: &dyn BlockSource,
         key: &[u8],
     ) -> Result<(), MstError> {
-        self.prepare(source, key, load::neighbours)
+        self.prepare(source, key, load::neighbours).map(drop)
     }
 
     /// The root's CID. Hashes what has changed since it was last asked for.
@@ -261,15 +264,10 @@ impl Tree {
         mem::take(&mut self.replaced)
     }
 
-    /// Brings into memory what an operation on a key needs.
-    fn prepare(
-        &mut self,
-        source: &dyn BlockSource,
-        key: &[u8],
-        load: fn(&mut Subtree, &[u8], &mut Loader<'_>) -> Result<(), MstError>,
-    ) -> Result<(), MstError> {
-        let page = &mut self.scratch.page;
-        load(&mut self.root, key, &mut Loader { source, limits: &self.limits, page })
+    /// Brings into memory what an operation on a key needs, and returns the key's record.
+    fn prepare(&mut self, source: &dyn BlockSource, key: &[u8], load: Load) -> Found {
+        let Scratch { page, trail, .. } = &mut self.scratch;
+        load(&mut self.root, key, &mut Loader { source, limits: &self.limits, page, trail })
     }
 
     fn edit(&mut self) -> (Edit<'_>, &mut Subtree) {

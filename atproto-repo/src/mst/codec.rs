@@ -31,6 +31,31 @@ pub(super) struct WireEntry<'a> {
     pub(super) value: usize,
 }
 
+/// Where a key is in a node, or would be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Position {
+    /// The entry of that index.
+    Entry {
+        index: usize,
+        /// Where in the block the CID of the record is.
+        value: usize,
+    },
+    /// The subtree of that index.
+    Subtree {
+        index: usize,
+        /// Where in the block the CID of the subtree is, if there is one.
+        link: Option<usize>,
+    },
+}
+
+impl Position {
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::Entry { index, .. } | Self::Subtree { index, .. } => index,
+        }
+    }
+}
+
 /// Reads a node from its block, in the order of its bytes: [`start`](Self::start), as
 /// many entries as that says, [`end`](Self::end).
 ///
@@ -140,33 +165,33 @@ pub(super) fn len(block: &[u8]) -> usize {
     Scanner::new(block).start().unwrap_or_default()
 }
 
-/// The index of a key in a node that was checked before, or of the subtree that it would
-/// be in.
+/// Looks for a key in a node that was checked before.
 ///
 /// Keys are not put together for this. It is enough to know how many bytes the key shares
 /// with the entry before, which is below it.
-pub(super) fn search(block: &[u8], key: &[u8]) -> Result<usize, usize> {
-    let mut matched = 0;
-    for (index, entry) in entries(block).enumerate() {
+pub(super) fn search(block: &[u8], key: &[u8]) -> Position {
+    let (mut index, mut link, mut matched) = (0, None, 0);
+    for entry in entries(block) {
         let shared = entry.shared as usize;
-        if shared > matched {
-            // Where the entry before falls short of the key, so does this one.
-            continue;
-        }
         if shared < matched {
             // It leaves the entry before, upwards, where that still agrees with the key.
-            return Err(index);
+            break;
         }
-        let rest = &key[matched..];
-        let more = common_prefix(entry.suffix, rest);
-        match (entry.suffix.get(more), rest.get(more)) {
-            (None, None) => return Ok(index),
-            (Some(_), None) => return Err(index),
-            (Some(found), Some(wanted)) if found > wanted => return Err(index),
-            _ => matched += more,
+        // Where it shares more, the entry before falls short of the key, and so does this.
+        if shared == matched {
+            let rest = &key[matched..];
+            let more = common_prefix(entry.suffix, rest);
+            match (entry.suffix.get(more), rest.get(more)) {
+                (None, None) => return Position::Entry { index, value: entry.value },
+                (Some(_), None) => break,
+                (Some(found), Some(wanted)) if found > wanted => break,
+                _ => matched += more,
+            }
         }
+        index += 1;
+        link = entry.right;
     }
-    Err(len(block))
+    Position::Subtree { index, link: if index == 0 { left(block) } else { link } }
 }
 
 /// The key of that index in a node that was checked before.
@@ -179,25 +204,19 @@ pub(super) fn key(block: &[u8], index: usize) -> Option<Vec<u8>> {
     (index < len(block)).then_some(key)
 }
 
-/// Where the CID of an entry's record is, in a node that was checked before.
-pub(super) fn value(block: &[u8], index: usize) -> Option<usize> {
-    Some(entries(block).nth(index)?.value)
-}
-
 /// Where the CID of the subtree of that index is, in a node that was checked before.
 pub(super) fn child(block: &[u8], index: usize) -> Option<usize> {
-    links(block).find(|(at, _)| *at == index).map(|(_, place)| place)
+    match index.checked_sub(1) {
+        Some(before) => entries(block).nth(before)?.right,
+        None => left(block),
+    }
 }
 
 /// The subtrees of a node that was checked before: for each its index and where its CID
-/// is. The one before the first entry comes last, as it does in the block.
+/// is.
 pub(super) fn links(block: &[u8]) -> impl Iterator<Item = (usize, usize)> {
-    let mut scanner = Scanner::new(block);
-    let count = scanner.start().unwrap_or_default();
-    (1..=count + 1).filter_map(move |index| match index <= count {
-        true => Some((index, scanner.entry()?.right?)),
-        false => Some((0, scanner.end()??)),
-    })
+    let right = (1..).zip(entries(block)).filter_map(|(index, entry)| Some((index, entry.right?)));
+    left(block).map(|place| (0, place)).into_iter().chain(right)
 }
 
 /// The CID at a place in a node that was checked before.
@@ -210,10 +229,44 @@ pub(super) fn set_cid(block: &mut [u8], place: usize, cid: &Cid) {
     block[place..place + Cid::BYTES].copy_from_slice(&cid.to_bytes());
 }
 
+/// The subtree before the first entry stands at the end of a block.
+fn left(block: &[u8]) -> Option<usize> {
+    let place = block.len().checked_sub(Cid::BYTES)?;
+    block[..place].ends_with(b"\x61l\xd8\x2a\x58\x25\x00").then_some(place)
+}
+
+/// The entries of a node that was checked before. What was checked is stepped over.
 fn entries(block: &[u8]) -> impl Iterator<Item = WireEntry<'_>> {
     let mut scanner = Scanner::new(block);
     let count = scanner.start().unwrap_or_default();
-    (0..count).map_while(move |_| scanner.entry())
+    let mut next = scanner.at;
+    (0..count).map(move |_| {
+        let (length, start) = argument(block, next + b"\xa4\x61k".len());
+        let end = start + length;
+        let (shared, right) = argument(block, end + b"\x61p".len());
+        let right = right + b"\x61t".len();
+        let (right, end_of_right) = match block[right] {
+            0xf6 => (None, right + 1),
+            _ => (Some(right + LINK.len()), right + LINK_LEN),
+        };
+        let value = end_of_right + b"\x61v".len() + LINK.len();
+        next = value + Cid::BYTES;
+        WireEntry { shared: shared as u64, suffix: &block[start..end], right, value }
+    })
+}
+
+/// The number in the head of an item, and where the item goes on. No block has 4 GiB.
+fn argument(block: &[u8], at: usize) -> (usize, usize) {
+    match block[at] & 31 {
+        24 => (usize::from(block[at + 1]), at + 2),
+        25 => (usize::from(u16::from_be_bytes([block[at + 1], block[at + 2]])), at + 3),
+        26 => {
+            let number =
+                block[at + 1..at + 5].iter().fold(0, |sum, byte| sum << 8 | *byte as usize);
+            (number, at + 5)
+        }
+        small => (usize::from(small), at + 1),
+    }
 }
 
 const NULL: &[u8; 1] = b"\xf6";

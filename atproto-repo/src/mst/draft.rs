@@ -1,13 +1,13 @@
 //! Nodes put together from parts of others.
 
-use std::ops::Range;
+use std::{mem, ops::Range};
 
 use atproto_core::syntax::Cid;
 use bytes::Bytes;
 
 use super::{
     encoder::Encoder,
-    node::{Node, Scratch, Subtree},
+    node::{Child, Node, Scratch, Subtree},
     page::Page,
 };
 
@@ -88,7 +88,7 @@ pub(super) fn join(
 struct Draft<'a> {
     layer: u8,
     encoder: &'a mut Encoder,
-    children: Vec<Option<Box<Node>>>,
+    children: Vec<Child>,
 }
 
 impl<'a> Draft<'a> {
@@ -101,8 +101,8 @@ impl<'a> Draft<'a> {
             match item {
                 Item::Entry(key, value) => self.encoder.entry(key, value),
                 Item::Subtree(subtree) => {
-                    let (cid, node) = subtree.into_parts();
-                    self.subtree(cid, node);
+                    let (cid, child) = subtree.into_parts();
+                    self.subtree(cid, child);
                 }
             }
         }
@@ -114,17 +114,17 @@ impl<'a> Draft<'a> {
             match is_entry {
                 true => self.encoder.entry(page.key(index), page.value(index)),
                 false => {
-                    let node = parts.children.get_mut(index).and_then(Option::take);
-                    self.subtree(page.child(index), node);
+                    let child = parts.children.get_mut(index).map(mem::take);
+                    self.subtree(page.child(index), child.unwrap_or_default());
                 }
             }
         }
     }
 
-    fn subtree(&mut self, cid: Option<Cid>, node: Option<Box<Node>>) {
+    fn subtree(&mut self, cid: Option<Cid>, child: Child) {
         self.encoder.subtree(cid);
         if self.layer > 0 {
-            self.children.push(node);
+            self.children.push(child);
         }
     }
 
@@ -138,7 +138,7 @@ impl<'a> Draft<'a> {
 /// A node that is taken apart.
 struct Parts<'a> {
     page: &'a Page,
-    children: Vec<Option<Box<Node>>>,
+    children: Vec<Child>,
 }
 
 impl<'a> Parts<'a> {

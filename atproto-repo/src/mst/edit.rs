@@ -13,6 +13,7 @@ use atproto_core::syntax::Cid;
 
 use super::{
     Limits, NodeFault,
+    codec::Position,
     draft::{self, Item},
     node::{Node, Scratch, Subtree},
 };
@@ -24,69 +25,59 @@ pub(super) struct Edit<'a> {
     pub(super) scratch: &'a mut Scratch,
 }
 
-/// The value of a key whose path is loaded.
-pub(super) fn find(root: &Subtree, key: &[u8]) -> Option<Cid> {
-    let mut node = root.node()?;
-    loop {
-        match node.search(key) {
-            Ok(index) => return node.value(index),
-            Err(index) => node = node.child(index)?,
-        }
-    }
-}
-
 /// Whether the node that takes a new key has room for it.
 pub(super) fn check_room(
     root: &Subtree,
-    key: &[u8],
+    trail: &[Position],
     height: u8,
     limits: &Limits,
 ) -> Result<(), NodeFault> {
-    let mut next = root.node();
+    let (mut next, mut trail) = (root.node(), trail.iter());
     while let Some(node) = next {
         if node.layer() <= height {
             let entries = if node.layer() == height { node.entries() } else { 0 };
             return limits.check_entries(entries + 1);
         }
-        next = node.child(node.search(key).unwrap_or_else(|index| index));
+        next = trail.next().and_then(|position| node.child(position.index()));
     }
     limits.check_entries(1)
 }
 
 impl Edit<'_> {
-    /// Changes the value of a key that the tree has and whose path is loaded.
-    pub(super) fn replace(&mut self, root: &mut Subtree, key: &[u8], value: Cid) {
+    /// Changes the record of the key that the trail leads to.
+    pub(super) fn replace(&mut self, root: &mut Subtree, record: Cid) {
         let mut next = root.touch(self.replaced);
-        while let Some(node) = next {
-            match node.search(key) {
-                Ok(index) => return node.set_value(index, value),
-                Err(index) => next = node.touch_child(index, self.replaced),
+        for position in &self.scratch.trail {
+            let Some(node) = next else { return };
+            match *position {
+                Position::Entry { value, .. } => return node.set_cid(value, record),
+                Position::Subtree { index, link } => {
+                    next = node.touch_child((index, link), self.replaced);
+                }
             }
         }
     }
 
-    /// Puts an entry into a tree that does not have the key and in which the key's path
-    /// is loaded.
+    /// Puts an entry where the trail of its key ends.
     pub(super) fn insert(&mut self, root: &mut Subtree, key: &[u8], value: Cid, height: u8) {
         let Some(layer) = root.node().map(Node::layer) else {
             *root = self.alone(key, value, height);
             return;
         };
         if layer < height {
-            let (before, after) = self.split(mem::take(root), key);
+            let (before, after) = self.split(mem::take(root), 0);
             let before = self.raise(before, layer, height - 1);
             let after = self.raise(after, layer, height - 1);
             *root = self.node(height, before, (key, value), after);
         } else if let Some(node) = root.touch(self.replaced) {
-            self.insert_below(node, key, value, height);
+            self.insert_below(node, 0, (key, value), height);
         }
     }
 
-    /// Takes out a key whose path and merge are loaded; returns its value.
-    pub(super) fn remove(&mut self, root: &mut Subtree, key: &[u8]) -> Option<Cid> {
-        let old = find(root, key)?;
-        let node = root.touch(self.replaced)?;
-        self.remove_below(node, key);
+    /// Takes out the key that the trail leads to, whose merge is loaded.
+    pub(super) fn remove(&mut self, root: &mut Subtree) {
+        let Some(node) = root.touch(self.replaced) else { return };
+        self.remove_below(node, 0);
         if node.is_empty() {
             *root = Subtree::default();
         }
@@ -96,18 +87,23 @@ impl Edit<'_> {
         {
             *root = node.detach(0);
         }
-        Some(old)
     }
 
-    fn insert_below(&mut self, node: &mut Node, key: &[u8], value: Cid, height: u8) {
-        let index = node.search(key).unwrap_or_else(|index| index);
+    fn insert_below(
+        &mut self,
+        node: &mut Node,
+        depth: usize,
+        (key, value): (&[u8], Cid),
+        height: u8,
+    ) {
+        let Position::Subtree { index, link } = self.scratch.trail[depth] else { return };
         let place = 2 * index..2 * index + 1;
         if node.layer() == height {
-            let (before, after) = self.split(node.detach(index), key);
+            let (before, after) = self.split(node.detach(index), depth + 1);
             let items = [Item::Subtree(before), Item::Entry(key, value), Item::Subtree(after)];
             draft::replace(node, place, items, self.scratch);
-        } else if let Some(child) = node.touch_child(index, self.replaced) {
-            self.insert_below(child, key, value, height);
+        } else if let Some(child) = node.touch_child((index, link), self.replaced) {
+            self.insert_below(child, depth + 1, (key, value), height);
         } else {
             let alone = self.alone(key, value, height);
             let subtree = self.raise(alone, height, node.layer() - 1);
@@ -115,16 +111,16 @@ impl Edit<'_> {
         }
     }
 
-    fn remove_below(&mut self, node: &mut Node, key: &[u8]) {
-        match node.search(key) {
-            Ok(index) => {
+    fn remove_below(&mut self, node: &mut Node, depth: usize) {
+        match self.scratch.trail[depth] {
+            Position::Entry { index, .. } => {
                 let merged = self.merge(node.detach(index), node.detach(index + 1));
                 let entry = 2 * index..2 * index + 3;
                 draft::replace(node, entry, [Item::Subtree(merged)], self.scratch);
             }
-            Err(index) => {
-                let Some(child) = node.touch_child(index, self.replaced) else { return };
-                self.remove_below(child, key);
+            Position::Subtree { index, link } => {
+                let Some(child) = node.touch_child((index, link), self.replaced) else { return };
+                self.remove_below(child, depth + 1);
                 if child.is_empty() {
                     let none = [Item::Subtree(Subtree::default())];
                     draft::replace(node, 2 * index..2 * index + 1, none, self.scratch);
@@ -133,11 +129,11 @@ impl Edit<'_> {
         }
     }
 
-    /// Cuts a subtree in two at a key that it does not have and whose path is loaded.
-    fn split(&mut self, mut subtree: Subtree, key: &[u8]) -> (Subtree, Subtree) {
+    /// Cuts a subtree in two along the trail of a key that it does not have.
+    fn split(&mut self, mut subtree: Subtree, depth: usize) -> (Subtree, Subtree) {
         let Some(node) = subtree.node_mut() else { return (Subtree::default(), subtree) };
-        let index = node.search(key).unwrap_or_else(|index| index);
-        let (before, after) = self.split(node.detach(index), key);
+        let index = self.scratch.trail[depth].index();
+        let (before, after) = self.split(node.detach(index), depth + 1);
         // Where nothing is cut, the node goes on as it is, on one side.
         if index == 0 && before.is_absent() {
             node.reattach(index, after);

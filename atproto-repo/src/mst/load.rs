@@ -6,8 +6,9 @@
 use atproto_core::syntax::Cid;
 
 use super::{
-    Limits, MstError, codec,
-    node::{Node, Subtree},
+    Limits, MstError,
+    codec::{self, Position},
+    node::{Child, Node, Subtree},
     page::{Page, Place},
 };
 use crate::BlockSource;
@@ -17,6 +18,8 @@ pub(super) struct Loader<'a> {
     pub(super) source: &'a dyn BlockSource,
     pub(super) limits: &'a Limits,
     pub(super) page: &'a mut Page,
+    /// Where the key is looked for.
+    pub(super) trail: &'a mut Vec<Position>,
 }
 
 /// The way from the root to a node, from which follows what the node may hold.
@@ -49,11 +52,12 @@ pub(super) fn read(
 }
 
 /// Loads the nodes in which the key is looked for, down to its entry or to the bottom.
+/// This and the next two return the key's record and leave a trail.
 pub(super) fn path(
     root: &mut Subtree,
     key: &[u8],
     loader: &mut Loader<'_>,
-) -> Result<(), MstError> {
+) -> Result<Option<Cid>, MstError> {
     descend(root, key, loader, |_, _, _, _| Ok(()))
 }
 
@@ -63,7 +67,7 @@ pub(super) fn neighbours(
     root: &mut Subtree,
     key: &[u8],
     loader: &mut Loader<'_>,
-) -> Result<(), MstError> {
+) -> Result<Option<Cid>, MstError> {
     descend(root, key, loader, |node, index, loader, lineage| {
         edge(node, index, Edge::Last, loader, lineage)?;
         edge(node, index + 1, Edge::First, loader, lineage)
@@ -76,7 +80,7 @@ pub(super) fn merge(
     root: &mut Subtree,
     key: &[u8],
     loader: &mut Loader<'_>,
-) -> Result<(), MstError> {
+) -> Result<Option<Cid>, MstError> {
     descend(root, key, loader, |node, index, loader, lineage| {
         match (node.has_child(index), node.has_child(index + 1)) {
             (true, true) => {
@@ -85,8 +89,11 @@ pub(super) fn merge(
                 let layer = node.layer();
                 let (block, children) = node.children();
                 let at = |index| Lineage { parent: Some(Parent { block, layer, index, lineage }) };
-                match children.get_mut(index..index + 2) {
-                    Some([Some(before), Some(after)]) => {
+                let Some([before, after]) = children.get_mut(index..index + 2) else {
+                    return Ok(());
+                };
+                match (before.node(), after.node()) {
+                    (Some(before), Some(after)) => {
                         seam((before, &at(index)), (after, &at(index + 1)), loader)
                     }
                     _ => Ok(()),
@@ -106,7 +113,8 @@ fn descend(
     key: &[u8],
     loader: &mut Loader<'_>,
     then: Then,
-) -> Result<(), MstError> {
+) -> Result<Option<Cid>, MstError> {
+    loader.trail.clear();
     if root.node().is_none()
         && let Some(cid) = root.cid()
     {
@@ -116,7 +124,7 @@ fn descend(
     }
     match root.node_mut() {
         Some(node) => descend_from(node, key, loader, &Lineage::ROOT, then),
-        None => Ok(()),
+        None => Ok(None),
     }
 }
 
@@ -128,12 +136,17 @@ fn descend_from(
     loader: &mut Loader<'_>,
     lineage: &Lineage<'_>,
     then: Then,
-) -> Result<(), MstError> {
-    match node.search(key) {
-        Ok(index) => then(node, index, loader, lineage),
-        Err(index) => match child(node, index, loader, lineage)? {
+) -> Result<Option<Cid>, MstError> {
+    let position = node.search(key);
+    loader.trail.push(position);
+    match position {
+        Position::Entry { index, value } => {
+            let value = node.cid(value);
+            then(node, index, loader, lineage).map(|()| Some(value))
+        }
+        Position::Subtree { index, .. } => match child(node, index, loader, lineage)? {
             Some((node, lineage)) => descend_from(node, key, loader, &lineage, then),
-            None => Ok(()),
+            None => Ok(None),
         },
     }
 }
@@ -148,13 +161,13 @@ fn child<'a>(
     let layer = node.layer();
     let (block, children) = node.children();
     let lineage = Lineage { parent: Some(Parent { block, layer, index, lineage }) };
-    let Some(slot) = children.get_mut(index) else { return Ok(None) };
-    if slot.is_none()
+    let Some(child) = children.get_mut(index) else { return Ok(None) };
+    if child.node().is_none()
         && let Some(place) = codec::child(block, index)
     {
-        *slot = Some(loader.node(&codec::cid(block, place), &lineage)?);
+        *child = Child::stored(loader.node(&codec::cid(block, place), &lineage)?);
     }
-    Ok(slot.as_deref_mut().map(|node| (node, lineage)))
+    Ok(child.node().map(|node| (node, lineage)))
 }
 
 enum Edge {

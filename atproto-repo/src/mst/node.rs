@@ -6,7 +6,7 @@ use atproto_core::syntax::{Cid, Codec};
 use bytes::Bytes;
 
 use super::{
-    codec::{self, EMPTY},
+    codec::{self, EMPTY, Position},
     encoder::Encoder,
     page::Page,
 };
@@ -23,10 +23,17 @@ pub(super) struct Node {
     /// [`Subtree::refresh`] brings them up to date.
     block: Bytes,
     layer: u8,
-    state: State,
     /// Nothing on layer 0, where three quarters of the keys are; elsewhere one more than
     /// there are entries.
-    children: Vec<Option<Box<Node>>>,
+    children: Vec<Child>,
+}
+
+/// What a node has in memory of one of its subtrees.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Child {
+    node: Option<Box<Node>>,
+    /// Here and not in the node, so that those that have not changed need not be visited.
+    state: State,
 }
 
 /// What stands between two entries of a node, or at the root.
@@ -34,13 +41,13 @@ pub(super) struct Node {
 pub(super) struct Subtree {
     /// The CID, an old one if the node has changed; `None` if no key is in between.
     cid: Option<Cid>,
-    /// The node, if it is in memory.
-    node: Option<Box<Node>>,
+    child: Child,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
     /// The block is in the caller's hands.
+    #[default]
     Stored,
     /// The CID is known.
     Hashed,
@@ -53,16 +60,18 @@ enum State {
 pub(super) struct Scratch {
     pub(super) page: Page,
     pub(super) encoder: Encoder,
+    /// Where a key is looked for: a position in each node from the root down.
+    pub(super) trail: Vec<Position>,
     patches: Vec<(usize, Cid)>,
 }
 
 impl Subtree {
     pub(super) fn known(cid: Cid) -> Self {
-        Self { cid: Some(cid), node: None }
+        Self { cid: Some(cid), child: Child::default() }
     }
 
     pub(super) fn stored(cid: Cid, node: Box<Node>) -> Self {
-        Self { cid: Some(cid), node: Some(node) }
+        Self { cid: Some(cid), child: Child::stored(node) }
     }
 
     pub(super) fn is_absent(&self) -> bool {
@@ -75,28 +84,25 @@ impl Subtree {
 
     /// The node if it is in memory.
     pub(super) fn node(&self) -> Option<&Node> {
-        self.node.as_deref()
+        self.child.node.as_deref()
     }
 
     /// The same, to load or change what is below it.
     pub(super) fn node_mut(&mut self) -> Option<&mut Node> {
-        self.node.as_deref_mut()
+        self.child.node.as_deref_mut()
     }
 
     /// The node, which is about to change. Its CID is noted if the caller has its block.
     pub(super) fn touch(&mut self, replaced: &mut Vec<Cid>) -> Option<&mut Node> {
-        let node = self.node.as_deref_mut()?;
-        if mem::replace(&mut node.state, State::Changed) == State::Stored {
+        if self.child.change() {
             replaced.extend(self.cid);
         }
-        Some(node)
+        self.node_mut()
     }
 
     /// Brings the CID up to date: hashes what has changed.
     pub(super) fn refresh(&mut self, scratch: &mut Scratch) -> Option<Cid> {
-        if let Some(node) = &mut self.node
-            && let Some(cid) = node.refresh(&mut scratch.patches)
-        {
+        if let Some(cid) = self.child.refresh(&mut scratch.patches) {
             self.cid = Some(cid);
         }
         self.cid
@@ -105,14 +111,14 @@ impl Subtree {
     /// Moves the blocks that the caller does not have yet into the map. The CID must be
     /// up to date.
     pub(super) fn store(&mut self, blocks: &mut BlockMap) {
-        if let (Some(cid), Some(node)) = (self.cid, &mut self.node) {
-            node.store(cid, blocks);
+        if let Some(cid) = self.cid {
+            self.child.store(cid, blocks);
         }
     }
 
     /// The two parts of a subtree, to be put into a node that takes its place.
-    pub(super) fn into_parts(self) -> (Option<Cid>, Option<Box<Node>>) {
-        (self.cid, self.node)
+    pub(super) fn into_parts(self) -> (Option<Cid>, Child) {
+        (self.cid, self.child)
     }
 }
 
@@ -120,13 +126,13 @@ impl Node {
     /// The node of a block that the caller has, and that was checked.
     pub(super) fn stored(block: Bytes, layer: u8) -> Self {
         let children = if layer == 0 { 0 } else { codec::len(&block) + 1 };
-        let children = (0..children).map(|_| None).collect();
-        Self { block, layer, state: State::Stored, children }
+        let children = (0..children).map(|_| Child::default()).collect();
+        Self { block, layer, children }
     }
 
     /// A node that nobody has yet. On layer 0 there are no children.
-    pub(super) fn new(block: Bytes, layer: u8, children: Vec<Option<Box<Self>>>) -> Self {
-        Self { block, layer, state: State::Changed, children }
+    pub(super) fn new(block: Bytes, layer: u8, children: Vec<Child>) -> Self {
+        Self { block, layer, children }
     }
 
     pub(super) fn layer(&self) -> u8 {
@@ -143,20 +149,18 @@ impl Node {
         codec::len(&self.block)
     }
 
-    /// The index of the key, or that of the subtree it would be in.
-    pub(super) fn search(&self, key: &[u8]) -> Result<usize, usize> {
+    pub(super) fn search(&self, key: &[u8]) -> Position {
         codec::search(&self.block, key)
     }
 
-    pub(super) fn value(&self, index: usize) -> Option<Cid> {
-        Some(codec::cid(&self.block, codec::value(&self.block, index)?))
+    /// The CID at a place in the block.
+    pub(super) fn cid(&self, place: usize) -> Cid {
+        codec::cid(&self.block, place)
     }
 
-    /// Changes the record of an entry.
-    pub(super) fn set_value(&mut self, index: usize, value: Cid) {
-        if let Some(place) = codec::value(&self.block, index) {
-            self.patch([(place, value)]);
-        }
+    /// Changes the CID at a place in the block.
+    pub(super) fn set_cid(&mut self, place: usize, cid: Cid) {
+        self.patch([(place, cid)]);
     }
 
     pub(super) fn block(&self) -> &Bytes {
@@ -170,31 +174,30 @@ impl Node {
 
     /// The node of the subtree of that index, if it is in memory.
     pub(super) fn child(&self, index: usize) -> Option<&Self> {
-        self.children.get(index)?.as_deref()
+        self.children.get(index)?.node.as_deref()
     }
 
     /// The block, and what is in memory of the subtrees.
-    pub(super) fn children(&mut self) -> (&Bytes, &mut [Option<Box<Self>>]) {
+    pub(super) fn children(&mut self) -> (&Bytes, &mut [Child]) {
         (&self.block, &mut self.children)
     }
 
     /// What is in memory of the subtrees, of a node that is taken apart.
-    pub(super) fn take_children(&mut self) -> Vec<Option<Box<Self>>> {
+    pub(super) fn take_children(&mut self) -> Vec<Child> {
         mem::take(&mut self.children)
     }
 
     /// The node of a subtree, which is about to change; see [`Subtree::touch`].
     pub(super) fn touch_child(
         &mut self,
-        index: usize,
+        (index, link): (usize, Option<usize>),
         replaced: &mut Vec<Cid>,
     ) -> Option<&mut Self> {
-        let node = self.children.get_mut(index)?.as_deref_mut()?;
-        if mem::replace(&mut node.state, State::Changed) == State::Stored {
-            let place = codec::child(&self.block, index);
-            replaced.extend(place.map(|place| codec::cid(&self.block, place)));
+        let child = self.children.get_mut(index)?;
+        if child.change() {
+            replaced.extend(link.map(|place| codec::cid(&self.block, place)));
         }
-        Some(node)
+        child.node.as_deref_mut()
     }
 
     /// Takes a subtree out. Something has to be put in its place: see [`Draft`].
@@ -202,25 +205,22 @@ impl Node {
     /// [`Draft`]: super::draft::Draft
     pub(super) fn detach(&mut self, index: usize) -> Subtree {
         let place = codec::child(&self.block, index);
-        let node = self.children.get_mut(index).and_then(Option::take);
-        Subtree { cid: place.map(|place| codec::cid(&self.block, place)), node }
+        let child = self.children.get_mut(index).map(mem::take).unwrap_or_default();
+        Subtree { cid: place.map(|place| codec::cid(&self.block, place)), child }
     }
 
     /// Puts back a subtree that was taken out and is as it was.
     pub(super) fn reattach(&mut self, index: usize, subtree: Subtree) {
         if let Some(place) = self.children.get_mut(index) {
-            *place = subtree.node;
+            *place = subtree.child;
         }
     }
 
-    fn refresh(&mut self, patches: &mut Vec<(usize, Cid)>) -> Option<Cid> {
-        if self.state != State::Changed {
-            return None;
-        }
+    fn hash(&mut self, patches: &mut Vec<(usize, Cid)>) -> Cid {
         let first = patches.len();
         if self.layer > 0 {
             for (index, place) in codec::links(&self.block) {
-                if let Some(Some(child)) = self.children.get_mut(index)
+                if let Some(child) = self.children.get_mut(index)
                     && let Some(cid) = child.refresh(patches)
                 {
                     patches.push((place, cid));
@@ -230,8 +230,7 @@ impl Node {
         if patches.len() > first {
             self.patch(patches.drain(first..));
         }
-        self.state = State::Hashed;
-        Some(Cid::dag_cbor(&self.block))
+        Cid::dag_cbor(&self.block)
     }
 
     fn patch(&mut self, patches: impl IntoIterator<Item = (usize, Cid)>) {
@@ -244,12 +243,9 @@ impl Node {
     }
 
     fn store(&mut self, cid: Cid, blocks: &mut BlockMap) {
-        if mem::replace(&mut self.state, State::Stored) == State::Stored {
-            return;
-        }
         if self.layer > 0 {
             for (index, place) in codec::links(&self.block) {
-                if let Some(Some(child)) = self.children.get_mut(index) {
+                if let Some(child) = self.children.get_mut(index) {
                     child.store(codec::cid(&self.block, place), blocks);
                 }
             }
@@ -258,12 +254,45 @@ impl Node {
     }
 }
 
+impl Child {
+    pub(super) fn stored(node: Box<Node>) -> Self {
+        Self { node: Some(node), state: State::Stored }
+    }
+
+    pub(super) fn node(&mut self) -> Option<&mut Node> {
+        self.node.as_deref_mut()
+    }
+
+    /// Notes that the node changes; says whether the caller has the block it had.
+    fn change(&mut self) -> bool {
+        self.node.is_some() && mem::replace(&mut self.state, State::Changed) == State::Stored
+    }
+
+    /// Hashes what has changed, and returns the new CID if anything has.
+    fn refresh(&mut self, patches: &mut Vec<(usize, Cid)>) -> Option<Cid> {
+        if self.state != State::Changed {
+            return None;
+        }
+        self.state = State::Hashed;
+        Some(self.node.as_mut()?.hash(patches))
+    }
+
+    fn store(&mut self, cid: Cid, blocks: &mut BlockMap) {
+        if mem::take(&mut self.state) != State::Stored
+            && let Some(node) = &mut self.node
+        {
+            node.store(cid, blocks);
+        }
+    }
+}
+
 impl From<Node> for Subtree {
     fn from(node: Node) -> Self {
         if node.is_empty() {
             return Self::default();
         }
-        Self { cid: Some(UNKNOWN), node: Some(Box::new(node)) }
+        let child = Child { node: Some(Box::new(node)), state: State::Changed };
+        Self { cid: Some(UNKNOWN), child }
     }
 }
 
