@@ -1,6 +1,10 @@
 //! What the benchmarks share: inputs that look like the network's.
 
 mod cpu_time;
+mod random_order;
+mod tree;
+
+pub mod floor;
 
 use std::{env, fs, path::PathBuf};
 
@@ -9,8 +13,19 @@ use atproto_core::{
     syntax::Cid,
 };
 use atproto_repo::car::CarReader;
+use tokio::runtime::{Builder, Runtime};
 
 pub use cpu_time::CpuTime;
+pub use random_order::RandomOrder;
+pub use tree::{BlockOrder, Entry, account, account_key, archive, entries, made_repo};
+
+/// Runs what a peer does, all of it on this thread.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    thread_local! {
+        static RUNTIME: Runtime = Builder::new_current_thread().build().expect("it starts");
+    }
+    RUNTIME.with(|runtime| runtime.block_on(work))
+}
 
 /// The folder of recorded data, if there is one.
 pub fn shared() -> Option<PathBuf> {
@@ -29,16 +44,18 @@ pub fn records() -> Vec<Vec<u8>> {
     records.take(RECORDS).map(<[u8]>::to_vec).collect()
 }
 
-/// Six likes, three posts and a follow in ten, as in a usual repository.
 fn made_records() -> Vec<Vec<u8>> {
-    (0..RECORDS)
-        .map(|number| match number % 10 {
-            0..6 => like(number),
-            6..9 => post(number),
-            _ => follow(number),
-        })
-        .map(|record| cbor::encode(&record.into()))
-        .collect()
+    (0..RECORDS).map(made_record).collect()
+}
+
+/// A record, encoded: six likes, three posts and a follow in ten, as in a usual repository.
+fn made_record(number: usize) -> Vec<u8> {
+    let record = match number % 10 {
+        0..6 => like(number),
+        6..9 => post(number),
+        _ => follow(number),
+    };
+    cbor::encode(&record.into())
 }
 
 fn like(number: usize) -> Map {
