@@ -165,6 +165,11 @@ impl Tree {
         Cid::dag_cbor(EMPTY)
     }
 
+    /// The tree without entries, stored.
+    pub(crate) fn empty_blocks() -> BlockMap {
+        BlockMap::from_iter([(Self::empty_root(), EMPTY.into())])
+    }
+
     /// The record of a key, or `None` if the tree does not have the key.
     pub fn get(
         &mut self,

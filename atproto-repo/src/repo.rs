@@ -30,6 +30,7 @@
 mod apply;
 mod error;
 mod export;
+mod import;
 mod proof;
 mod reader;
 mod spill;
@@ -37,9 +38,10 @@ mod store;
 mod verify;
 mod write;
 
-pub use apply::{AppliedCommit, apply, create};
+pub use apply::{AppliedCommit, apply, create, resign};
 pub use error::{ApplyError, ExportError, ProofError, VerifyError};
 pub use export::export;
+pub use import::{ImportedCommit, import};
 pub use proof::{record_proof, verify_record_proof};
 pub use reader::{ArchiveBlocks, InOrder, Kept, RepoReader, RepoRecords};
 pub use spill::Spill;

@@ -94,6 +94,19 @@ pub fn apply(
     Ok(applied)
 }
 
+/// Makes a commit that changes nothing and is signed by another key: after an account's
+/// signing key was replaced, consumers refuse the old signature, and so the whole
+/// repository. The same as [`apply`] without writes.
+pub fn resign(
+    source: &dyn BlockSource,
+    head: &Head,
+    did: &Did,
+    rev: Tid,
+    signer: &dyn Signer,
+) -> Result<AppliedCommit, ApplyError> {
+    apply(source, head, did, Vec::new(), rev, signer)
+}
+
 impl AppliedCommit {
     fn new(
         commit: Commit,

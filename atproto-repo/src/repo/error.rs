@@ -16,6 +16,12 @@ pub enum ApplyError {
     /// The collection of a typed record is not an NSID.
     #[error("collection: {0}")]
     Collection(#[source] SyntaxError),
+    /// The archive that is to be imported is another account's.
+    #[error("the repository is of {found}")]
+    Did {
+        /// The account of the archive.
+        found: Did,
+    },
     /// A record is to be created where there is one.
     #[error("there is a record at {path} already")]
     Exists {
@@ -42,6 +48,9 @@ pub enum ApplyError {
         /// The path.
         path: RepoPath,
     },
+    /// A key of the tree is not the path of a record.
+    #[error("path: {0}")]
+    Path(#[from] PathError),
     /// A record is not a map in canonical DAG-CBOR.
     #[error("a record: {fault}")]
     Record {

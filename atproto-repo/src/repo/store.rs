@@ -1,4 +1,4 @@
-use std::io::Write as Output;
+use std::io::{Read, Write as Output};
 
 use atproto_core::{
     crypto::{PublicKey, Signer},
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::{AppliedCommit, ApplyError, ExportError, Head, VerifiedRepo, VerifyError, Write};
 use crate::{
     BlockMap, BlockSource, BlockSourceError, RepoPath,
+    car::{self, CarError},
     mst::{Limits, MstError, lookup},
 };
 
@@ -34,7 +35,7 @@ use crate::{
 ///
 /// let mut archive = Vec::new();
 /// repo.export(&mut archive)?;
-/// assert_eq!(Repo::verify(archive, &key.public_key())?.len(), 1);
+/// assert_eq!(Repo::verify(archive.as_slice(), &key.public_key())?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -66,9 +67,13 @@ impl BlockStore for BlockMap {
 }
 
 impl Repo {
-    /// Reads and checks a whole repository; see [`verify`](super::verify).
-    pub fn verify(archive: impl Into<Bytes>, key: &PublicKey) -> Result<VerifiedRepo, VerifyError> {
-        super::verify(archive, Some(key))
+    /// Reads an archive to memory and checks it; see [`verify`](super::verify), and
+    /// [`RepoReader`](super::RepoReader) for archives that memory should not hold.
+    pub fn verify(archive: impl Read, key: &PublicKey) -> Result<VerifiedRepo, VerifyError> {
+        let limit = car::Limits::default().max_archive;
+        let mut bytes = Vec::new();
+        archive.take(limit + 1).read_to_end(&mut bytes).map_err(CarError::from)?;
+        super::verify(bytes, Some(key))
     }
 }
 

@@ -1,4 +1,5 @@
 mod apply;
 mod archives;
+mod import;
 mod proofs;
 mod reader;

@@ -6,7 +6,11 @@ use atproto_core::{
     data::BlobRef,
     syntax::{Cid, Did, Nsid, RecordKey, Tid},
 };
-use atproto_repo::repo::{AppliedCommit, Head};
+use atproto_repo::{
+    BlockMap,
+    event::RepoOp,
+    repo::{AppliedCommit, Head, ImportedCommit},
+};
 use rusqlite::{Connection, params};
 
 use super::{View, view::Announced};
@@ -63,8 +67,23 @@ impl<'t> Edit<'t> {
 
     /// Stores a commit: its blocks, the record table, the head.
     pub fn save(&mut self, applied: &AppliedCommit) -> Result<(), DatabaseError> {
-        let rev = applied.head.rev.to_string();
-        for op in &applied.ops {
+        self.save_parts(&applied.head, &applied.ops, &applied.new_blocks, &applied.removed)
+    }
+
+    /// As [`Edit::save`], for a tree that came from elsewhere.
+    pub fn save_import(&mut self, imported: &ImportedCommit) -> Result<(), DatabaseError> {
+        self.save_parts(&imported.head, &imported.ops, &imported.new_blocks, &imported.removed)
+    }
+
+    fn save_parts(
+        &mut self,
+        head: &Head,
+        ops: &[RepoOp],
+        new_blocks: &BlockMap,
+        removed: &[Cid],
+    ) -> Result<(), DatabaseError> {
+        let rev = head.rev.to_string();
+        for op in ops {
             let (collection, rkey) = (&op.path.collection, &op.path.rkey);
             match &op.cid {
                 Some(cid) => self.set_record(collection, rkey, cid, &rev)?,
@@ -73,13 +92,13 @@ impl<'t> Edit<'t> {
         }
         // After the record table, which decides whether a removed record lives on under
         // another path, and before the new blocks, one of which may be a removed one.
-        for cid in &applied.removed {
+        for cid in removed {
             self.remove_block(cid)?;
         }
-        for (cid, bytes) in applied.new_blocks.iter() {
+        for (cid, bytes) in new_blocks.iter() {
             self.add_block(cid, bytes, &rev)?;
         }
-        self.set_head(&applied.head)
+        self.set_head(head)
     }
 
     /// Notes an uploaded blob. One that is there already stays as it is.
@@ -147,7 +166,7 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    pub(super) fn set_head(&self, head: &Head) -> Result<(), DatabaseError> {
+    fn set_head(&self, head: &Head) -> Result<(), DatabaseError> {
         let (commit, data) = (head.commit.to_bytes(), head.data.to_bytes());
         self.connection()
             .prepare_cached("REPLACE INTO head (id, cid, rev, data) VALUES (1, ?1, ?2, ?3)")?
@@ -155,7 +174,7 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    pub(super) fn set_record(
+    fn set_record(
         &self,
         collection: &Nsid,
         rkey: &RecordKey,
@@ -177,12 +196,7 @@ impl<'t> Edit<'t> {
         Ok(())
     }
 
-    pub(super) fn add_block(
-        &self,
-        cid: &Cid,
-        bytes: &[u8],
-        rev: &str,
-    ) -> Result<(), DatabaseError> {
+    fn add_block(&self, cid: &Cid, bytes: &[u8], rev: &str) -> Result<(), DatabaseError> {
         self.connection()
             .prepare_cached(
                 "INSERT INTO block (cid, rev, bytes) VALUES (?1, ?2, ?3)

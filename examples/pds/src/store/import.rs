@@ -1,10 +1,11 @@
 //! A repository that moves in from another host.
 
-use atproto_core::{crypto::Signer, data::cbor, syntax::Tid};
-use atproto_repo::{
-    commit::{Commit, UnsignedCommit},
-    repo::{Head, Record, VerifiedRepo},
+use atproto_core::{
+    crypto::Signer,
+    data::{BlobRef, cbor},
+    syntax::Cid,
 };
+use atproto_repo::repo::{self, VerifiedRepo};
 
 use super::{
     Edit,
@@ -22,48 +23,24 @@ impl Edit<'_> {
     /// refer to them either way.
     pub fn import(
         &mut self,
-        repo: &VerifiedRepo,
+        archive: &VerifiedRepo,
         signer: &dyn Signer,
         now_micros: u64,
     ) -> Result<Committed, CommitError> {
-        let here = self.head()?.map(|head| head.rev);
-        let rev = next_rev(now_micros, here.max(Some(repo.head.rev)));
-        let unsigned = UnsignedCommit::new(self.did().clone(), repo.head.data, rev);
-        let commit = unsigned.sign(signer).map_err(atproto_repo::repo::ApplyError::from)?;
-        self.clear()?;
-        self.fill(repo, rev)?;
-        let head = self.set_commit(&commit)?;
+        let head = self.head()?;
+        let rev = next_rev(now_micros, head.map(|head| head.rev).max(Some(archive.head.rev)));
+        let blocks = self.view();
+        let imported = repo::import(&blocks, head.as_ref(), self.did(), archive, rev, signer)?;
+        self.save_import(&imported)?;
+        for op in &imported.ops {
+            let blobs = op.cid.map(|cid| blobs_of(archive, &cid)).unwrap_or_default();
+            self.set_blob_references(&op.path.collection, &op.path.rkey, &blobs, rev)?;
+        }
         self.settle_blobs()?;
         if self.announced()?.is_some_and(|last| last.status == Status::Active) {
-            self.post(&events::sync(&commit))?;
+            self.post(&events::sync(&imported.commit))?;
         }
-        Ok(Committed { cid: head.commit, rev })
-    }
-
-    fn clear(&self) -> Result<(), DatabaseError> {
-        let sql = "DELETE FROM blob_reference; DELETE FROM record; DELETE FROM block;";
-        Ok(self.connection().execute_batch(sql)?)
-    }
-
-    fn fill(&mut self, repo: &VerifiedRepo, rev: Tid) -> Result<(), DatabaseError> {
-        let text = rev.to_string();
-        for (cid, block) in repo.reachable().iter().filter(|(cid, _)| **cid != repo.head.commit) {
-            self.add_block(cid, block, &text)?;
-        }
-        for Record { path, cid, bytes } in repo.records() {
-            self.set_record(&path.collection, &path.rkey, &cid, &text)?;
-            // A record that is no longer valid was once, somewhere: it is kept as it is.
-            let blobs = cbor::decode(&bytes).map(|value| value.blobs()).unwrap_or_default();
-            self.set_blob_references(&path.collection, &path.rkey, &blobs, rev)?;
-        }
-        Ok(())
-    }
-
-    fn set_commit(&mut self, commit: &Commit) -> Result<Head, DatabaseError> {
-        let head = Head { commit: commit.cid(), rev: commit.rev, data: commit.data };
-        self.add_block(&head.commit, &commit.encode(), &commit.rev.to_string())?;
-        self.set_head(&head)?;
-        Ok(head)
+        Ok(Committed { cid: imported.head.commit, rev })
     }
 
     /// Blobs that no record refers to any more are as if they had just been uploaded.
@@ -75,4 +52,11 @@ impl Edit<'_> {
         )?;
         Ok(())
     }
+}
+
+/// What a record refers to. One that is no longer valid was once, somewhere: it is kept as it
+/// is, and refers to nothing.
+fn blobs_of(archive: &VerifiedRepo, record: &Cid) -> Vec<BlobRef> {
+    let record = archive.blocks().get(record).and_then(|bytes| cbor::decode(bytes).ok());
+    record.map(|value| value.blobs()).unwrap_or_default()
 }
