@@ -7,19 +7,17 @@ use std::{
     time::Duration,
 };
 
-use atproto_bench::records;
+use atproto_bench::{CpuTime, records};
 use atproto_core::data::{cbor, json};
-use criterion::{
-    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
-};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use ipld_core::ipld::Ipld;
 use jacquard_common::types::value::{Data, RawData};
 use serde::{Deserialize, de::IgnoredAny};
 
-type Group<'c> = BenchmarkGroup<'c, WallTime>;
+type Group<'c> = BenchmarkGroup<'c, CpuTime>;
 
 /// One record at a time into a value of any shape, and its memory freed again.
-fn decode(c: &mut Criterion) {
+fn decode(c: &mut Criterion<CpuTime>) {
     let records = records();
     let mut group = group(c, "record-decode", Throughput::Elements(records.len() as u64));
     each(&mut group, "ours", &records, |bytes| cbor::decode(bytes));
@@ -39,7 +37,7 @@ fn decode(c: &mut Criterion) {
 }
 
 /// Whether bytes are canonical, beside a walk that only looks for their end.
-fn check(c: &mut Criterion) {
+fn check(c: &mut Criterion<CpuTime>) {
     let records = records();
     let mut group = group(c, "record-check", bytes(&records));
     each(&mut group, "ours", &records, |bytes| cbor::check(bytes));
@@ -48,7 +46,7 @@ fn check(c: &mut Criterion) {
 }
 
 /// Values to canonical bytes.
-fn encode(c: &mut Criterion) {
+fn encode(c: &mut Criterion<CpuTime>) {
     let records = records();
     let values = all(&records, |bytes| cbor::decode(bytes));
     let ipld = all(&records, dagcbor::<Ipld>);
@@ -61,7 +59,7 @@ fn encode(c: &mut Criterion) {
 }
 
 /// JSON text to values and back, beside a parser that knows nothing of the data model.
-fn json_forms(c: &mut Criterion) {
+fn json_forms(c: &mut Criterion<CpuTime>) {
     let values = all(&records(), |bytes| cbor::decode(bytes));
     let texts: Vec<String> = values.iter().map(json::encode).collect();
     let parse = |text: &String| serde_json::from_str::<serde_json::Value>(text);
@@ -79,7 +77,7 @@ fn json_forms(c: &mut Criterion) {
     group.finish();
 }
 
-fn group<'c>(c: &'c mut Criterion, name: &str, throughput: Throughput) -> Group<'c> {
+fn group<'c>(c: &'c mut Criterion<CpuTime>, name: &str, throughput: Throughput) -> Group<'c> {
     let mut group = c.benchmark_group(name);
     group.throughput(throughput).sample_size(20).measurement_time(Duration::from_secs(2));
     group
@@ -130,8 +128,8 @@ fn dagcbor_06<'a, T: Deserialize<'a>>(
     serde_ipld_dagcbor_06::from_slice(bytes)
 }
 
-/// A Python process that holds the records and says how long it took to decode them, so
-/// that neither its start nor the pipe counts.
+/// A Python process that holds the records and says how much processor time it took to
+/// decode them, so that neither its start nor the pipe counts.
 struct Libipld {
     process: Child,
     ask: ChildStdin,
@@ -188,12 +186,16 @@ for line in lines:
         break
     records.append(bytes.fromhex(line))
 for line in lines:
-    start = time.perf_counter_ns()
+    start = time.thread_time_ns()
     for _ in range(int(line)):
         for record in records:
             decode_dag_cbor(record)
-    print(time.perf_counter_ns() - start, flush=True)
+    print(time.thread_time_ns() - start, flush=True)
 ";
 
-criterion_group!(benches, decode, check, encode, json_forms);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = decode, check, encode, json_forms
+}
 criterion_main!(benches);
