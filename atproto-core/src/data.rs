@@ -33,6 +33,7 @@ pub mod json;
 pub mod limits;
 mod link;
 mod map;
+mod text;
 mod value;
 mod visitor;
 
@@ -44,4 +45,5 @@ pub use self::extra::{Extra, ExtraReader};
 pub use self::json::JsonError;
 pub use self::link::CidLink;
 pub use self::map::Map;
+pub use self::text::Text;
 pub use self::value::Value;

@@ -54,7 +54,7 @@ fn read(reader: &mut Reader<'_>) -> Result<Value, CborError> {
         }
         Kind::Bool => Value::Bool(reader.bool()?),
         Kind::Integer => Value::Integer(reader.int()?),
-        Kind::Text => Value::String(reader.text()?.to_owned()),
+        Kind::Text => Value::from(reader.text()?),
         Kind::Bytes => Value::Bytes(Bytes::copy_from_slice(reader.bytes()?)),
         Kind::Link => Value::Link(reader.link()?),
         Kind::Array => {

@@ -37,7 +37,7 @@ fn value(entropy: &mut Entropy<'_>, depth: usize) -> Value {
             let bits = entropy.below(64);
             Value::Integer(i64::from_be_bytes(entropy.array()) >> bits)
         }
-        3 => Value::String(text(entropy)),
+        3 => Value::from(text(entropy)),
         4 => Value::Bytes(Bytes::copy_from_slice(long(entropy))),
         5 => Value::Link(cid(entropy)),
         6 => Value::List((0..entropy.below(6)).map(|_| value(entropy, depth + 1)).collect()),

@@ -94,9 +94,9 @@ impl BlobRef {
 
 impl From<BlobRef> for Map {
     fn from(blob: BlobRef) -> Self {
-        let mime_type = Value::String(blob.mime_type);
+        let mime_type = Value::from(blob.mime_type);
         let Some(size) = blob.size else {
-            let cid = Value::String(blob.cid.to_string());
+            let cid = Value::from(blob.cid.to_string());
             return Self::from([("cid", cid), ("mimeType", mime_type)]);
         };
         let mut map = Self::from(blob.extra);

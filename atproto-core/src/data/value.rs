@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::visitor::ValueSeed;
-use super::{BlobRef, Bytes, CborError, CidLink, Map, cbor};
+use super::{BlobRef, Bytes, CborError, CidLink, Map, Text, cbor};
 use crate::syntax::Cid;
 
 /// Any value of the data model.
@@ -18,7 +18,7 @@ pub enum Value {
     /// A signed 64-bit integer; see [`MAX_SAFE_INTEGER`](super::limits::MAX_SAFE_INTEGER).
     Integer(i64),
     /// Unicode text, never normalised.
-    String(String),
+    String(Text),
     /// Bytes.
     Bytes(Bytes),
     /// A link to a block.
@@ -184,8 +184,9 @@ from! {
     i32 => |value| Self::Integer(value.into());
     u32 => |value| Self::Integer(value.into());
     i64 => |value| Self::Integer(value);
-    &str => |value| Self::String(value.to_owned());
-    String => |value| Self::String(value);
+    &str => |value| Self::String(value.into());
+    String => |value| Self::String(value.into());
+    Text => |value| Self::String(value);
     Bytes => |value| Self::Bytes(value);
     Cid => |value| Self::Link(value);
     CidLink => |value| Self::Link(value.0);

@@ -107,11 +107,11 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+        Ok(Value::from(value))
     }
 
     fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+        Ok(Value::from(value))
     }
 
     fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<Value, E> {

@@ -221,7 +221,7 @@ impl Validator<'_> {
             Some(Definition::Record(record)) => self.object(&record.record, value, depth),
             Some(Definition::Value(definition)) => self.schema(&definition.schema, value, depth),
             Some(Definition::Token(_)) => match value {
-                Value::String(text) if *text == reference.to_string() => Ok(()),
+                Value::String(text) if text.as_str() == reference.to_string() => Ok(()),
                 _ => Err(Fault::new(Rule::Token(reference.clone()))),
             },
             _ => Ok(()),

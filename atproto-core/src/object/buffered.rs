@@ -59,7 +59,7 @@ impl<'de, E: Error> Deserializer<'de> for Buffered<E> {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(value),
             Value::Integer(value) => visitor.visit_i64(value),
-            Value::String(value) => visitor.visit_string(value),
+            Value::String(value) => visitor.visit_str(&value),
             Value::Bytes(value) => visitor.visit_bytes(&value),
             Value::Link(cid) => {
                 visitor.visit_newtype_struct(BytesDeserializer::new(&cid.to_bytes()))

@@ -1,3 +1,4 @@
 //! What allocates and what does not. A binary of its own, because its allocator counts.
 
+mod data;
 mod syntax;

@@ -4,6 +4,7 @@ mod blob;
 mod cbor;
 mod json;
 mod properties;
+mod text;
 mod typed;
 mod vectors;
 

@@ -212,7 +212,7 @@ fn plc_005_and_006_what_is_signed_and_hashed() {
         other => panic!("{other:?}"),
     };
     for (operation, prev) in
-        [(&alice.genesis, Value::Null), (&update, Value::String(alice.genesis.cid().to_string()))]
+        [(&alice.genesis, Value::Null), (&update, Value::from(alice.genesis.cid().to_string()))]
     {
         let unsigned = fields(&operation.content().signing_input());
         assert_eq!(unsigned.len(), 6);
@@ -221,7 +221,7 @@ fn plc_005_and_006_what_is_signed_and_hashed() {
         let signed = fields(&operation.to_cbor());
         assert_eq!(signed.len(), 7);
         assert_eq!(signed.get("prev"), Some(&prev));
-        assert_eq!(signed.get("sig"), Some(&Value::String(operation.signature().into())));
+        assert_eq!(signed.get("sig"), Some(&Value::from(operation.signature())));
     }
     // A signature over a form with `sig: null` is another one.
     let content = alice.genesis.content().clone();

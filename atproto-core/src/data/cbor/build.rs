@@ -3,7 +3,8 @@ use smol_str::SmolStr;
 use super::key::Key;
 use super::walk::Shape;
 use crate::data::form::Seen;
-use crate::data::{Bytes, Map, Value};
+use crate::data::text::utf8;
+use crate::data::{Bytes, Map, Text, Value};
 use crate::syntax::Cid;
 
 /// The decoder's walk.
@@ -28,7 +29,7 @@ impl<'a> Shape<'a> for Value {
 
     #[inline]
     fn text(&mut self, text: &'a [u8]) -> Option<()> {
-        *self = Self::String(str::from_utf8(text).ok()?.to_owned());
+        *self = Self::String(Text::from_utf8(text)?);
         Some(())
     }
 
@@ -65,7 +66,7 @@ impl<'a> Shape<'a> for Value {
         let (name, value) = &mut map[last];
         match key.usual_text() {
             Some(key) => *name = SmolStr::new_static(key),
-            None => *name = SmolStr::new(str::from_utf8(key.bytes).ok()?),
+            None => *name = SmolStr::new(utf8(key.bytes)?),
         }
         Some(value)
     }

@@ -1,6 +1,7 @@
 use super::key::Key;
 use super::{CborError, CborFault, Head, Kind, walk};
 use crate::data::form::Seen;
+use crate::data::text::utf8;
 use crate::data::{DataError, limits};
 use crate::syntax::Cid;
 
@@ -76,7 +77,7 @@ impl<'a> Reader<'a> {
     /// Reads a text string.
     pub fn text(&mut self) -> Result<&'a str, CborError> {
         let head = self.expect(Kind::Text)?;
-        str::from_utf8(self.content(&head)?).map_err(|_| CborError::new(head.at, CborFault::Utf8))
+        utf8(self.content(&head)?).ok_or_else(|| CborError::new(head.at, CborFault::Utf8))
     }
 
     /// Reads a byte string.
@@ -253,7 +254,7 @@ impl<'a> MapReader<'a> {
     pub fn next_key(&mut self, reader: &mut Reader<'a>) -> Result<Option<&'a str>, CborError> {
         self.next_key_as(reader, |key| match key.usual_text() {
             Some(text) => Some(text),
-            None => str::from_utf8(key.bytes).ok(),
+            None => utf8(key.bytes),
         })
     }
 

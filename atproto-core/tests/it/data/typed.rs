@@ -44,7 +44,7 @@ fn cid_010_links_and_text_cids_differ_in_both_forms() {
     let bytes = cbor::to_vec(&post).unwrap();
     let map = cbor::decode_map(&bytes).unwrap();
     assert_eq!(map.get("link"), Some(&Value::Link(cid())));
-    assert_eq!(map.get("cid"), Some(&Value::String(cid().to_string())));
+    assert_eq!(map.get("cid"), Some(&Value::from(cid().to_string())));
     assert_eq!(cbor::from_slice::<Post>(&bytes).unwrap(), post);
 
     let text = serde_json::to_string(&post).unwrap();

@@ -202,8 +202,8 @@ pub(crate) fn commit(event: &Event) -> &CommitEvent {
 
 /// A record of a given length in bytes, more or less.
 pub(crate) fn record(text: &str, length: usize) -> Vec<u8> {
-    let filler = Value::String("x".repeat(length));
-    let fields = [("text", Value::String(text.into())), ("filler", filler)];
+    let filler = Value::from("x".repeat(length));
+    let fields = [("text", Value::from(text)), ("filler", filler)];
     let map: Map = fields.into_iter().map(|(key, value)| (String::from(key), value)).collect();
     cbor::encode(&Value::Map(map))
 }
