@@ -1,4 +1,4 @@
-use atproto_core::syntax::Cid;
+use atproto_core::{data::cbor::Writer, syntax::Cid};
 use atproto_repo::{
     BlockMap,
     car::{self, CarError, CarReader, Limits},
@@ -45,6 +45,78 @@ fn car_011_lengths_are_exact() {
     assert!(matches!(read_in_all_ways(&padded), Err(CarError::EmptySection)));
     let huge = shared_bytes("bad-input/car/section-len-huge.car").unwrap();
     assert!(matches!(read_in_all_ways(&huge), Err(CarError::TooLarge { .. })));
+}
+
+#[test]
+fn car_001_a_header_has_version_1_and_roots() {
+    let root = Cid::dag_cbor(b"");
+    let with_header = |header: &Writer| {
+        let header = header.clone().into_bytes();
+        let mut archive = vec![header.len() as u8];
+        archive.extend(header);
+        read_in_all_ways(&archive).map(|(roots, ..)| roots)
+    };
+    let mut header = Writer::new();
+    header.map(2).text("roots").array(1).link(&root).text("version").int(1);
+    assert_eq!(with_header(&header).unwrap(), [root]);
+    let refused: [&dyn Fn(&mut Writer); 6] = [
+        &|header| _ = header.map(2).text("roots").array(1).link(&root).text("version").int(2),
+        &|header| _ = header.map(1).text("version").int(1),
+        &|header| _ = header.map(1).text("roots").array(1).link(&root),
+        &|header| _ = header.map(2).text("roots").link(&root).text("version").int(1),
+        &|header| _ = header.map(2).text("roots").array(0).text("version").int(1),
+        &|header| _ = header.array(2).text("roots").text("version"),
+    ];
+    for (index, fill) in refused.into_iter().enumerate() {
+        let mut header = Writer::new();
+        fill(&mut header);
+        assert!(with_header(&header).is_err(), "{index}");
+    }
+}
+
+#[test]
+fn car_005_a_block_may_come_again() {
+    let root = Cid::dag_cbor(b"a block");
+    let archive = car::write(&root, std::iter::repeat_n((&root, &b"a block"[..]), 3));
+    let (_, count, blocks) = read_in_all_ways(&archive).unwrap();
+    assert_eq!((count, blocks.len()), (3, 1));
+}
+
+#[test]
+fn car_012_a_block_is_filed_under_a_cid_of_36_bytes() {
+    let root = Cid::dag_cbor(b"a block");
+    let good = car::write(&root, [(&root, &b"a block"[..])]);
+    assert!(read_in_all_ways(&good).is_ok());
+    let header = 59;
+    assert_eq!(good[header], 36 + 7);
+    for (offset, byte) in [(1, 0x12), (1, 2), (2, 0x70), (3, 0x13), (4, 31), (4, 33)] {
+        let mut changed = good.clone();
+        changed[header + offset] = byte;
+        assert!(matches!(read_in_all_ways(&changed), Err(CarError::Cid)), "{offset}: {byte}");
+    }
+    let mut short = good[..header].to_vec();
+    short.push(35);
+    short.extend(&root.to_bytes()[..35]);
+    assert!(matches!(read_in_all_ways(&short), Err(CarError::Cid)));
+}
+
+#[test]
+fn car_015_a_length_is_checked_before_there_is_room_for_it() {
+    let root = Cid::dag_cbor(b"");
+    let limit = Limits::default().max_block;
+    let section = |length: usize| {
+        let mut archive = car::write(&root, std::iter::empty::<(&Cid, &[u8])>());
+        let mut rest = length + 36;
+        while rest > 127 {
+            archive.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        archive.push(rest as u8);
+        read_in_all_ways(&archive).unwrap_err()
+    };
+    assert!(matches!(section(limit), CarError::Truncated));
+    assert!(matches!(section(limit + 1), CarError::TooLarge { .. }));
+    assert!(matches!(section(1 << 50), CarError::TooLarge { .. }));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use atproto_core::{
     syntax::{Cid, Codec, Did, Tid},
 };
 use atproto_repo::{
-    commit::{Commit, UnsignedCommit},
+    commit::{Commit, LegacyCommit, UnsignedCommit},
     mst::Tree,
 };
 
@@ -36,6 +36,59 @@ fn cr_010_commits_sign_their_fields_and_nothing_else() {
         fields.insert("more", Value::Null);
         assert_eq!(verify(&fields), Err(SignatureError::Mismatch));
     }
+}
+
+#[test]
+fn rp_005_version_3_is_written_and_version_2_can_be_read() {
+    let key = SecretKey::generate(Curve::K256);
+    let fields = cbor::decode_map(&unsigned().sign(&key).unwrap().encode()).unwrap();
+    assert_eq!(fields.get("version"), Some(&Value::Integer(3)));
+    for version in 0..5 {
+        let mut fields = fields.clone();
+        fields.insert("version", version);
+        let block = cbor::encode(&fields.into());
+        assert_eq!(Commit::decode(&block).is_ok(), version == 3, "{version}");
+        assert_eq!(LegacyCommit::decode(&block).is_ok(), version == 2, "{version}");
+    }
+}
+
+#[test]
+fn rp_006_a_commit_has_all_its_fields_and_no_others() {
+    let key = SecretKey::generate(Curve::K256);
+    let fields = cbor::decode_map(&unsigned().sign(&key).unwrap().encode()).unwrap();
+    let names: Vec<_> = fields.keys().map(str::to_owned).collect();
+    assert_eq!(names, ["did", "rev", "sig", "data", "prev", "version"]);
+    assert_eq!(fields.get("prev"), Some(&Value::Null));
+    let decode = |fields: Map| Commit::decode(&cbor::encode(&fields.into()));
+    for name in names {
+        let mut without = fields.clone();
+        without.remove(&name);
+        assert!(decode(without).is_err(), "without {name}");
+        for wrong in [Value::Bool(true), Value::List(Vec::new())] {
+            let mut changed = fields.clone();
+            changed.insert(name.as_str(), wrong);
+            assert!(decode(changed).is_err(), "{name}");
+        }
+    }
+    let mut more = fields.clone();
+    more.insert("more", Value::Null);
+    assert!(decode(more).is_err());
+    assert!(decode(fields).is_ok());
+}
+
+#[test]
+fn rp_007_and_008_the_signature_is_over_the_rest_and_the_cid_over_all() {
+    let key = SecretKey::generate(Curve::P256);
+    let commit = unsigned().sign(&key).unwrap();
+    let mut fields = cbor::decode_map(&commit.encode()).unwrap();
+    assert_eq!(commit.cid(), Cid::hash(Codec::DagCbor, &commit.encode()));
+    let Some(Value::Bytes(signature)) = fields.remove("sig") else { panic!("no signature") };
+    let signature = Signature::from_bytes(&signature).unwrap();
+    let rest = cbor::encode(&fields.into());
+    assert_eq!(key.public_key().verify(&rest, &signature), Ok(()));
+    let whole = key.public_key().verify(&commit.encode(), &signature);
+    assert_eq!(whole, Err(SignatureError::Mismatch));
+    assert_ne!(commit.cid(), Cid::dag_cbor(&rest));
 }
 
 #[test]

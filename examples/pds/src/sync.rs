@@ -26,7 +26,7 @@ use http::{HeaderValue, header::CONTENT_TYPE};
 use crate::{api::with, app::App, auth::ViewerPolicy};
 
 /// The media type of CAR files.
-const CAR: HeaderValue = HeaderValue::from_static("application/vnd.ipld.car");
+const CAR: HeaderValue = HeaderValue::from_static(atproto_repo::car::MEDIA_TYPE);
 
 /// Adds the namespace's endpoints.
 pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {

@@ -125,6 +125,47 @@ proptest! {
 }
 
 #[test]
+fn rp_009_revisions_only_increase() {
+    let account = Account::new();
+    let Account { did, key, blocks, head, .. } = &account;
+    for micros in 0..3 {
+        let rev = Tid::from_parts(micros, 0);
+        let applied = repo::apply(blocks, head, did, Vec::new(), rev, key);
+        assert_eq!(applied.is_ok(), rev > head.rev, "{rev}");
+        let resigned = repo::resign(blocks, head, did, rev, key);
+        assert_eq!(resigned.is_ok(), rev > head.rev, "{rev}");
+    }
+}
+
+#[test]
+fn rp_010_a_revision_is_the_time_unless_the_clock_went_back() {
+    let account = Account::new();
+    let head = Head { rev: Tid::from_parts(Tid::now().micros() + 60_000_000, 0), ..account.head };
+    let mut ahead = Repo::open(account.blocks.clone(), account.did.clone(), head);
+    let applied = ahead.apply([], &account.key).unwrap();
+    assert_eq!(applied.head.rev.micros(), head.rev.micros() + 1);
+
+    let mut usual = Repo::open(account.blocks, account.did, account.head);
+    let before = Tid::now().micros();
+    let rev = usual.apply([], &account.key).unwrap().head.rev.micros();
+    assert!((before..=Tid::now().micros()).contains(&rev), "{rev}");
+}
+
+#[test]
+fn rp_015_a_deleted_record_leaves_nothing_behind() {
+    let mut account = Account::new();
+    let path = |name: &str| RepoPath::parse(&format!("com.example.note/{name}")).unwrap();
+    account.apply([(path("kept"), Some("kept".to_owned()))].into_iter().collect());
+    let (data, blocks) = (account.head.data, account.blocks.len());
+    account.apply([(path("gone"), Some("gone".to_owned()))].into_iter().collect());
+    account.apply([(path("gone"), None)].into_iter().collect());
+    assert_eq!((account.head.data, account.blocks.len()), (data, blocks));
+    let mut archive = Vec::new();
+    repo::export(&account.blocks, &account.head, &mut archive).unwrap();
+    assert!(!archive.windows(4).any(|bytes| bytes == b"gone"));
+}
+
+#[test]
 fn the_first_commit_is_empty() {
     let account = Account::new();
     assert_eq!(account.head.data, Tree::empty_root());
@@ -151,6 +192,55 @@ fn sy_009_operations_say_what_was_and_what_is() {
         ]
     );
     assert_eq!(account.head.data, Tree::empty_root());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn sy_001_and_002_and_004_the_slice_has_what_is_new_and_not_what_was(
+        before in changes(),
+        batch in changes(),
+    ) {
+        let mut account = Account::new();
+        account.apply(before);
+        let old = (account.blocks.clone(), account.head.data);
+        let applied = account.apply(batch);
+        let (roots, slice) = car::read_all(applied.car, &car::Limits::default()).unwrap();
+        prop_assert_eq!(&roots, &[applied.head.commit]);
+        prop_assert!(slice.contains(&applied.head.commit));
+
+        let new = (&account.blocks as _, &account.head.data);
+        let between = diff((&old.0, &old.1), new, &Limits::default()).unwrap();
+        for node in &between.created_nodes {
+            prop_assert!(slice.contains(node));
+        }
+        let present: Vec<_> = applied.ops.iter().filter_map(|op| op.cid).collect();
+        for op in &applied.ops {
+            prop_assert!(op.cid.is_none_or(|cid| slice.contains(&cid)));
+            // The record before is there only if it is also a record now.
+            let was = op.prev.filter(|cid| !present.contains(cid));
+            prop_assert!(was.is_none_or(|cid| !slice.contains(&cid)));
+        }
+    }
+}
+
+#[test]
+fn sy_005_a_record_that_comes_back_is_in_the_slice_again() {
+    let mut account = Account::new();
+    let path = RepoPath::parse("com.example.note/self").unwrap();
+    let mut created = Vec::new();
+    for text in [Some("same"), None, Some("same")] {
+        let change = [(path.clone(), text.map(str::to_owned))].into_iter().collect();
+        let applied = account.apply(change);
+        if let Some(cid) = applied.ops[0].cid {
+            let (_, slice) = car::read_all(applied.car, &car::Limits::default()).unwrap();
+            assert!(slice.contains(&cid));
+            created.push(cid);
+        }
+    }
+    assert_eq!(created.len(), 2);
+    assert_eq!(created[0], created[1]);
 }
 
 #[test]
@@ -185,7 +275,7 @@ fn writes_that_do_not_fit_are_refused() {
     let error = apply(vec![create(&record("a")), create(&record("b"))], rev);
     assert!(matches!(error, ApplyError::SamePath { .. }));
     let error = apply(vec![create(&record("a"))], account.head.rev);
-    assert!(matches!(error, ApplyError::Rev { .. }), "RP-009");
+    assert!(matches!(error, ApplyError::Rev { .. }));
     for not_a_record in [&b"\x80"[..], b"\xa1\x61a\xf9\x00\x00", b"", b"\xa0\xa0"] {
         let error = apply(vec![create(not_a_record)], rev);
         assert!(matches!(error, ApplyError::Record { .. }), "{error}");

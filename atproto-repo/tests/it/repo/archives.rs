@@ -1,18 +1,19 @@
 //! Real and synthetic repositories.
 
 use atproto_core::{
-    crypto::{Curve, PublicKey},
+    crypto::{Curve, PublicKey, SecretKey},
+    data::cbor::Writer,
     syntax::{Cid, Did},
 };
 use atproto_repo::{
     BlockMap, car,
     commit::{Commit, CommitError, LegacyCommit},
-    mst::{Builder, Cursor, Limits, MstError},
-    repo::{self, Head, VerifyError},
+    mst::{Builder, Cursor, Limits, MstError, Next},
+    repo::{self, Head, Repo, VerifyError, Write},
 };
 use serde_json::Value;
 
-use crate::support::{bad_input, cid, shared_bytes, shared_json, text};
+use crate::support::{archive_of, bad_input, cid, shared_bytes, shared_json, text};
 
 #[test]
 fn archives_are_what_their_manifest_says() {
@@ -38,7 +39,7 @@ fn archives_are_what_their_manifest_says() {
         let rebuilt = rebuild(&blocks, data);
         if entry["complete"] == true {
             let (root, nodes, records) = rebuilt.unwrap();
-            assert_eq!(root, data, "{file}: MST-002");
+            assert_eq!(root, data, "{file}");
             assert_eq!(records as u64, entry["records"], "{file}");
             assert_eq!(nodes.len() as u64, entry["mst_nodes"], "{file}");
             for (cid, node) in &nodes {
@@ -58,10 +59,10 @@ fn archives_are_what_their_manifest_says() {
                 repo::export(&blocks, &head, &mut exported).unwrap();
                 // A record under two paths is exported at both; here it is once.
                 let (_, exported) = car::read_all(exported, &car::Limits::default()).unwrap();
-                assert!(exported.iter().eq(blocks.iter()), "{file}: CAR-009");
+                assert!(exported.iter().eq(blocks.iter()), "{file}");
             }
         } else {
-            assert!(matches!(repo::verify(bytes, None), Err(VerifyError::Commit(_))), "RP-005");
+            assert!(matches!(repo::verify(bytes, None), Err(VerifyError::Commit(_))));
         }
         checked += 1;
     }
@@ -91,7 +92,7 @@ fn recorded_repositories_verify() {
 }
 
 #[test]
-fn incomplete_archives_are_refused() {
+fn car_010_incomplete_archives_are_refused() {
     let Some(cases) = bad_input("car/") else { return };
     for case in cases.iter().filter(|case| text(case, "function").contains("repo load")) {
         let (file, expect) = (text(case, "file"), text(case, "expect"));
@@ -103,6 +104,95 @@ fn incomplete_archives_are_refused() {
     }
     let header_only = shared_bytes("bad-input/car/header-only.car").unwrap();
     assert!(matches!(repo::verify(header_only, None), Err(VerifyError::RootMissing(_))));
+}
+
+#[test]
+fn car_002_and_003_the_first_root_is_the_commit_and_others_are_passed_over() {
+    let (archive, _) = archive_of(3);
+    let (roots, blocks) = car::read_all(archive, &car::Limits::default()).unwrap();
+    let record = *blocks.cids().last().unwrap();
+    let with_roots = |roots: &[Cid]| {
+        let mut header = Writer::new();
+        header.map(2).text("roots").array(roots.len());
+        roots.iter().for_each(|root| {
+            header.link(root);
+        });
+        header.text("version").int(1);
+        let header = header.into_bytes();
+        // A length beyond 127 is written in two bytes.
+        let mut archive = match header.len() {
+            short @ ..=127 => vec![short as u8],
+            long => vec![long as u8 | 0x80, (long >> 7) as u8],
+        };
+        archive.extend(header);
+        archive.extend(&car::write(&roots[0], blocks.iter())[59..]);
+        repo::verify(archive, None)
+    };
+    assert_eq!(with_roots(&roots).unwrap().head.commit, roots[0]);
+    assert_eq!(with_roots(&[roots[0], record, record]).unwrap().len(), 3);
+    assert!(matches!(with_roots(&[record, roots[0]]), Err(VerifyError::Commit(_))));
+}
+
+#[test]
+fn car_008_and_009_an_export_is_whole_and_in_the_order_of_the_tree() {
+    let (archive, _) = archive_of(200);
+    let verified = repo::verify(archive.clone(), None).unwrap();
+    let mut expected = vec![verified.head.commit];
+    let mut cursor = Cursor::new(verified.blocks(), verified.head.data);
+    loop {
+        match cursor.peek() {
+            Next::Subtree { cid, .. } => {
+                expected.push(cid);
+                cursor.enter().unwrap();
+            }
+            Next::Entry { value, .. } => {
+                expected.push(value);
+                cursor.skip();
+            }
+            Next::End => break,
+        }
+    }
+    let exported = car::CarReader::new().for_slice(&archive).unwrap();
+    let exported: Vec<_> = exported.map(|block| block.unwrap().cid).collect();
+    assert_eq!(exported, expected);
+    assert_eq!(verified.len(), 200);
+}
+
+#[test]
+fn car_007_links_of_records_may_lead_out_of_the_archive() {
+    let key = SecretKey::generate(Curve::K256);
+    let did = Did::new("did:plc:ewvi7nxzyoun6zhxrhs64oiz").unwrap();
+    let mut repo = Repo::create(BlockMap::new(), did, &key).unwrap();
+    let mut record = Writer::new();
+    record.map(1).text("elsewhere").link(&Cid::raw(b"a blob"));
+    let write = Write::Create {
+        collection: "com.example.note".parse().unwrap(),
+        rkey: "self".parse().unwrap(),
+        record: record.into_bytes().into(),
+    };
+    repo.apply([write], &key).unwrap();
+    let mut archive = Vec::new();
+    repo.export(&mut archive).unwrap();
+    assert_eq!(repo::verify(archive, Some(&key.public_key())).unwrap().len(), 1);
+}
+
+#[test]
+fn rp_014_a_million_records_are_a_repository() {
+    let mut blocks = BlockMap::new();
+    let mut builder = Builder::new(|cid, node: &[u8]| {
+        blocks.insert(cid, node.to_vec().into());
+    });
+    let record = Cid::dag_cbor(b"\xa0");
+    for number in 0..1_000_000 {
+        builder.push(format!("com.example.note/{number:07}").as_bytes(), record).unwrap();
+    }
+    let root = builder.finish();
+    let mut cursor = Cursor::new(&blocks, root);
+    let mut count = 0;
+    while cursor.next_entry().unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(count, 1_000_000);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Whole repositories that take the place of others.
 
+use std::collections::BTreeMap;
+
 use atproto_core::{
     crypto::{Curve, SecretKey},
+    identity::DidDocument,
     syntax::{Did, Tid},
 };
 use atproto_repo::{
@@ -10,7 +13,6 @@ use atproto_repo::{
     repo::{self, ApplyError, Head, Repo, VerifiedRepo, Write},
 };
 use proptest::{collection::btree_map, prelude::*};
-use std::collections::BTreeMap;
 
 use crate::support::record;
 
@@ -110,7 +112,7 @@ fn imports_of_other_accounts_and_old_revisions_are_refused() {
 }
 
 #[test]
-fn a_repository_is_signed_again_by_a_new_key() {
+fn rp_012_and_013_a_repository_is_signed_again_when_the_document_names_a_new_key() {
     let did = Did::new(DID).unwrap();
     let old = archive(&BTreeMap::from([(1, 1), (2, 2)]), DID);
     let mut blocks = old.reachable();
@@ -124,7 +126,15 @@ fn a_repository_is_signed_again_by_a_new_key() {
     blocks.extend(resigned.new_blocks);
     let mut exported = Vec::new();
     repo::export(&blocks, &resigned.head, &mut exported).unwrap();
-    assert!(repo::verify(exported.clone(), Some(&key(1).public_key())).is_err());
-    let verified = repo::verify(exported, Some(&key(2).public_key())).unwrap();
+    let named = |key: &SecretKey| {
+        let key = key.public_key().to_multikey();
+        let document = format!(
+            r#"{{"id": "{DID}", "verificationMethod": [{{"id": "{DID}#atproto", "type": "Multikey",
+                "controller": "{DID}", "publicKeyMultibase": "{key}"}}]}}"#
+        );
+        DidDocument::from_json(document.as_bytes()).unwrap().signing_key().unwrap()
+    };
+    assert!(repo::verify(exported.clone(), Some(&named(&key(1)))).is_err());
+    let verified = repo::verify(exported, Some(&named(&key(2)))).unwrap();
     assert!(verified.records().eq(old.records()));
 }

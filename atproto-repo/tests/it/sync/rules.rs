@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use atproto_core::{
     crypto::{Curve, PublicKey, SecretKey},
-    syntax::{Did, Tid},
+    syntax::{Cid, Did, Tid},
 };
 use atproto_repo::{
     car,
@@ -135,18 +135,32 @@ fn fh_016_a_state_is_news_only_if_the_tree_is_another() {
 }
 
 #[test]
-fn fh_013_revisions_ahead_of_the_clock_are_refused() {
+fn fh_013_commits_ahead_of_the_clock_are_refused() {
     let scene = Scene::new();
-    let at = |now_micros| {
-        let context = VerifyContext { now_micros, ..scene.context(None) };
-        let options = VerifyOptions::default().max_ahead_micros(10);
-        let commit = word(&verify_commit(&scene.event(2), &context, &options));
-        let sync = word(&verify_sync(&scene.sync_event(2), &context, &options));
-        assert_eq!(commit, sync);
-        commit
-    };
-    assert_eq!(at(NOW + 3 - 10), "accept");
-    assert_eq!(at(NOW + 3 - 11), "rev_in_future");
+    let judge = |context: &_, options: &_| verify_commit(&scene.event(2), context, options);
+    assert_eq!(with_clock_behind(&scene, 10, judge), "accept");
+    assert_eq!(with_clock_behind(&scene, 11, judge), "rev_in_future");
+}
+
+#[test]
+fn rp_011_states_ahead_of_the_clock_are_refused() {
+    let scene = Scene::new();
+    let judge = |context: &_, options: &_| verify_sync(&scene.sync_event(2), context, options);
+    assert_eq!(with_clock_behind(&scene, 10, judge), "accept");
+    assert_eq!(with_clock_behind(&scene, 11, judge), "rev_in_future");
+    let minutes = VerifyOptions::default().max_ahead_micros / 60_000_000;
+    assert_eq!(minutes, 5);
+}
+
+/// The verdict on the third commit where ten microseconds are tolerated and the clock is
+/// so many behind it.
+fn with_clock_behind(
+    scene: &Scene,
+    micros: u64,
+    judge: impl Fn(&VerifyContext<'_>, &VerifyOptions) -> Verdict,
+) -> &'static str {
+    let context = VerifyContext { now_micros: NOW + 3 - micros, ..scene.context(None) };
+    word(&judge(&context, &VerifyOptions::default().max_ahead_micros(10)))
 }
 
 #[test]
@@ -197,6 +211,72 @@ fn a_record_must_be_among_the_blocks() {
     blocks.remove(&event.ops[0].cid.unwrap());
     event.blocks = car::write(&roots[0], blocks.iter()).into();
     assert_eq!(word(&scene.judge(&event, Some(0))), "record_missing");
+}
+
+#[test]
+fn sy_001_a_slice_begins_with_its_commit() {
+    let scene = Scene::new();
+    let event = scene.event(2);
+    let (_, blocks) = car::read_all(event.blocks.clone(), &car::Limits::default()).unwrap();
+    let judge = |root: &Cid, without: Option<&Cid>| {
+        let blocks = blocks.iter().filter(|(cid, _)| Some(*cid) != without);
+        let event = CommitEvent { blocks: car::write(root, blocks).into(), ..event.clone() };
+        word(&scene.judge(&event, Some(1)))
+    };
+    assert_eq!(judge(&event.commit, None), "accept");
+    assert_eq!(judge(&event.commit, Some(&event.commit)), "commit_missing");
+    assert_eq!(judge(&scene.commits[2].head.data, None), "commit_mismatch");
+}
+
+#[test]
+fn sy_010_a_path_is_written_once_in_a_commit() {
+    let scene = Scene::new();
+    let mut event = scene.event(2);
+    event.ops.extend_from_within(..);
+    assert_eq!(word(&scene.judge(&event, Some(1))), "duplicate_path");
+}
+
+#[test]
+fn sy_011_to_013_messages_have_limits() {
+    let options = VerifyOptions::default();
+    assert_eq!(options.max_commit_blocks, 2_000_000);
+    assert_eq!(options.max_record, 1_000_000);
+    assert_eq!(options.max_ops, 200);
+    let scene = Scene::new();
+    let event = scene.event(2);
+    let previous = scene.state(1);
+    let record = car::read_all(event.blocks.clone(), &car::Limits::default()).unwrap().1;
+    let record = record.get(&event.ops[0].cid.unwrap()).unwrap().len();
+    let judge = |blocks, ops, record| {
+        let mut options = VerifyOptions::default();
+        (options.max_commit_blocks, options.max_ops, options.max_record) = (blocks, ops, record);
+        word(&verify_commit(&event, &scene.context(Some(&previous)), &options))
+    };
+    let blocks = event.blocks.len();
+    assert_eq!(judge(blocks, 1, record), "accept");
+    assert_eq!(judge(blocks - 1, 1, record), "too_large");
+    assert_eq!(judge(blocks, 0, record), "too_large");
+    assert_eq!(judge(blocks, 1, record - 1), "too_large");
+}
+
+#[test]
+fn sy_014_a_state_is_announced_by_its_commit_alone() {
+    let scene = Scene::new();
+    let event = scene.sync_event(2);
+    let (roots, blocks) = car::read_all(event.blocks.clone(), &car::Limits::default()).unwrap();
+    assert_eq!(roots, [scene.commits[2].head.commit]);
+    assert_eq!(blocks.cids().collect::<Vec<_>>(), [&roots[0]]);
+
+    let previous = scene.state(1);
+    let context = scene.context(Some(&previous));
+    let judge = |bytes| {
+        let mut options = VerifyOptions::default();
+        options.max_sync_blocks = bytes;
+        word(&verify_sync(&event, &context, &options))
+    };
+    assert_eq!(judge(event.blocks.len()), "discontinuous");
+    assert_eq!(judge(event.blocks.len() - 1), "too_large");
+    assert_eq!(VerifyOptions::default().max_sync_blocks, 10_000);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::*;
 
 #[tokio::test]
-async fn a_commit_that_does_not_follow_leads_to_the_whole_repo_with_its_deletes() {
+async fn sy_015_and_016_a_commit_that_does_not_follow_leads_to_the_whole_repo_with_its_deletes() {
     let net = Network::start().await;
     let mut alice = net.account("alice", 1);
     let gone = net.post(&mut alice, "gone");

@@ -47,6 +47,16 @@ async fn get_repo_verifies_at_every_stage() {
 }
 
 #[tokio::test]
+async fn car_013_archives_have_their_media_type() {
+    let (pds, _dir) = Pds::start().await;
+    let alice = pds.account("alice").await;
+    let url = format!("{}/xrpc/com.atproto.sync.getRepo?did={}", pds.url, alice.did);
+    let answer = pds.http.get(url).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], car::MEDIA_TYPE);
+    assert_eq!(car::MEDIA_TYPE, "application/vnd.ipld.car");
+}
+
+#[tokio::test]
 async fn pd_016_since_gives_newer_blocks_alone() {
     let (pds, _dir) = Pds::start().await;
     let alice = pds.account("alice").await;
