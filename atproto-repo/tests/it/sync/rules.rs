@@ -137,7 +137,8 @@ fn fh_016_a_state_is_news_only_if_the_tree_is_another() {
 #[test]
 fn fh_013_commits_ahead_of_the_clock_are_refused() {
     let scene = Scene::new();
-    let judge = |context: &_, options: &_| verify_commit(&scene.event(2), context, options);
+    let judge =
+        |context: &VerifyContext<'_>, options: &_| verify_commit(&scene.event(2), context, options);
     assert_eq!(with_clock_behind(&scene, 10, judge), "accept");
     assert_eq!(with_clock_behind(&scene, 11, judge), "rev_in_future");
 }
@@ -145,7 +146,9 @@ fn fh_013_commits_ahead_of_the_clock_are_refused() {
 #[test]
 fn rp_011_states_ahead_of_the_clock_are_refused() {
     let scene = Scene::new();
-    let judge = |context: &_, options: &_| verify_sync(&scene.sync_event(2), context, options);
+    let judge = |context: &VerifyContext<'_>, options: &_| {
+        verify_sync(&scene.sync_event(2), context, options)
+    };
     assert_eq!(with_clock_behind(&scene, 10, judge), "accept");
     assert_eq!(with_clock_behind(&scene, 11, judge), "rev_in_future");
     let minutes = VerifyOptions::default().max_ahead_micros / 60_000_000;
