@@ -1,52 +1,80 @@
 //! The Merkle search tree: an ordered map from paths to records with one hash for all of
 //! it.
 //!
-//! Two people who hold the same entries hold the same tree, whatever the order in which
-//! they wrote them, so comparing two repositories is comparing two hashes, and a few
-//! nodes prove that an entry is in the tree or is not.
+//! A key's place follows from the key alone, and a node can be written in one way only, so
+//! two people who hold the same entries hold the same bytes, whatever the order in which
+//! they wrote them. A node's CID is the hash of its bytes, and these hold the CIDs of its
+//! records and of the nodes below it: the root's CID stands for all of the tree. Comparing
+//! two repositories is comparing two hashes, and a few nodes prove that an entry is in the
+//! tree or is not.
 //!
 //! # The shape
 //!
-//! The hash of a key decides the key's layer ([`height`]); nothing is balanced and nothing
-//! is stored about it. Ten keys, `K` on layer 2, `C`, `R` and `T` on layer 1, the rest on
-//! layer 0:
+//! The hash of a key decides the key's layer ([`height`]): half the number of zero bits at
+//! the front of its SHA-256, rounded down. Of a thousand keys some 750 are on layer 0, 188
+//! on layer 1, 47 on layer 2. Nothing is balanced and nothing is stored about it. Ten keys,
+//! `K` on layer 2, `C`, `R` and `T` on layer 1, the rest on layer 0:
 //!
 //! ```text
-//!                         ┌─────────┐
-//! layer 2                 │    K    │                     the root
-//!                         └──┬───┬──┘
-//!               ┌────────────┘   └───────────┐
-//!          ┌────┴────┐                  ┌────┴────┐
-//! layer 1  │    C    │                  │  R   T  │
-//!          └──┬───┬──┘                  └┬───┬───┬┘
-//!       ┌─────┘   └─────┐          ┌─────┘   ∅   └─────┐
-//!  ┌────┴────┐     ┌────┴────┐   ┌─┴─┐               ┌─┴─┐
-//!  │  A   B  │     │  F   H  │   │ M │      layer 0  │ W │
-//!  └─────────┘     └─────────┘   └───┘               └───┘
+//!                                ┌─────────┐
+//! layer 2                        │    K    │                     the root
+//!                                └──┬───┬──┘
+//!                      ┌────────────┘   └───────────┐
+//!                 ┌────┴────┐                  ┌────┴────┐
+//! layer 1         │    C    │                  │  R   T  │
+//!                 └──┬───┬──┘                  └┬───┬───┬┘
+//!              ┌─────┘   └─────┐          ┌─────┘   ∅   └─────┐
+//!         ┌────┴────┐     ┌────┴────┐   ┌─┴─┐               ┌─┴─┐
+//! layer 0 │  A   B  │     │  F   H  │   │ M │               │ W │
+//!         └─────────┘     └─────────┘   └───┘               └───┘
 //! ```
 //!
-//! Read from left to right it is a sorted list. A node holds the keys of its layer that
-//! no key of a higher layer separates, and between them the CIDs of the nodes one layer
-//! below. Where no key is between two others there is no node (∅).
+//! Read from left to right it is a sorted list. A node of *n* entries holds the keys of its
+//! layer that no key of a higher layer separates, each with the CID of its record, and has
+//! *n* + 1 gaps: one before the first entry and one after each. A gap holds the CID of the
+//! node one layer below that has the keys between, or nothing (∅) if there are none.
+//!
+//! No link skips a layer. Without `R` and `T` an empty node would stand in for them:
+//!
+//! ```text
+//! layer 2         │ K │
+//!                 └───┴──┐
+//!                      ┌─┴─┐
+//! layer 1              │   │  no entries, one gap
+//!                      └─┬─┘
+//!                    ┌───┴───┐
+//! layer 0            │ M   W │
+//!                    └───────┘
+//! ```
 //!
 //! # Terms
 //!
-//! - *entry*: a key and the CID of its record. *Subtree*: a node with all below it.
-//! - *layer*: 0 at the bottom; links never skip one. Where a layer has no key of its own
-//!   on a path, an empty node with one subtree stands in.
+//! - *block*: the bytes of one node or record. *CID*: its hash, with its kind. *Link*: a CID
+//!   in a node.
+//! - *entry*: a key and its *value*, the CID of its record, which is all that the tree knows
+//!   of it. *Subtree*: a node with all below it.
+//! - *layer*: 0 at the bottom. *Height* of a key: its layer.
 //! - *root*: the topmost node with entries. The empty tree is one node without content.
+//! - *source*: where blocks come from. That a block has the hash that its CID names is the
+//!   source's business, and not checked here. *Stored*: the caller has the block, because it
+//!   came from the source or was handed out by [`Tree::take_new_blocks`].
 //! - *partial tree*: a tree of which some blocks are not at hand. Reading and changing it
 //!   works as long as no missing block is needed, and says which one is.
-//! - *proof*: the nodes on the way to a key. They show its record, or that it has none.
+//! - *proof*: the nodes on the way to a key. It is checked by looking the key up in its
+//!   blocks ([`lookup`]) from a root that is trusted: the key is there with its value, or
+//!   the way ends at a gap that holds nothing. The record itself is not part of it.
 //!
 //! # What is hard
 //!
-//! - Inserting a key of a high layer cuts every node that spans it in two, from its layer
-//!   down to the bottom. Removing it joins them again.
+//! - A key of a high layer becomes an entry of the node on its layer, and the subtree that
+//!   was in its place is cut in two, node by node down to the bottom. In the drawing, `G` on
+//!   layer 2 cuts `C` into `C` and an empty node, and `F H` into `F` and `H`. Removing it
+//!   joins them again.
 //! - Removing the last entry of the root makes a lower node the root, perhaps several
 //!   layers lower; inserting above the root stacks empty nodes up to the new one.
-//! - Keys are compressed against the one before, so a node's bytes say where its keys are
-//!   only if the prefix lengths are right: [`NodeFault::Prefix`] is checked exactly.
+//! - A key is written as the number of bytes that it shares with the key before, and the
+//!   rest. A smaller number would give the same key in other bytes, and so another hash:
+//!   [`NodeFault::Prefix`] admits only the greatest.
 //! - Whoever chooses keys can choose layers ([`Limits`]).
 //!
 //! # Use
@@ -170,7 +198,7 @@ impl Tree {
         BlockMap::from_iter([(Self::empty_root(), EMPTY.into())])
     }
 
-    /// The record of a key, or `None` if the tree does not have the key.
+    /// The value of a key, or `None` if the tree does not have the key.
     pub fn get(
         &mut self,
         source: &dyn BlockSource,
@@ -179,7 +207,7 @@ impl Tree {
         self.prepare(source, key.as_ref(), load::path)
     }
 
-    /// Sets the record of a key; returns the one it had before.
+    /// Sets the value of a key; returns the one it had before.
     pub fn insert(
         &mut self,
         source: &dyn BlockSource,
@@ -201,7 +229,7 @@ impl Tree {
         Ok(None)
     }
 
-    /// Changes the record of a key that the tree has and returns the old one, or does
+    /// Changes the value of a key that the tree has and returns the old one, or does
     /// nothing and returns `None`.
     pub fn update(
         &mut self,
@@ -217,7 +245,7 @@ impl Tree {
         Ok(old)
     }
 
-    /// Takes a key out and returns its record, or `None` if the tree does not have it.
+    /// Takes a key out and returns its value, or `None` if the tree does not have it.
     pub fn remove(
         &mut self,
         source: &dyn BlockSource,

@@ -79,7 +79,9 @@ impl<F: FnMut(Cid, &[u8])> Builder<F> {
         self.layers[top].finish(&mut self.emit)
     }
 
-    /// Finishes the nodes on the layers below one, and hangs them where they belong.
+    /// Finishes the nodes on the layers below one, and hangs them where they belong. A layer
+    /// without an entry gets its empty node here, because what is below it has just been
+    /// hung there.
     fn close_below(&mut self, height: usize) {
         for layer in 0..height {
             if !self.layers[layer].is_empty() {

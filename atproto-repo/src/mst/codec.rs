@@ -168,16 +168,17 @@ pub(super) fn len(block: &[u8]) -> usize {
 /// Looks for a key in a node that was checked before.
 ///
 /// Keys are not put together for this. It is enough to know how many bytes the key shares
-/// with the entry before, which is below it.
+/// with the entry before, which is smaller than the key. An entry that shares more with that
+/// one is smaller for the same reason: go on. One that shares less is greater where the other
+/// two agree, so it is greater than the key: stop. If it shares just as much, the suffixes
+/// decide. All this needs exact prefix lengths ([`NodeFault::Prefix`]).
 pub(super) fn search(block: &[u8], key: &[u8]) -> Position {
     let (mut index, mut link, mut matched) = (0, None, 0);
     for entry in entries(block) {
         let shared = entry.shared as usize;
         if shared < matched {
-            // It leaves the entry before, upwards, where that still agrees with the key.
             break;
         }
-        // Where it shares more, the entry before falls short of the key, and so does this.
         if shared == matched {
             let rest = &key[matched..];
             let more = common_prefix(entry.suffix, rest);

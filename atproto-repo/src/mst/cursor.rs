@@ -55,7 +55,7 @@ pub struct Cursor<S> {
 struct Frame {
     page: Page,
     layer: u8,
-    /// Twice the index of a subtree, or that of an entry plus one.
+    /// What comes next: `2 * i` is the subtree in gap `i`, `2 * i + 1` is entry `i`.
     next: usize,
 }
 

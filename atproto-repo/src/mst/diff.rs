@@ -27,7 +27,8 @@ pub struct Change {
     pub new: Option<Cid>,
 }
 
-/// Compares two stored trees, reading only the nodes in which they differ.
+/// Compares two stored trees. Subtrees that both walks reach at the same time are not read;
+/// next to a change an equal node may be read on both sides.
 pub fn diff(
     (old_source, old_root): (&dyn BlockSource, &Cid),
     (new_source, new_root): (&dyn BlockSource, &Cid),
@@ -74,7 +75,7 @@ pub fn diff(
                 changes.push(Change { key: key.into(), old: None, new: Some(value) });
                 new.cursor.skip();
             }
-            // An entry against the end is the case before last.
+            // Not reached: an entry against the end is what the guard above looks for.
             (Next::Entry { .. }, Next::End) => break,
         }
     }

@@ -58,7 +58,9 @@ impl Edit<'_> {
         }
     }
 
-    /// Puts an entry where the trail of its key ends.
+    /// Puts an entry into the node on the trail of its key that has its layer, and cuts what
+    /// the trail goes through below. If there is no such node one is made: above the root, or
+    /// in the gap where the trail ends.
     pub(super) fn insert(&mut self, root: &mut Subtree, key: &[u8], value: Cid, height: u8) {
         let Some(layer) = root.node().map(Node::layer) else {
             *root = self.alone(key, value, height);

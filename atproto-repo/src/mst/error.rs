@@ -6,8 +6,9 @@ use crate::{BlockSourceError, PathError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MstError {
-    /// A key cannot be written, because the tree's limits do not admit it.
-    #[error("the key cannot be stored: {0}")]
+    /// A change is refused, because the tree's limits do not admit the key, or the node that
+    /// the change would make.
+    #[error("the change is refused: {0}")]
     Key(#[source] NodeFault),
     /// The block of a node is not in the source. The tree is as it was: fetch the block
     /// and ask again.

@@ -2,17 +2,18 @@ use super::{KeySyntax, NodeFault, height};
 
 /// What a tree refuses beyond the rules that give it its shape.
 ///
-/// The shape follows from hashes of keys, and whoever chooses the keys can mine hashes: a
-/// node with thousands of entries, a tower of empty nodes. No honest tree comes near
+/// The shape follows from hashes of keys, and whoever chooses the keys can mine hashes, that
+/// is, try keys until the hash suits: a node with thousands of entries, a tower of empty
+/// nodes. No honest tree comes near
 /// these limits, and the cost of every operation is bounded by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most entries of one node. Ours, 256: a node of 25 billion keys has more with
-    /// a probability of 10⁻²².
+    /// The most entries of one node. Ours, 256: the probability that in 25 billion keys any
+    /// node has more is 10⁻²².
     pub max_entries: usize,
-    /// The greatest layer of a key. Ours, 40: a key of 25 billion is above it with a
-    /// probability of 10⁻¹⁴.
+    /// The greatest layer of a key. Ours, 40: the probability that any of 25 billion keys is
+    /// above it is 10⁻¹⁴.
     pub max_height: u8,
     /// The longest key in bytes. 1,024, which is what other implementations admit; a
     /// path has at most 830.

@@ -1,7 +1,7 @@
 //! Bringing into memory what a question or a change needs.
 //!
 //! Loading changes nothing. If a block is missing, what has been loaded stays, and the
-//! tree is as it was.
+//! tree is as it was. [`path`], [`neighbours`] and [`merge`] are named after what they load.
 
 use atproto_core::syntax::Cid;
 

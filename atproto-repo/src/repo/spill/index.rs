@@ -222,24 +222,8 @@ const CHUNK: usize = 128;
 mod tests {
     use super::*;
 
-    #[derive(Debug, Default)]
-    struct Memory(Vec<u8>);
-
-    impl Spill for Memory {
-        fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-            self.0.extend_from_slice(bytes);
-            Ok(())
-        }
-
-        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-            let bytes = self.0.get(offset as usize..).and_then(|rest| rest.get(..buffer.len()));
-            buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-            Ok(())
-        }
-    }
-
-    fn index(cids: &[Cid], sizes: Sizes) -> (Index, Memory) {
-        let mut log = Log { spill: Memory::default(), len: 0, buffer: Vec::new() };
+    fn index(cids: &[Cid], sizes: Sizes) -> (Index, Vec<u8>) {
+        let mut log = Log { spill: Vec::new(), len: 0, buffer: Vec::new() };
         let mut writer = IndexWriter::new(sizes);
         for (at, cid) in cids.iter().enumerate() {
             writer.push(cid, at as u64, at * 2, &mut log).unwrap();

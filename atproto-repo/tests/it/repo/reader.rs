@@ -81,7 +81,7 @@ fn car_004_blocks_come_in_any_order() {
     assert_eq!(expected.len(), 500);
     for memory in [0, 1 << 14, usize::MAX] {
         let reader = RepoReader::new().key(key.public_key()).memory(memory);
-        let records = reader.in_any_order(backwards.as_slice(), Memory::default()).unwrap();
+        let records = reader.in_any_order(backwards.as_slice(), Vec::new()).unwrap();
         let records: Result<Vec<_>, _> = records.collect();
         assert_eq!(records.unwrap(), expected, "{memory}");
     }
@@ -96,7 +96,7 @@ fn a_signature_of_another_key_is_refused_before_any_record() {
     let reader = RepoReader::new().key(SecretKey::generate(Curve::P256).public_key());
     let error = reader.in_order(archive.as_slice()).unwrap_err();
     assert!(matches!(error, VerifyError::Signature(_)), "{error}");
-    let error = reader.in_any_order(archive.as_slice(), Memory::default()).unwrap_err();
+    let error = reader.in_any_order(archive.as_slice(), Vec::new()).unwrap_err();
     assert!(matches!(error, VerifyError::Signature(_)), "{error}");
 }
 
@@ -109,7 +109,7 @@ fn a_missing_record_is_named_and_ends_the_reading() {
     let archive = car::write(&whole.head.commit, blocks);
     for memory in [0, usize::MAX] {
         let reader = RepoReader::new().memory(memory);
-        let mut records = reader.in_any_order(archive.as_slice(), Memory::default()).unwrap();
+        let mut records = reader.in_any_order(archive.as_slice(), Vec::new()).unwrap();
         assert_eq!(records.by_ref().take(7).filter(Result::is_ok).count(), 7);
         let error = records.next().unwrap().unwrap_err();
         assert!(matches!(&error, VerifyError::RecordMissing { path, .. } if *path == gone.path));
@@ -138,7 +138,7 @@ fn t24_the_length_of_an_archive_is_bounded() {
     let mut limits = car::Limits::default();
     limits.max_archive = 4096;
     let reader = RepoReader::new().limits(limits);
-    let error = reader.in_any_order(archive.as_slice(), Memory::default()).unwrap_err();
+    let error = reader.in_any_order(archive.as_slice(), Vec::new()).unwrap_err();
     assert!(matches!(error, VerifyError::Car(CarError::ArchiveTooLarge { limit: 4096 })));
 }
 
@@ -189,22 +189,7 @@ fn in_order(archive: &[u8]) -> Result<Vec<Record>, VerifyError> {
 }
 
 fn in_any_order(archive: &[u8], memory: usize) -> Result<Vec<Record>, VerifyError> {
-    RepoReader::new().memory(memory).in_any_order(archive, Memory::default())?.collect()
-}
-
-#[derive(Debug, Default)]
-struct Memory(Vec<u8>);
-
-impl Spill for Memory {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        buffer.copy_from_slice(&self.0[offset as usize..][..buffer.len()]);
-        Ok(())
-    }
+    RepoReader::new().memory(memory).in_any_order(archive, Vec::new())?.collect()
 }
 
 /// A disk that takes nothing, or gives nothing back.
