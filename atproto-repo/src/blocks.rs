@@ -1,12 +1,13 @@
 //! Where blocks come from, and a place in memory to keep them.
 
-use std::{
-    collections::{HashMap, hash_map},
-    hash::{BuildHasher, Hasher, RandomState},
-};
+mod cid_hashing;
+mod index;
 
 use atproto_core::syntax::Cid;
 use bytes::Bytes;
+use index::Index;
+
+pub(crate) use cid_hashing::CidHashing;
 
 /// A place that blocks can be read from: a map, a database, a slice of a repository.
 ///
@@ -69,7 +70,7 @@ impl BlockSourceError {
 #[derive(Debug, Clone, Default)]
 pub struct BlockMap {
     blocks: Vec<(Cid, Bytes)>,
-    places: HashMap<Cid, usize, CidHashing>,
+    index: Index,
 }
 
 impl BlockMap {
@@ -80,42 +81,48 @@ impl BlockMap {
 
     /// A map with room for that many blocks.
     pub fn with_capacity(blocks: usize) -> Self {
-        Self {
-            blocks: Vec::with_capacity(blocks),
-            places: HashMap::with_capacity_and_hasher(blocks, CidHashing::default()),
-        }
+        let mut index = Index::default();
+        index.reserve(blocks, &[]);
+        Self { blocks: Vec::with_capacity(blocks), index }
+    }
+
+    /// Makes room for that many blocks more.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.blocks.reserve_exact(more);
+        self.index.reserve(self.blocks.len() + more, &self.blocks);
+    }
+
+    /// How many blocks there is room for, those included that are here.
+    pub(crate) fn capacity(&self) -> usize {
+        self.blocks.capacity()
     }
 
     /// Adds a block; says whether it is new. The caller vouches for the hash.
     pub fn insert(&mut self, cid: Cid, block: Bytes) -> bool {
-        match self.places.entry(cid) {
-            hash_map::Entry::Occupied(_) => false,
-            hash_map::Entry::Vacant(place) => {
-                place.insert(self.blocks.len());
-                self.blocks.push((cid, block));
-                true
-            }
+        if self.contains(&cid) {
+            return false;
         }
+        let place = self.blocks.len();
+        self.index.reserve(place + 1, &self.blocks);
+        self.index.insert_new(&cid, place);
+        self.blocks.push((cid, block));
+        true
     }
 
     /// Takes a block out. The last block moves to its place in the order.
     pub fn remove(&mut self, cid: &Cid) -> Option<Bytes> {
-        let place = self.places.remove(cid)?;
-        let (_, block) = self.blocks.swap_remove(place);
-        if let Some((moved, _)) = self.blocks.get(place) {
-            self.places.insert(*moved, place);
-        }
-        Some(block)
+        let place = self.index.swap_remove(cid, &self.blocks)?;
+        Some(self.blocks.swap_remove(place).1)
     }
 
     /// The block with that CID.
     pub fn get(&self, cid: &Cid) -> Option<&Bytes> {
-        self.places.get(cid).map(|place| &self.blocks[*place].1)
+        self.index.find(cid, &self.blocks).map(|place| &self.blocks[place].1)
     }
 
     /// Whether the block is here.
     pub fn contains(&self, cid: &Cid) -> bool {
-        self.places.contains_key(cid)
+        self.index.find(cid, &self.blocks).is_some()
     }
 
     /// How many blocks there are.
@@ -168,45 +175,3 @@ impl IntoIterator for BlockMap {
         self.blocks.into_iter()
     }
 }
-
-/// Hashing for keys that are hashes themselves: eight bytes of the digest under a secret
-/// of the map. Without the secret, anyone could mine blocks that fall into one bucket.
-#[derive(Debug, Clone)]
-pub(crate) struct CidHashing(u64);
-
-impl Default for CidHashing {
-    fn default() -> Self {
-        Self(RandomState::new().hash_one(0))
-    }
-}
-
-impl BuildHasher for CidHashing {
-    type Hasher = CidHasher;
-
-    fn build_hasher(&self) -> CidHasher {
-        CidHasher(self.0)
-    }
-}
-
-pub(crate) struct CidHasher(u64);
-
-impl Hasher for CidHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let Some(head) = bytes.first_chunk() else { return };
-        // A multiplication folded in half mixes every bit into those that pick the bucket.
-        let product = u128::from(u64::from_le_bytes(*head) ^ self.0) * MULTIPLIER;
-        self.0 = (product >> 64) as u64 ^ product as u64;
-    }
-
-    // The codec and the digest's length tell nearly nothing apart.
-    fn write_u8(&mut self, _: u8) {}
-    fn write_usize(&mut self, _: usize) {}
-    fn write_isize(&mut self, _: isize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// The fractional part of the golden ratio: odd, and without a pattern.
-const MULTIPLIER: u128 = 0x9e37_79b9_7f4a_7c15;

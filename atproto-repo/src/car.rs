@@ -137,12 +137,26 @@ pub fn read_all(
     limits: &Limits,
 ) -> Result<(Vec<Cid>, BlockMap), CarError> {
     let archive = archive.into();
-    // Real archives hold 200 to 400 bytes a block; growth covers those that hold less.
-    let mut blocks = BlockMap::with_capacity(archive.len() / 384);
+    // Blocks of commits have some 700 bytes.
+    let mut blocks = BlockMap::with_capacity((archive.len() / 512).min(1_024));
+    let length = archive.len();
     let mut reader = CarReader::with_limits(limits.clone()).for_bytes(archive)?;
-    for block in &mut reader {
+    while let Some(block) = reader.next() {
         let CarBlock { cid, bytes } = block?;
+        if blocks.len() == blocks.capacity() {
+            blocks.reserve(most_likely_left(blocks.len(), length - reader.unread(), length));
+        }
         blocks.insert(cid, bytes);
     }
     Ok((reader.into_roots(), blocks))
+}
+
+/// How many blocks to make room for after so many in so many bytes: twice as many as there
+/// are, and where enough has been read to tell, as many as the rest is likely to hold.
+fn most_likely_left(blocks: usize, read: usize, length: usize) -> usize {
+    if read < length / 8 {
+        return blocks + 1;
+    }
+    let left = blocks as u128 * (length - read) as u128 / read as u128;
+    left as usize + left as usize / 50 + 1
 }

@@ -33,10 +33,7 @@ impl RepoPath {
 
     /// Parses `collection/rkey`: exactly two segments, neither empty.
     pub fn parse(path: &str) -> Result<Self, PathError> {
-        let (collection, rkey) = path.split_once('/').ok_or(PathError::NotTwoSegments)?;
-        if rkey.contains('/') {
-            return Err(PathError::NotTwoSegments);
-        }
+        let (collection, rkey) = segments(path)?;
         let collection = Nsid::new(collection).map_err(PathError::Collection)?;
         Ok(Self { collection, rkey: RecordKey::new(rkey).map_err(PathError::RecordKey)? })
     }
@@ -44,6 +41,13 @@ impl RepoPath {
     /// Reads a key of the tree.
     pub fn from_key(key: &[u8]) -> Result<Self, PathError> {
         Self::parse(str::from_utf8(key).map_err(|_| PathError::NotUtf8)?)
+    }
+
+    /// Whether a key of the tree is a path.
+    pub(crate) fn check_key(key: &[u8]) -> Result<(), PathError> {
+        let (collection, rkey) = segments(str::from_utf8(key).map_err(|_| PathError::NotUtf8)?)?;
+        Nsid::check(collection).map_err(PathError::Collection)?;
+        RecordKey::check(rkey).map_err(PathError::RecordKey)
     }
 
     /// The key in the tree: the bytes of the text.
@@ -54,6 +58,11 @@ impl RepoPath {
     fn bytes(&self) -> impl Iterator<Item = u8> {
         self.collection.as_str().bytes().chain([b'/']).chain(self.rkey.as_str().bytes())
     }
+}
+
+fn segments(path: &str) -> Result<(&str, &str), PathError> {
+    let (collection, rkey) = path.split_once('/').ok_or(PathError::NotTwoSegments)?;
+    if rkey.contains('/') { Err(PathError::NotTwoSegments) } else { Ok((collection, rkey)) }
 }
 
 impl fmt::Display for RepoPath {

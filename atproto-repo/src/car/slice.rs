@@ -78,6 +78,11 @@ impl SharedBlocks {
         &self.roots
     }
 
+    /// How many bytes are still to be read.
+    pub(super) fn unread(&self) -> usize {
+        self.archive.len() - self.position
+    }
+
     /// Keeps the roots alone.
     pub fn into_roots(self) -> Vec<Cid> {
         self.roots

@@ -61,7 +61,7 @@ impl KeySyntax {
         // Most keys of a node are in one collection, and that needs checking once.
         match key[..shared].iter().rposition(|byte| *byte == b'/') {
             Some(slash) => check_record_key(&key[slash + 1..], shared - slash - 1),
-            None => RepoPath::from_key(key).map(drop),
+            None => RepoPath::check_key(key),
         }
     }
 }
@@ -79,5 +79,5 @@ fn check_record_key(rkey: &[u8], shared: usize) -> Result<(), PathError> {
     if rkey.contains('/') {
         return Err(PathError::NotTwoSegments);
     }
-    RecordKey::new(rkey).map(drop).map_err(PathError::RecordKey)
+    RecordKey::check(rkey).map_err(PathError::RecordKey)
 }

@@ -8,7 +8,7 @@ use super::{Head, VerifyError};
 use crate::{
     BlockMap, RepoPath, car,
     commit::Commit,
-    mst::{Cursor, Limits, Next},
+    mst::{Cursor, Next},
 };
 
 /// A repository that was checked from its archive, complete and sound.
@@ -40,8 +40,9 @@ pub struct Record {
 /// there.
 ///
 /// What is in the records is not looked at: one bad record of a hundred thousand is no
-/// reason to refuse the others, and whoever decodes it will see. Blocks that the commit does not lead to are ignored. Without a key the repository is
-/// sound but nobody's: whose it is, only the signature says.
+/// reason to refuse the others, and whoever decodes it will see. Blocks that the commit does
+/// not lead to are ignored. Without a key the repository is sound but nobody's: whose it is,
+/// only the signature says.
 pub fn verify(
     archive: impl Into<Bytes>,
     key: Option<&PublicKey>,
@@ -124,17 +125,45 @@ impl Iterator for Records<'_> {
 }
 
 /// Walks the tree; returns the number of records.
+///
+/// Records are looked up many at a time. One after the other, each would wait for memory by
+/// itself.
 fn check_records(blocks: &BlockMap, data: Cid) -> Result<usize, VerifyError> {
-    let mut cursor = Cursor::with_limits(blocks, data, Limits::default());
+    let mut cursor = Cursor::new(blocks, data);
+    let mut records = Vec::with_capacity(LOOKED_UP);
     let mut count = 0;
+    loop {
+        let next = cursor.next_entry().map(|next| next.map(|(_, record)| record));
+        if let Ok(Some(record)) = next {
+            records.push(record);
+            if records.len() < LOOKED_UP {
+                continue;
+            }
+        }
+        if !records.iter().fold(true, |all, record| all & blocks.contains(record)) {
+            check_one_by_one(blocks, data)?;
+        }
+        count += records.len();
+        records.clear();
+        if next?.is_none() {
+            return Ok(count);
+        }
+    }
+}
+
+/// Walks the tree again to say which record is the first that is missing.
+fn check_one_by_one(blocks: &BlockMap, data: Cid) -> Result<(), VerifyError> {
+    let mut cursor = Cursor::new(blocks, data);
     while let Some((key, cid)) = cursor.next_entry()? {
-        count += 1;
         if !blocks.contains(&cid) {
             return Err(VerifyError::RecordMissing { path: RepoPath::from_key(key)?, cid });
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 /// Why reading again cannot fail.
 const VERIFIED: &str = "the blocks are those that were walked when the repository was verified";
+
+/// Enough to keep memory busy, few enough to stay close at hand.
+const LOOKED_UP: usize = 64;

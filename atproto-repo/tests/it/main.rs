@@ -2,6 +2,7 @@
 
 mod support;
 
+mod blocks;
 mod car;
 mod commit;
 mod event;
