@@ -37,7 +37,7 @@ proptest! {
 
 #[test]
 fn a_map_keeps_the_order_of_insertion() {
-    let blocks: Vec<_> = (0..1_000_u16).map(|number| number.to_be_bytes()).collect();
+    let blocks: Vec<_> = (0..1_000_u16).map(u16::to_be_bytes).collect();
     let cids: Vec<_> = blocks.iter().map(|block| Cid::dag_cbor(block)).collect();
     let pairs =
         || cids.iter().copied().zip(blocks.iter().map(|block| Bytes::copy_from_slice(block)));

@@ -1,4 +1,5 @@
 mod build;
+mod costs;
 mod cursor;
 mod diff;
 mod edit;
