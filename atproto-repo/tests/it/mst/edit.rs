@@ -216,6 +216,26 @@ fn t27_keys_mined_for_one_layer_fill_one_node_and_no_more() {
 }
 
 #[test]
+fn it_005_nodes_and_trees_have_a_greatest_size() {
+    let limits = Limits::default();
+    assert_eq!((limits.max_entries, limits.max_height), (256, 40));
+    let mut low = limits;
+    low.max_height = 1;
+    let keys = (0..).map(|number| format!("com.example.thing/{number:06}"));
+    let mut tree = Tree::empty().with_limits(low);
+    for key in keys.take(200) {
+        let found = height(key.as_bytes());
+        match tree.insert(&BlockMap::new(), &key, value(0)) {
+            Ok(_) => assert!(found <= 1),
+            Err(MstError::Key(fault)) => {
+                assert_eq!(fault, NodeFault::Height { limit: 1, found });
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
 fn rp_001_to_003_keys_that_are_no_paths_are_refused() {
     let mut tree = Tree::empty();
     for key in

@@ -2,8 +2,13 @@
 
 use atproto_core::{data::cbor::Writer, syntax::Cid};
 use atproto_repo::{
-    BlockMap, car,
-    mst::{Cursor, Limits, MstError, NodeFault, Tree, height},
+    BlockMap, RepoPath, car,
+    event::RepoOp,
+    mst::{
+        Cursor, Limits, MstError, NodeFault, Tree, common_prefix, covering, diff, height, lookup,
+        path,
+    },
+    sync::invert,
 };
 use proptest::{collection::btree_set, prelude::*};
 
@@ -187,6 +192,61 @@ fn mst_012_a_graph_that_is_no_tree_ends_at_once() {
     assert!(matches!(refused, MstError::Node { fault: NodeFault::KeyOrder, .. }), "{refused}");
     assert!(steps <= 12, "{steps}");
 }
+
+#[test]
+fn it_001_order_and_layers_are_checked_whatever_reads_the_node() {
+    let [low, other] = [1, 2].map(|nth| {
+        let keys = (0..).map(|number| format!("{LOW}{number}"));
+        keys.filter(|key| height(key.as_bytes()) == 0).nth(nth).unwrap()
+    });
+    let high = (0..).map(|n| format!("{LOW}{n}")).find(|key| height(key.as_bytes()) == 1).unwrap();
+    let record = Cid::dag_cbor(b"");
+    let node = |keys: [&str; 2]| {
+        let mut writer = Writer::new();
+        writer.map(2).text("e").array(2);
+        let mut last = "";
+        for key in keys {
+            let shared = common_prefix(last.as_bytes(), key.as_bytes());
+            writer.map(4).text("k").bytes(&key.as_bytes()[shared..]).text("p").int(shared as i64);
+            writer.text("t").null().text("v").link(&record);
+            last = key;
+        }
+        writer.text("l").null();
+        writer.into_bytes()
+    };
+    let (first, second) = if low < other { (&low, &other) } else { (&other, &low) };
+    let (one, two) = if low < high { (&low, &high) } else { (&high, &low) };
+    let limits = Limits::default();
+    let read_in_all_ways = |block: Vec<u8>| {
+        let root = Cid::dag_cbor(&block);
+        let blocks =
+            BlockMap::from_iter([(root, block.into()), (Tree::empty_root(), EMPTY.into())]);
+        let empty = Tree::empty_root();
+        let mut from_the_end = Cursor::new(&blocks, root);
+        from_the_end.seek_after_prefix(b"").unwrap();
+        let op = RepoOp::create(RepoPath::parse(&low).unwrap(), record);
+        [
+            Cursor::new(&blocks, root).next_entry().is_ok(),
+            from_the_end.previous_entry().is_ok(),
+            Cursor::new(&blocks, root).seek(low.as_bytes()).is_ok(),
+            Tree::load(root).get(&blocks, &low).is_ok(),
+            Tree::load(root).insert(&blocks, &low, record).is_ok(),
+            Tree::load(root).remove(&blocks, &low).is_ok(),
+            diff((&blocks, &empty), (&blocks, &root), &limits).is_ok(),
+            lookup(&blocks, &root, low.as_bytes(), &limits).is_ok(),
+            path(&blocks, &root, low.as_bytes(), &limits).is_ok(),
+            covering(&blocks, &root, [&low], &limits).is_ok(),
+            invert(&root, &[op], &blocks, &limits).is_ok(),
+        ]
+    };
+    assert_eq!(read_in_all_ways(node([first, second])), [true; 11]);
+    assert_eq!(read_in_all_ways(node([second, first])), [false; 11], "order");
+    assert_eq!(read_in_all_ways(node([first, first])), [false; 11], "twice");
+    assert_eq!(read_in_all_ways(node([one, two])), [false; 11], "layers");
+}
+
+/// The node of the tree without entries.
+const EMPTY: &[u8] = b"\xa2\x61e\x80\x61l\xf6";
 
 /// What is wrong with a node that is a whole tree.
 fn fault(node: Vec<u8>) -> Option<NodeFault> {

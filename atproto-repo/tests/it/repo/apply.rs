@@ -12,7 +12,7 @@ use atproto_core::{
 use atproto_repo::{
     BlockMap, RepoPath, car,
     event::{Action, Event},
-    mst::{Limits, Tree, diff},
+    mst::{Limits, Tree, diff, lookup},
     repo::{self, ApplyError, Head, Repo, Write},
     sync,
 };
@@ -221,6 +221,32 @@ proptest! {
             // The record before is there only if it is also a record now.
             let was = op.prev.filter(|cid| !present.contains(cid));
             prop_assert!(was.is_none_or(|cid| !slice.contains(&cid)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn it_002_the_slice_proves_the_changed_keys_and_their_neighbours(
+        before in changes(),
+        batch in changes(),
+    ) {
+        let mut account = Account::new();
+        account.apply(before);
+        let applied = account.apply(batch);
+        let (_, slice) = car::read_all(applied.car, &car::Limits::default()).unwrap();
+        let keys: Vec<_> = account.records.keys().map(RepoPath::to_key).collect();
+        for op in &applied.ops {
+            let (key, data) = (op.path.to_key(), account.head.data);
+            let find = |key: &[u8]| lookup(&slice, &data, key, &Limits::default());
+            prop_assert_eq!(find(&key).unwrap(), op.cid);
+            let next = keys.iter().find(|other| **other > key);
+            let previous = keys.iter().rfind(|other| **other < key);
+            for neighbour in next.into_iter().chain(previous) {
+                prop_assert!(find(neighbour).unwrap().is_some());
+            }
         }
     }
 }
