@@ -35,7 +35,7 @@ fn build(c: &mut Criterion<CpuTime>) {
     group.bench_function("ours", |b| b.iter(|| built(&entries)));
     group.bench_function("ours, key by key", |b| b.iter(|| of::<Tree>(&entries)));
     group.bench_function(Jacquard::NAME, |b| b.iter(|| of::<Jacquard>(&entries)));
-    group.bench_function(Atrium::NAME, |b| b.iter(|| of::<Atrium>(&entries)));
+    group.bench_function("atrium", |b| b.iter(|| atrium(&entries)));
     group.bench_function("floor", |b| b.iter(|| floor::build(black_box(&entries))));
     group.bench_function("sha-256 of keys", |b| {
         b.iter(|| entries.iter().map(|(key, _)| floor::height(key)).sum::<usize>());
@@ -43,12 +43,12 @@ fn build(c: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
-/// Changes to a tree, and the new root after each or after all.
+/// Changes to a tree, and the new root after each or after all. One peer is not here: it fails
+/// at some of these deletions.
 fn change(c: &mut Criterion<CpuTime>) {
     let (entries, others) = scattered();
     measure::<Tree>(c, &entries, &others);
     measure::<Jacquard>(c, &entries, &others);
-    measure::<Atrium>(c, &entries, &others);
 
     let mut tree: Tree = of(&entries);
     let (nodes, root) = (tree.take_new_blocks(), tree.root());
@@ -183,25 +183,14 @@ impl Subject for Jacquard {
     }
 }
 
-/// It has a root after every change.
-impl Subject for Atrium {
-    const NAME: &'static str = "atrium";
-
-    fn empty() -> Self {
-        block_on(Self::create(Default::default())).expect(IN_MEMORY)
-    }
-
-    fn insert(&mut self, entries: &[Entry]) {
+fn atrium(entries: &[Entry]) -> Atrium {
+    block_on(async {
+        let mut tree = Atrium::create(Default::default()).await.expect(IN_MEMORY);
         for (key, value) in entries {
-            block_on(self.add(text(key), (*value).into())).expect(IN_MEMORY);
+            tree.add(text(key), (*value).into()).await.expect(IN_MEMORY);
         }
-    }
-
-    fn remove(&mut self, entries: &[Entry]) {
-        for (key, _) in entries {
-            block_on(self.delete(text(key))).expect(IN_MEMORY);
-        }
-    }
+        tree
+    })
 }
 
 fn text(key: &[u8]) -> &str {
