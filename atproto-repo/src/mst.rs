@@ -270,7 +270,7 @@ impl Tree {
 
     /// The root's CID. Hashes what has changed since it was last asked for.
     pub fn root(&mut self) -> Cid {
-        self.root.refresh(&mut self.scratch).unwrap_or_else(Self::empty_root)
+        self.root.refresh().unwrap_or_else(Self::empty_root)
     }
 
     /// Whether there are no entries.
@@ -282,7 +282,7 @@ impl Tree {
     /// before parents. From now on they count as stored.
     pub fn take_new_blocks(&mut self) -> BlockMap {
         let mut blocks = BlockMap::new();
-        self.root.refresh(&mut self.scratch);
+        self.root.refresh();
         self.root.store(&mut blocks);
         if self.root.is_absent() && !mem::replace(&mut self.empty_is_stored, true) {
             blocks.insert(Self::empty_root(), EMPTY.into());
@@ -299,8 +299,8 @@ impl Tree {
 
     /// Brings into memory what an operation on a key needs, and returns the key's record.
     fn prepare(&mut self, source: &dyn BlockSource, key: &[u8], load: Load) -> Found {
-        let Scratch { page, trail, .. } = &mut self.scratch;
-        load(&mut self.root, key, &mut Loader { source, limits: &self.limits, page, trail })
+        let Scratch { page, trail, gap, .. } = &mut self.scratch;
+        load(&mut self.root, key, &mut Loader { source, limits: &self.limits, page, trail, gap })
     }
 
     fn edit(&mut self) -> (Edit<'_>, &mut Subtree) {

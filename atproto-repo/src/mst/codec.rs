@@ -8,6 +8,8 @@
 //! DAG-CBOR leaves no choice in writing this, so a node is read as what it is: fixed bytes
 //! with suffixes, lengths and CIDs between them.
 
+use std::iter;
+
 use atproto_core::{
     data::cbor,
     syntax::{Cid, Codec},
@@ -40,18 +42,14 @@ pub(super) enum Position {
         /// Where in the block the CID of the record is.
         value: usize,
     },
-    /// The subtree of that index.
-    Subtree {
-        index: usize,
-        /// Where in the block the CID of the subtree is, if there is one.
-        link: Option<usize>,
-    },
+    /// The subtree of that index, which may be absent.
+    Subtree { index: usize },
 }
 
 impl Position {
     pub(super) fn index(self) -> usize {
         match self {
-            Self::Entry { index, .. } | Self::Subtree { index, .. } => index,
+            Self::Entry { index, .. } | Self::Subtree { index } => index,
         }
     }
 }
@@ -173,7 +171,7 @@ pub(super) fn len(block: &[u8]) -> usize {
 /// two agree, so it is greater than the key: stop. If it shares just as much, the suffixes
 /// decide. All this needs exact prefix lengths ([`NodeFault::Prefix`]).
 pub(super) fn search(block: &[u8], key: &[u8]) -> Position {
-    let (mut index, mut link, mut matched) = (0, None, 0);
+    let (mut index, mut matched) = (0, 0);
     for entry in entries(block) {
         let shared = entry.shared as usize;
         if shared < matched {
@@ -190,34 +188,28 @@ pub(super) fn search(block: &[u8], key: &[u8]) -> Position {
             }
         }
         index += 1;
-        link = entry.right;
     }
-    Position::Subtree { index, link: if index == 0 { left(block) } else { link } }
+    Position::Subtree { index }
 }
 
-/// The key of that index in a node that was checked before.
-pub(super) fn key(block: &[u8], index: usize) -> Option<Vec<u8>> {
-    let mut key = Vec::new();
+/// Puts together the key of that index in a node that was checked before; says whether
+/// there is one.
+pub(super) fn key(block: &[u8], index: usize, key: &mut Vec<u8>) -> bool {
+    if index >= len(block) {
+        return false;
+    }
+    key.clear();
     for entry in entries(block).take(index + 1) {
         key.truncate(entry.shared as usize);
         key.extend_from_slice(entry.suffix);
     }
-    (index < len(block)).then_some(key)
+    true
 }
 
-/// Where the CID of the subtree of that index is, in a node that was checked before.
-pub(super) fn child(block: &[u8], index: usize) -> Option<usize> {
-    match index.checked_sub(1) {
-        Some(before) => entries(block).nth(before)?.right,
-        None => left(block),
-    }
-}
-
-/// The subtrees of a node that was checked before: for each its index and where its CID
-/// is.
-pub(super) fn links(block: &[u8]) -> impl Iterator<Item = (usize, usize)> {
-    let right = (1..).zip(entries(block)).filter_map(|(index, entry)| Some((index, entry.right?)));
-    left(block).map(|place| (0, place)).into_iter().chain(right)
+/// Where the CIDs of the subtrees are, those included that are absent, in a node that was
+/// checked before.
+pub(super) fn links(block: &[u8]) -> impl Iterator<Item = Option<usize>> {
+    iter::once(left(block)).chain(entries(block).map(|entry| entry.right))
 }
 
 /// The CID at a place in a node that was checked before.

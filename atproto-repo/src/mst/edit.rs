@@ -51,9 +51,7 @@ impl Edit<'_> {
             let Some(node) = next else { return };
             match *position {
                 Position::Entry { value, .. } => return node.set_cid(value, record),
-                Position::Subtree { index, link } => {
-                    next = node.touch_child((index, link), self.replaced);
-                }
+                Position::Subtree { index } => next = node.touch_child(index, self.replaced),
             }
         }
     }
@@ -98,13 +96,13 @@ impl Edit<'_> {
         (key, value): (&[u8], Cid),
         height: u8,
     ) {
-        let Position::Subtree { index, link } = self.scratch.trail[depth] else { return };
+        let Position::Subtree { index } = self.scratch.trail[depth] else { return };
         let place = 2 * index..2 * index + 1;
         if node.layer() == height {
             let (before, after) = self.split(node.detach(index), depth + 1);
             let items = [Item::Subtree(before), Item::Entry(key, value), Item::Subtree(after)];
             draft::replace(node, place, items, self.scratch);
-        } else if let Some(child) = node.touch_child((index, link), self.replaced) {
+        } else if let Some(child) = node.touch_child(index, self.replaced) {
             self.insert_below(child, depth + 1, (key, value), height);
         } else {
             let alone = self.alone(key, value, height);
@@ -120,8 +118,8 @@ impl Edit<'_> {
                 let entry = 2 * index..2 * index + 3;
                 draft::replace(node, entry, [Item::Subtree(merged)], self.scratch);
             }
-            Position::Subtree { index, link } => {
-                let Some(child) = node.touch_child((index, link), self.replaced) else { return };
+            Position::Subtree { index } => {
+                let Some(child) = node.touch_child(index, self.replaced) else { return };
                 self.remove_below(child, depth + 1);
                 if child.is_empty() {
                     let none = [Item::Subtree(Subtree::default())];

@@ -21,7 +21,8 @@ pub(super) struct Encoder {
 
 impl Default for Encoder {
     fn default() -> Self {
-        let out = vec![0; HEAD];
+        let mut out = Vec::with_capacity(USUAL);
+        out.resize(HEAD, 0);
         Self { out, entries: 0, left: None, key: Vec::new(), value: None }
     }
 }
@@ -108,6 +109,9 @@ fn head(out: &mut Vec<u8>, kind: u8, argument: usize) {
         }
     }
 }
+
+/// Enough bytes for nearly every node.
+const USUAL: usize = 1 << 10;
 
 /// The longest start of a node: a map, its first field, and the head of its entries.
 const HEAD: usize = 3 + 9;

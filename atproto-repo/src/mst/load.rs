@@ -8,7 +8,7 @@ use atproto_core::syntax::Cid;
 use super::{
     Limits, MstError,
     codec::{self, Position},
-    node::{Child, Node, Subtree},
+    node::{Gap, Node, Subtree},
     page::{Page, Place},
 };
 use crate::BlockSource;
@@ -20,6 +20,7 @@ pub(super) struct Loader<'a> {
     pub(super) page: &'a mut Page,
     /// Where the key is looked for.
     pub(super) trail: &'a mut Vec<Position>,
+    pub(super) gap: &'a mut Gap,
 }
 
 /// The way from the root to a node, from which follows what the node may hold.
@@ -47,8 +48,7 @@ pub(super) fn read(
 ) -> Result<u8, MstError> {
     let block = source.block(cid)?.ok_or(MstError::Missing(*cid))?;
     let fault = |fault| MstError::Node { cid: *cid, fault };
-    page.check(block, limits).map_err(fault)?;
-    page.fits(place).map_err(fault)
+    page.check(block, place, limits).map_err(fault)
 }
 
 /// Loads the nodes in which the key is looked for, down to its entry or to the bottom.
@@ -144,7 +144,7 @@ fn descend_from(
             let value = node.cid(value);
             then(node, index, loader, lineage).map(|()| Some(value))
         }
-        Position::Subtree { index, .. } => match child(node, index, loader, lineage)? {
+        Position::Subtree { index } => match child(node, index, loader, lineage)? {
             Some((node, lineage)) => descend_from(node, key, loader, &lineage, then),
             None => Ok(None),
         },
@@ -163,9 +163,9 @@ fn child<'a>(
     let lineage = Lineage { parent: Some(Parent { block, layer, index, lineage }) };
     let Some(child) = children.get_mut(index) else { return Ok(None) };
     if child.node().is_none()
-        && let Some(place) = codec::child(block, index)
+        && let Some(cid) = child.cid(block)
     {
-        *child = Child::stored(loader.node(&codec::cid(block, place), &lineage)?);
+        child.load(loader.node(&cid, &lineage)?);
     }
     Ok(child.node().map(|node| (node, lineage)))
 }
@@ -226,9 +226,13 @@ fn top(
 
 impl Loader<'_> {
     fn node(&mut self, cid: &Cid, lineage: &Lineage<'_>) -> Result<Box<Node>, MstError> {
-        let (above, below) = (lineage.above(), lineage.below());
-        let layer = lineage.parent.and_then(|parent| parent.layer.checked_sub(1));
-        let place = Place { layer, above: above.as_deref(), below: below.as_deref() };
+        let Gap { above, below } = &mut *self.gap;
+        let (has_above, has_below) = (lineage.above(above), lineage.below(below));
+        let place = Place {
+            layer: lineage.parent.and_then(|parent| parent.layer.checked_sub(1)),
+            above: has_above.then_some(above),
+            below: has_below.then_some(below),
+        };
         let layer = read(self.source, self.limits, cid, place, self.page)?;
         Ok(Box::new(Node::stored(self.page.take_block(), layer)))
     }
@@ -237,16 +241,17 @@ impl Loader<'_> {
 impl Lineage<'_> {
     const ROOT: Self = Self { parent: None };
 
-    fn above(&self) -> Option<Vec<u8>> {
-        let parent = self.parent?;
+    /// Puts together the key that all of the node are above; says whether there is one.
+    fn above(&self, key: &mut Vec<u8>) -> bool {
+        let Some(parent) = self.parent else { return false };
         let before = parent.index.checked_sub(1);
-        before
-            .and_then(|before| codec::key(parent.block, before))
-            .or_else(|| parent.lineage.above())
+        before.is_some_and(|before| codec::key(parent.block, before, key))
+            || parent.lineage.above(key)
     }
 
-    fn below(&self) -> Option<Vec<u8>> {
-        let parent = self.parent?;
-        codec::key(parent.block, parent.index).or_else(|| parent.lineage.below())
+    /// The same for the key that all of the node are below.
+    fn below(&self, key: &mut Vec<u8>) -> bool {
+        let Some(parent) = self.parent else { return false };
+        codec::key(parent.block, parent.index, key) || parent.lineage.below(key)
     }
 }

@@ -1,6 +1,6 @@
 //! A node in memory.
 
-use std::mem;
+use std::{mem, num::NonZeroU32};
 
 use atproto_core::syntax::{Cid, Codec};
 use bytes::Bytes;
@@ -32,6 +32,9 @@ pub(super) struct Node {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Child {
     node: Option<Box<Node>>,
+    /// Where in the block of the node above the CID is; `None` if there is no subtree. Kept
+    /// so that the block need not be gone through for it.
+    link: Option<NonZeroU32>,
     /// Here and not in the node, so that those that have not changed need not be visited.
     state: State,
 }
@@ -62,7 +65,7 @@ pub(super) struct Scratch {
     pub(super) encoder: Encoder,
     /// Where a key is looked for: a position in each node from the root down.
     pub(super) trail: Vec<Position>,
-    patches: Vec<(usize, Cid)>,
+    pub(super) gap: Gap,
 }
 
 impl Subtree {
@@ -101,8 +104,8 @@ impl Subtree {
     }
 
     /// Brings the CID up to date: hashes what has changed.
-    pub(super) fn refresh(&mut self, scratch: &mut Scratch) -> Option<Cid> {
-        if let Some(cid) = self.child.refresh(&mut scratch.patches) {
+    pub(super) fn refresh(&mut self) -> Option<Cid> {
+        if let Some(cid) = self.child.refresh() {
             self.cid = Some(cid);
         }
         self.cid
@@ -126,12 +129,17 @@ impl Node {
     /// The node of a block that the caller has, and that was checked.
     pub(super) fn stored(block: Bytes, layer: u8) -> Self {
         let children = if layer == 0 { 0 } else { codec::len(&block) + 1 };
-        let children = (0..children).map(|_| Child::default()).collect();
-        Self { block, layer, children }
+        Self::new(block, layer, (0..children).map(|_| Child::default()).collect())
     }
 
     /// A node that nobody has yet. On layer 0 there are no children.
-    pub(super) fn new(block: Bytes, layer: u8, children: Vec<Child>) -> Self {
+    pub(super) fn new(block: Bytes, layer: u8, mut children: Vec<Child>) -> Self {
+        if layer > 0 {
+            for (child, place) in children.iter_mut().zip(codec::links(&block)) {
+                // The cast is exact: no block has 4 GiB.
+                child.link = place.and_then(|place| NonZeroU32::new(place as u32));
+            }
+        }
         Self { block, layer, children }
     }
 
@@ -160,7 +168,9 @@ impl Node {
 
     /// Changes the CID at a place in the block.
     pub(super) fn set_cid(&mut self, place: usize, cid: Cid) {
-        self.patch([(place, cid)]);
+        let mut block = self.take_block();
+        codec::set_cid(&mut block, place, &cid);
+        self.block = block.into();
     }
 
     pub(super) fn block(&self) -> &Bytes {
@@ -169,7 +179,7 @@ impl Node {
 
     /// Whether there is a subtree of that index.
     pub(super) fn has_child(&self, index: usize) -> bool {
-        self.layer > 0 && codec::child(&self.block, index).is_some()
+        self.children.get(index).is_some_and(|child| child.link.is_some())
     }
 
     /// The node of the subtree of that index, if it is in memory.
@@ -190,12 +200,12 @@ impl Node {
     /// The node of a subtree, which is about to change; see [`Subtree::touch`].
     pub(super) fn touch_child(
         &mut self,
-        (index, link): (usize, Option<usize>),
+        index: usize,
         replaced: &mut Vec<Cid>,
     ) -> Option<&mut Self> {
         let child = self.children.get_mut(index)?;
         if child.change() {
-            replaced.extend(link.map(|place| codec::cid(&self.block, place)));
+            replaced.extend(child.cid(&self.block));
         }
         child.node.as_deref_mut()
     }
@@ -204,9 +214,8 @@ impl Node {
     ///
     /// [`Draft`]: super::draft::Draft
     pub(super) fn detach(&mut self, index: usize) -> Subtree {
-        let place = codec::child(&self.block, index);
         let child = self.children.get_mut(index).map(mem::take).unwrap_or_default();
-        Subtree { cid: place.map(|place| codec::cid(&self.block, place)), child }
+        Subtree { cid: child.cid(&self.block), child }
     }
 
     /// Puts back a subtree that was taken out and is as it was.
@@ -216,38 +225,28 @@ impl Node {
         }
     }
 
-    fn hash(&mut self, patches: &mut Vec<(usize, Cid)>) -> Cid {
-        let first = patches.len();
-        if self.layer > 0 {
-            for (index, place) in codec::links(&self.block) {
-                if let Some(child) = self.children.get_mut(index)
-                    && let Some(cid) = child.refresh(patches)
-                {
-                    patches.push((place, cid));
+    fn hash(&mut self) -> Cid {
+        if self.children.iter().any(|child| child.state == State::Changed) {
+            let mut block = self.take_block();
+            for child in &mut self.children {
+                if let (Some(cid), Some(place)) = (child.refresh(), child.place()) {
+                    codec::set_cid(&mut block, place, &cid);
                 }
             }
-        }
-        if patches.len() > first {
-            self.patch(patches.drain(first..));
+            self.block = block.into();
         }
         Cid::dag_cbor(&self.block)
     }
 
-    fn patch(&mut self, patches: impl IntoIterator<Item = (usize, Cid)>) {
-        // This copies the block only if someone else has it too.
-        let mut block = Vec::from(mem::take(&mut self.block));
-        for (place, cid) in patches {
-            codec::set_cid(&mut block, place, &cid);
-        }
-        self.block = block.into();
+    /// The block to be changed, copied only if someone else has it too.
+    fn take_block(&mut self) -> Vec<u8> {
+        mem::take(&mut self.block).into()
     }
 
     fn store(&mut self, cid: Cid, blocks: &mut BlockMap) {
-        if self.layer > 0 {
-            for (index, place) in codec::links(&self.block) {
-                if let Some(child) = self.children.get_mut(index) {
-                    child.store(codec::cid(&self.block, place), blocks);
-                }
+        for child in &mut self.children {
+            if let Some(cid) = child.cid(&self.block) {
+                child.store(cid, blocks);
             }
         }
         blocks.insert(cid, self.block.clone());
@@ -255,8 +254,22 @@ impl Node {
 }
 
 impl Child {
-    pub(super) fn stored(node: Box<Node>) -> Self {
-        Self { node: Some(node), state: State::Stored }
+    fn stored(node: Box<Node>) -> Self {
+        Self { node: Some(node), ..Self::default() }
+    }
+
+    /// Takes in the node, which was read from the source.
+    pub(super) fn load(&mut self, node: Box<Node>) {
+        *self = Self { link: self.link, ..Self::stored(node) };
+    }
+
+    /// The CID, from the block of the node above.
+    pub(super) fn cid(&self, above: &[u8]) -> Option<Cid> {
+        self.place().map(|place| codec::cid(above, place))
+    }
+
+    fn place(&self) -> Option<usize> {
+        self.link.map(|place| place.get() as usize)
     }
 
     pub(super) fn node(&mut self) -> Option<&mut Node> {
@@ -269,12 +282,12 @@ impl Child {
     }
 
     /// Hashes what has changed, and returns the new CID if anything has.
-    fn refresh(&mut self, patches: &mut Vec<(usize, Cid)>) -> Option<Cid> {
+    fn refresh(&mut self) -> Option<Cid> {
         if self.state != State::Changed {
             return None;
         }
         self.state = State::Hashed;
-        Some(self.node.as_mut()?.hash(patches))
+        Some(self.node.as_mut()?.hash())
     }
 
     fn store(&mut self, cid: Cid, blocks: &mut BlockMap) {
@@ -291,9 +304,16 @@ impl From<Node> for Subtree {
         if node.is_empty() {
             return Self::default();
         }
-        let child = Child { node: Some(Box::new(node)), state: State::Changed };
+        let child = Child { state: State::Changed, ..Child::stored(Box::new(node)) };
         Self { cid: Some(UNKNOWN), child }
     }
+}
+
+/// The keys around a subtree, as far as there are any: between them are its own.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Gap {
+    pub(super) above: Vec<u8>,
+    pub(super) below: Vec<u8>,
 }
 
 /// Stands for a CID until it is computed.

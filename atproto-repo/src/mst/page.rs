@@ -29,6 +29,14 @@ struct PageEntry {
     right: Option<usize>,
 }
 
+/// What a node is held against that was not checked before.
+#[derive(Debug, Clone, Copy)]
+struct Checks<'a> {
+    limits: &'a Limits,
+    /// A key that has passed.
+    known: &'a [u8],
+}
+
 /// Where in a tree a node is: what it may hold follows from that.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place<'a> {
@@ -41,10 +49,17 @@ pub(super) struct Place<'a> {
 }
 
 impl Page {
-    /// Opens a block and checks all that a node can be checked for by itself. Whether it
-    /// may stand where it stands, [`fits`](Self::fits) tells.
-    pub(super) fn check(&mut self, block: Bytes, limits: &Limits) -> Result<(), NodeFault> {
-        self.open(block, Some(limits))
+    /// Opens a block, checks all that a node can be checked for, and returns the layer.
+    pub(super) fn check(
+        &mut self,
+        block: Bytes,
+        place: Place<'_>,
+        limits: &Limits,
+    ) -> Result<u8, NodeFault> {
+        // A key that has been checked spares checking again what another has in common with it.
+        let known = place.above.or(place.below).unwrap_or_default();
+        self.open(block, Some(Checks { limits, known }))?;
+        self.fits(place)
     }
 
     /// Opens the block of a node that was checked before.
@@ -53,19 +68,22 @@ impl Page {
         debug_assert_eq!(opened, Ok(()), "the node was checked when it was read or written");
     }
 
-    fn open(&mut self, block: Bytes, limits: Option<&Limits>) -> Result<(), NodeFault> {
+    fn open(&mut self, block: Bytes, checks: Option<Checks<'_>>) -> Result<(), NodeFault> {
         self.layer = None;
         self.keys.clear();
         self.entries.clear();
 
         let mut scanner = Scanner::new(&block);
         let count = scanner.start().ok_or_else(|| scanner.fault())?;
-        if let Some(limits) = limits {
+        if let Some(Checks { limits, .. }) = checks {
             limits.check_entries(count)?;
         }
+        self.keys.reserve(block.len());
+        // Each entry has at least one CID.
+        self.entries.reserve(count.min(block.len() / Cid::BYTES));
         for _ in 0..count {
             let entry = scanner.entry().ok_or_else(|| scanner.fault())?;
-            self.push(entry, limits)?;
+            self.push(entry, checks)?;
         }
         self.left = scanner.end().ok_or_else(|| scanner.fault())?;
         self.block = block;
@@ -73,7 +91,7 @@ impl Page {
     }
 
     /// Puts a key together from the one before and its suffix.
-    fn push(&mut self, entry: WireEntry<'_>, limits: Option<&Limits>) -> Result<(), NodeFault> {
+    fn push(&mut self, entry: WireEntry<'_>, checks: Option<Checks<'_>>) -> Result<(), NodeFault> {
         let previous = self.entries.last().map_or(0..0, PageEntry::key);
         let shared = usize::try_from(entry.shared).ok().filter(|shared| *shared <= previous.len());
         let Some(shared) = shared else {
@@ -82,9 +100,16 @@ impl Page {
         let start = self.keys.len();
         self.keys.extend_from_within(previous.start..previous.start + shared);
         self.keys.extend_from_slice(entry.suffix);
-        if let Some(limits) = limits {
-            self.check_key(&self.keys[previous.start + shared..previous.end], entry)?;
-            let found = limits.check_key(&self.keys[start..], shared)?;
+        if let Some(Checks { limits, known }) = checks {
+            let key = &self.keys[start..];
+            let shared = match self.entries.is_empty() {
+                true => common_prefix(known, key),
+                false => {
+                    check_suffix(&self.keys[previous.start + shared..previous.end], entry)?;
+                    shared
+                }
+            };
+            let found = limits.check_key(key, shared)?;
             match self.layer {
                 Some(expected) if expected != found => {
                     return Err(NodeFault::Layer { expected, found });
@@ -98,22 +123,8 @@ impl Page {
         Ok(())
     }
 
-    /// Checks what an entry shares with the one before against what that one has left. The
-    /// compression is mandatory, so that a node has one encoding.
-    fn check_key(&self, rest: &[u8], entry: WireEntry<'_>) -> Result<(), NodeFault> {
-        let more = common_prefix(rest, entry.suffix);
-        if more > 0 {
-            let expected = entry.shared as usize + more;
-            return Err(NodeFault::Prefix { expected, found: entry.shared });
-        }
-        if !self.entries.is_empty() && rest >= entry.suffix {
-            return Err(NodeFault::KeyOrder);
-        }
-        Ok(())
-    }
-
     /// Checks the node against its place, and returns its layer.
-    pub(super) fn fits(&self, place: Place<'_>) -> Result<u8, NodeFault> {
+    fn fits(&self, place: Place<'_>) -> Result<u8, NodeFault> {
         let layer = match (place.layer, self.layer) {
             (Some(expected), Some(found)) if expected != found => {
                 return Err(NodeFault::Layer { expected, found });
@@ -176,6 +187,20 @@ impl Page {
             Some(before) => self.entries[before].right,
             None => self.left,
         }
+    }
+}
+
+/// Checks what an entry shares with the one before against what that one has left. The
+/// compression is mandatory, so that a node has one encoding.
+fn check_suffix(rest: &[u8], entry: WireEntry<'_>) -> Result<(), NodeFault> {
+    // Without anything in common, the first bytes decide.
+    match (rest.first(), entry.suffix.first()) {
+        (Some(left), Some(right)) if left == right => {
+            let expected = entry.shared as usize + common_prefix(rest, entry.suffix);
+            Err(NodeFault::Prefix { expected, found: entry.shared })
+        }
+        (left, right) if left >= right => Err(NodeFault::KeyOrder),
+        _ => Ok(()),
     }
 }
 
