@@ -18,6 +18,9 @@ for (const server of servers) {
     for (const name of ['atproto_build_info', 'http_server_request_duration_seconds', 'process_resident_memory_bytes']) {
       assert.ok(metrics.includes(name), `${name} is missing`)
     }
+    if (server !== 'plc') {
+      assert.match(metrics, /^atproto_identity_cache_total\{[^}]*number="lookups"[^}]*\} \d/m)
+    }
     assert.equal((await fetch(`${stack.admin[server]}/healthz`)).status, 200)
     assert.equal((await fetch(`${stack.admin[server]}/readyz`)).status, 200)
   })

@@ -91,7 +91,9 @@ impl Handle {
 
     /// Takes over text that has been checked before, as part of a larger one.
     pub(super) fn from_checked(text: &str) -> Self {
-        Self(text.to_ascii_lowercase_smolstr())
+        // Most handles are in lower case, and lowering a long one allocates twice.
+        let upper = text.bytes().fold(false, |any, byte| any | byte.is_ascii_uppercase());
+        Self(if upper { text.to_ascii_lowercase_smolstr() } else { SmolStr::new(text) })
     }
 }
 

@@ -12,6 +12,7 @@ use atproto_core::{
 use atproto_xrpc::{XrpcError, auth::service::ServiceVerifier};
 use metrics::histogram;
 use rusqlite::Transaction;
+use service_kit::Numbers;
 use tokio::sync::Notify;
 
 use crate::{
@@ -50,8 +51,10 @@ impl App {
         }
         let http = HttpResolver::new(resolving)?;
         let client = http.client().clone();
-        let resolver: Arc<dyn Resolver> =
-            Arc::new(CachingResolver::new(Arc::new(http), CacheConfig::default()));
+        let cache = CachingResolver::new(Arc::new(http), CacheConfig::default());
+        let resolver: Arc<dyn Resolver> = Arc::new(cache.clone());
+        Numbers::new("atproto_identity_cache", "the cache of identities")
+            .publish(move || (cache.stats().counters(), cache.stats().gauges()));
         let audiences = [did.to_string(), format!("{did}#{SERVICE}")];
         let verifier = Arc::new(ServiceVerifier::new(Arc::clone(&resolver), audiences));
         Ok(Arc::new(Self {

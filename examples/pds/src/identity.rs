@@ -24,6 +24,8 @@ use atproto_xrpc::{
     server::{Public, Router},
 };
 
+use service_kit::Numbers;
+
 use crate::{api::with, app::App, auth::AccountPolicy, config::Config};
 
 /// Adds the namespace's endpoints.
@@ -38,7 +40,7 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
         )
 }
 
-/// The resolver that the options ask for, with a cache in front.
+/// The resolver that the options ask for, with a cache in front whose numbers are metrics.
 pub fn resolver(config: &Config) -> anyhow::Result<Arc<dyn Resolver>> {
     let mut options =
         HttpResolverConfig::default().plc_url(&config.plc_url).allow_loopback(config.dev_mode);
@@ -48,7 +50,11 @@ pub fn resolver(config: &Config) -> anyhow::Result<Arc<dyn Resolver>> {
         }
     }
     let http = HttpResolver::new(options).context("the resolver")?;
-    Ok(Arc::new(CachingResolver::new(Arc::new(http), CacheConfig::default())))
+    let cache = CachingResolver::new(Arc::new(http), CacheConfig::default());
+    let shared = cache.clone();
+    Numbers::new("atproto_identity_cache", "the cache of identities")
+        .publish(move || (shared.stats().counters(), shared.stats().gauges()));
+    Ok(Arc::new(cache))
 }
 
 /// The client for requests to other services. What the operator configured is trusted to be

@@ -10,7 +10,7 @@ use atproto_core::identity::{
 use atproto_core::syntax::Did;
 use atproto_firehose::log::LogConfig;
 use atproto_firehose::producer::{Producer, ProducerOptions};
-use service_kit::Health;
+use service_kit::{Health, Numbers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,11 @@ impl App {
         .context("the identity resolver")?;
         // Failures are remembered for no longer than events pause before they ask again.
         let cache = CacheConfig::default().negative(Duration::from_secs(1));
-        Self::open_with(args, Arc::new(CachingResolver::new(Arc::new(resolver), cache))).await
+        let cache = CachingResolver::new(Arc::new(resolver), cache);
+        let app = Self::open_with(args, Arc::new(cache.clone())).await?;
+        Numbers::new("atproto_identity_cache", "the cache of identities")
+            .publish(move || (cache.stats().counters(), cache.stats().gauges()));
+        Ok(app)
     }
 
     /// The same with another source of identities.

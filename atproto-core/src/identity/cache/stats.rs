@@ -31,3 +31,30 @@ pub struct CacheStats {
     /// Whether the directory of did:plc is taken to be down at present.
     pub directory_down: bool,
 }
+
+impl CacheStats {
+    /// What is counted, by the name of its field: labels for metrics.
+    pub fn counters(&self) -> [(&'static str, u64); 8] {
+        [
+            ("lookups", self.lookups),
+            ("hits", self.hits),
+            ("misses", self.misses),
+            ("requests", self.requests),
+            ("stale", self.stale),
+            ("negative", self.negative),
+            ("refused", self.refused),
+            ("evictions", self.evictions),
+        ]
+    }
+
+    /// What there is at present, by the name of its field: labels for metrics.
+    pub fn gauges(&self) -> [(&'static str, usize); 5] {
+        [
+            ("dids", self.dids),
+            ("handles", self.handles),
+            ("pending", self.pending),
+            ("bytes", self.bytes),
+            ("directory_down", usize::from(self.directory_down)),
+        ]
+    }
+}
