@@ -140,13 +140,15 @@ async fn ev_014_a_cursor_from_the_future_is_refused_in_the_stream() {
 async fn pd_006_inactive_accounts_are_silent() {
     let (pds, _dir) = Pds::start().await;
     let alice = pds.account("alice").await;
+    let mut stream = subscribe(&pds, Some(0)).await;
+    take(&mut stream, 4).await;
     for status in [Status::Deactivated, Status::Deactivated, Status::Active] {
         pds.app.accounts.set_status(&alice.did, status).await.unwrap();
         let account = pds.app.accounts.by_did(&alice.did).await.unwrap().unwrap();
         pds.app.announce(&account).await.unwrap();
     }
     alice.create("back").await.ok();
-    let events = take(&mut subscribe(&pds, Some(4)).await, 4).await;
+    let events = take(&mut stream, 4).await;
     assert_eq!(kinds(&events), ["account", "account", "sync", "commit"]);
     let Event::Account(off) = &events[0] else { unreachable!() };
     assert_eq!((off.active, off.status.as_deref()), (false, Some("deactivated")));
