@@ -67,6 +67,7 @@ mod language;
 mod nsid;
 mod nsid_pattern;
 mod record_key;
+mod sha256;
 mod tid;
 mod uri;
 

@@ -1,5 +1,4 @@
-use atproto_core::syntax::RecordKey;
-use sha2::{Digest, Sha256};
+use atproto_core::syntax::{Cid, RecordKey};
 
 use crate::{PathError, RepoPath};
 
@@ -15,11 +14,11 @@ use crate::{PathError, RepoPath};
 /// assert_eq!(height(b"app.bsky.feed.post/454397e440ec"), 4);
 /// ```
 pub fn height(key: &[u8]) -> u8 {
-    let digest = Sha256::digest(key);
+    // A CID of bytes without structure is their SHA-256.
     let mut zeros = 0;
-    for byte in digest {
+    for byte in Cid::raw(key).digest() {
         zeros += byte.leading_zeros() as u8 / 2;
-        if byte != 0 {
+        if *byte != 0 {
             break;
         }
     }

@@ -225,7 +225,7 @@ fn top(
 }
 
 impl Loader<'_> {
-    fn node(&mut self, cid: &Cid, lineage: &Lineage<'_>) -> Result<Box<Node>, MstError> {
+    fn node(&mut self, cid: &Cid, lineage: &Lineage<'_>) -> Result<Node, MstError> {
         let Gap { above, below } = &mut *self.gap;
         let (has_above, has_below) = (lineage.above(above), lineage.below(below));
         let place = Place {
@@ -234,7 +234,7 @@ impl Loader<'_> {
             below: has_below.then_some(below),
         };
         let layer = read(self.source, self.limits, cid, place, self.page)?;
-        Ok(Box::new(Node::stored(self.page.take_block(), layer)))
+        Ok(Node::stored(self.page.take_block(), layer))
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Node {
 /// What a node has in memory of one of its subtrees.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Child {
-    node: Option<Box<Node>>,
+    node: Option<Node>,
     /// Where in the block of the node above the CID is; `None` if there is no subtree. Kept
     /// so that the block need not be gone through for it.
     link: Option<NonZeroU32>,
@@ -73,7 +73,7 @@ impl Subtree {
         Self { cid: Some(cid), child: Child::default() }
     }
 
-    pub(super) fn stored(cid: Cid, node: Box<Node>) -> Self {
+    pub(super) fn stored(cid: Cid, node: Node) -> Self {
         Self { cid: Some(cid), child: Child::stored(node) }
     }
 
@@ -87,12 +87,12 @@ impl Subtree {
 
     /// The node if it is in memory.
     pub(super) fn node(&self) -> Option<&Node> {
-        self.child.node.as_deref()
+        self.child.node.as_ref()
     }
 
     /// The same, to load or change what is below it.
     pub(super) fn node_mut(&mut self) -> Option<&mut Node> {
-        self.child.node.as_deref_mut()
+        self.child.node.as_mut()
     }
 
     /// The node, which is about to change. Its CID is noted if the caller has its block.
@@ -184,7 +184,7 @@ impl Node {
 
     /// The node of the subtree of that index, if it is in memory.
     pub(super) fn child(&self, index: usize) -> Option<&Self> {
-        self.children.get(index)?.node.as_deref()
+        self.children.get(index)?.node.as_ref()
     }
 
     /// The block, and what is in memory of the subtrees.
@@ -207,7 +207,7 @@ impl Node {
         if child.change() {
             replaced.extend(child.cid(&self.block));
         }
-        child.node.as_deref_mut()
+        child.node.as_mut()
     }
 
     /// Takes a subtree out. Something has to be put in its place: see [`Draft`].
@@ -254,12 +254,12 @@ impl Node {
 }
 
 impl Child {
-    fn stored(node: Box<Node>) -> Self {
+    fn stored(node: Node) -> Self {
         Self { node: Some(node), ..Self::default() }
     }
 
     /// Takes in the node, which was read from the source.
-    pub(super) fn load(&mut self, node: Box<Node>) {
+    pub(super) fn load(&mut self, node: Node) {
         *self = Self { link: self.link, ..Self::stored(node) };
     }
 
@@ -273,7 +273,7 @@ impl Child {
     }
 
     pub(super) fn node(&mut self) -> Option<&mut Node> {
-        self.node.as_deref_mut()
+        self.node.as_mut()
     }
 
     /// Notes that the node changes; says whether the caller has the block it had.
@@ -304,7 +304,7 @@ impl From<Node> for Subtree {
         if node.is_empty() {
             return Self::default();
         }
-        let child = Child { state: State::Changed, ..Child::stored(Box::new(node)) };
+        let child = Child { state: State::Changed, ..Child::stored(node) };
         Self { cid: Some(UNKNOWN), child }
     }
 }
