@@ -149,7 +149,8 @@ type Load = fn(&mut Subtree, &[u8], &mut Loader<'_>) -> Found;
 /// Nodes are loaded when they are needed and stay loaded, as the bytes they are stored
 /// as: with all of a tree in memory, a key takes some 70 bytes beyond its own. A change
 /// writes the node of its key anew; hashes are computed when they are asked for, and for
-/// the nodes on the changed paths alone.
+/// the nodes on the changed paths alone. Many changes are faster in the order of their
+/// keys, because neighbours share most of the way.
 ///
 /// An operation that fails leaves the tree as it was.
 #[derive(Debug, Clone)]
