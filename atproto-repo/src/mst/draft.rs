@@ -109,6 +109,24 @@ impl<'a> Draft<'a> {
     }
 
     fn copy(&mut self, parts: &mut Parts<'_>, items: Range<usize>) {
+        // The first entry may come after another key than before. Of those that follow it, each
+        // with the subtree after it, the bytes stay as they are.
+        let first = (items.start | 1) + 2;
+        let same = first / 2..items.end.saturating_sub(1) / 2;
+        if same.is_empty() {
+            return self.copy_one_by_one(parts, items);
+        }
+        self.copy_one_by_one(parts, items.start..first);
+        let page = parts.page;
+        self.encoder.entries(page.entries(same.clone()), same.len(), page.key(same.end - 1));
+        if self.layer > 0 {
+            let children = &mut parts.children[same.start + 1..=same.end];
+            self.children.extend(children.iter_mut().map(mem::take));
+        }
+        self.copy_one_by_one(parts, 2 * same.end + 1..items.end);
+    }
+
+    fn copy_one_by_one(&mut self, parts: &mut Parts<'_>, items: Range<usize>) {
         let page = parts.page;
         for (index, is_entry) in items.map(|item| (item / 2, item % 2 == 1)) {
             match is_entry {

@@ -47,6 +47,15 @@ impl Encoder {
         self.entries += 1;
     }
 
+    /// Writes entries as they stand in another node after the same key, each with the subtree
+    /// after it.
+    pub(super) fn entries(&mut self, bytes: &[u8], count: usize, last: &[u8]) {
+        self.out.extend_from_slice(bytes);
+        self.key.clear();
+        self.key.extend_from_slice(last);
+        self.entries += count;
+    }
+
     pub(super) fn subtree(&mut self, cid: Option<Cid>) {
         let Some(value) = self.value.take() else {
             self.left = cid;

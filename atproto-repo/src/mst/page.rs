@@ -1,5 +1,7 @@
 //! A node spread out for reading, and every rule that one node can break.
 
+use std::ops::Range;
+
 use atproto_core::syntax::Cid;
 use bytes::Bytes;
 
@@ -168,6 +170,12 @@ impl Page {
         codec::cid(&self.block, self.entries[index].value)
     }
 
+    /// The bytes of entries, each with the subtree after it; not of the first one.
+    pub(super) fn entries(&self, range: Range<usize>) -> &[u8] {
+        let end = |index: usize| self.entries[index].value + Cid::BYTES;
+        &self.block[end(range.start - 1)..end(range.end - 1)]
+    }
+
     /// The subtree before the entry of that index, or after the last.
     pub(super) fn child(&self, index: usize) -> Option<Cid> {
         Some(codec::cid(&self.block, self.child_place(index)?))
@@ -205,7 +213,7 @@ fn check_suffix(rest: &[u8], entry: WireEntry<'_>) -> Result<(), NodeFault> {
 }
 
 impl PageEntry {
-    fn key(&self) -> std::ops::Range<usize> {
+    fn key(&self) -> Range<usize> {
         self.key_start..self.key_end
     }
 }
