@@ -1,11 +1,12 @@
 //! Where blocks come from, and a place in memory to keep them.
 
 mod cid_hashing;
-mod index;
+
+use std::hash::BuildHasher;
 
 use atproto_core::syntax::Cid;
 use bytes::Bytes;
-use index::Index;
+use hashbrown::{HashTable, hash_table::Entry};
 
 pub(crate) use cid_hashing::CidHashing;
 
@@ -70,7 +71,10 @@ impl BlockSourceError {
 #[derive(Debug, Clone, Default)]
 pub struct BlockMap {
     blocks: Vec<(Cid, Bytes)>,
-    index: Index,
+    /// The places of the blocks, by the hashes of their CIDs. Four bytes each: an archive in
+    /// memory is to take little more than itself.
+    places: HashTable<u32>,
+    hashing: CidHashing,
 }
 
 impl BlockMap {
@@ -81,15 +85,15 @@ impl BlockMap {
 
     /// A map with room for that many blocks.
     pub fn with_capacity(blocks: usize) -> Self {
-        let mut index = Index::default();
-        index.reserve(blocks, &[]);
-        Self { blocks: Vec::with_capacity(blocks), index }
+        let (places, hashing) = (HashTable::with_capacity(blocks), CidHashing::default());
+        Self { blocks: Vec::with_capacity(blocks), places, hashing }
     }
 
     /// Makes room for that many blocks more.
     pub(crate) fn reserve(&mut self, more: usize) {
-        self.blocks.reserve_exact(more);
-        self.index.reserve(self.blocks.len() + more, &self.blocks);
+        let Self { blocks, places, hashing } = self;
+        blocks.reserve_exact(more);
+        places.reserve(more, |place| hashing.hash_one(blocks[*place as usize].0));
     }
 
     /// How many blocks there is room for, those included that are here.
@@ -99,30 +103,41 @@ impl BlockMap {
 
     /// Adds a block; says whether it is new. The caller vouches for the hash.
     pub fn insert(&mut self, cid: Cid, block: Bytes) -> bool {
-        if self.contains(&cid) {
+        let Self { blocks, places, hashing } = self;
+        let is_it = |place: &u32| blocks[*place as usize].0 == cid;
+        let rehash = |place: &u32| hashing.hash_one(blocks[*place as usize].0);
+        let Entry::Vacant(entry) = places.entry(hashing.hash_one(cid), is_it, rehash) else {
             return false;
-        }
-        let place = self.blocks.len();
-        self.index.reserve(place + 1, &self.blocks);
-        self.index.insert_new(&cid, place);
-        self.blocks.push((cid, block));
+        };
+        entry.insert(place(blocks.len()));
+        blocks.push((cid, block));
         true
     }
 
     /// Takes a block out. The last block moves to its place in the order.
     pub fn remove(&mut self, cid: &Cid) -> Option<Bytes> {
-        let place = self.index.swap_remove(cid, &self.blocks)?;
-        Some(self.blocks.swap_remove(place).1)
+        let Self { blocks, places, hashing } = self;
+        let is_it = |place: &u32| blocks[*place as usize].0 == *cid;
+        let (gone, _) = places.find_entry(hashing.hash_one(cid), is_it).ok()?.remove();
+        let (_, block) = blocks.swap_remove(gone as usize);
+        if let Some((moved, _)) = blocks.get(gone as usize) {
+            let last = place(blocks.len());
+            let entry = places.find_mut(hashing.hash_one(moved), |place| *place == last);
+            *entry.expect("every block has its place") = gone;
+        }
+        Some(block)
     }
 
     /// The block with that CID.
     pub fn get(&self, cid: &Cid) -> Option<&Bytes> {
-        self.index.find(cid, &self.blocks).map(|place| &self.blocks[place].1)
+        let is_it = |place: &u32| self.blocks[*place as usize].0 == *cid;
+        let place = self.places.find(self.hashing.hash_one(cid), is_it)?;
+        Some(&self.blocks[*place as usize].1)
     }
 
     /// Whether the block is here.
     pub fn contains(&self, cid: &Cid) -> bool {
-        self.index.find(cid, &self.blocks).is_some()
+        self.get(cid).is_some()
     }
 
     /// How many blocks there are.
@@ -174,4 +189,8 @@ impl IntoIterator for BlockMap {
     fn into_iter(self) -> Self::IntoIter {
         self.blocks.into_iter()
     }
+}
+
+fn place(index: usize) -> u32 {
+    u32::try_from(index).expect("no memory holds so many blocks")
 }
