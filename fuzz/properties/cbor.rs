@@ -4,6 +4,7 @@
 use atproto_core::data::{
     Bytes, DataError, Map, Value,
     cbor::{self, CborError, CborFault, Kind, Reader, Writer},
+    limits::MAX_DEPTH,
 };
 
 pub(crate) fn check(data: &[u8]) {
@@ -20,7 +21,7 @@ pub(crate) fn check(data: &[u8]) {
         let typed = cbor::from_slice::<Value>(data);
         assert_eq!(typed.expect("the typed reader takes what the checker takes"), value);
         let mut reader = Reader::new(data);
-        assert_eq!(read(&mut reader).expect("the reader takes what the checker takes"), value);
+        assert_eq!(read(&mut reader, 0).expect("the reader takes what the checker takes"), value);
         reader.finish().expect("one value is all there is");
         let mut writer = Writer::new();
         writer.value(&value);
@@ -33,7 +34,7 @@ pub(crate) fn check(data: &[u8]) {
     while let Ok(raw) = reader.raw() {
         assert_eq!(cbor::check(raw), Ok(()));
     }
-    let _ = read(&mut Reader::new(data));
+    let _ = read(&mut Reader::new(data), 0);
 }
 
 /// The rules that hold for values in memory too: the shape of links, bytes, types, blobs.
@@ -45,27 +46,31 @@ fn is_rule_of_the_model(error: &CborError) -> bool {
     )
 }
 
-/// A value as a caller of the reader would read it, item by item.
-fn read(reader: &mut Reader<'_>) -> Result<Value, CborError> {
-    Ok(match reader.peek()? {
+/// A value as a caller of the reader would read it, item by item. The reader does not know
+/// how deep its caller is: a caller that recurses has to stop by itself.
+fn read(reader: &mut Reader<'_>, depth: usize) -> Option<Value> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    Some(match reader.peek().ok()? {
         Kind::Null => {
-            reader.null()?;
+            reader.null().ok()?;
             Value::Null
         }
-        Kind::Bool => Value::Bool(reader.bool()?),
-        Kind::Integer => Value::Integer(reader.int()?),
-        Kind::Text => Value::from(reader.text()?),
-        Kind::Bytes => Value::Bytes(Bytes::copy_from_slice(reader.bytes()?)),
-        Kind::Link => Value::Link(reader.link()?),
+        Kind::Bool => Value::Bool(reader.bool().ok()?),
+        Kind::Integer => Value::Integer(reader.int().ok()?),
+        Kind::Text => Value::from(reader.text().ok()?),
+        Kind::Bytes => Value::Bytes(Bytes::copy_from_slice(reader.bytes().ok()?)),
+        Kind::Link => Value::Link(reader.link().ok()?),
         Kind::Array => {
-            let len = reader.array_len()?;
-            Value::List((0..len).map(|_| read(reader)).collect::<Result<_, _>>()?)
+            let len = reader.array_len().ok()?;
+            Value::List((0..len).map(|_| read(reader, depth + 1)).collect::<Option<_>>()?)
         }
         _ => {
-            let mut keys = reader.map()?;
+            let mut keys = reader.map().ok()?;
             let mut map = Map::new();
-            while let Some(key) = keys.next_key(reader)? {
-                map.insert(key, read(reader)?);
+            while let Some(key) = keys.next_key(reader).ok()? {
+                map.insert(key, read(reader, depth + 1)?);
             }
             Value::Map(map)
         }
@@ -84,7 +89,7 @@ fn item(data: &[u8], depth: usize) -> Option<usize> {
         0 | 1 => (argument <= i64::MAX as u64).then_some(at),
         2 => data[at..].get(..len).map(|_| at + len),
         3 => std::str::from_utf8(data[at..].get(..len)?).ok().map(|_| at + len),
-        4 | 5 if depth >= 100 || len > 131_072 => None,
+        4 | 5 if depth >= MAX_DEPTH || len > 131_072 => None,
         4 => {
             for _ in 0..len {
                 at += item(&data[at..], depth + 1)?;

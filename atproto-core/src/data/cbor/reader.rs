@@ -12,6 +12,9 @@ use crate::syntax::Cid;
 /// [`map`](Self::map) watches over the order of keys as well. What the caller steps over
 /// with [`skip`](Self::skip) is checked in full.
 ///
+/// How deep the caller is, it does not know: one that calls itself for what is inside has
+/// to end by itself, at [`MAX_DEPTH`](limits::MAX_DEPTH).
+///
 /// After an error the position is unspecified.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
