@@ -67,7 +67,6 @@ mod language;
 mod nsid;
 mod nsid_pattern;
 mod record_key;
-mod sha256;
 mod tid;
 mod uri;
 

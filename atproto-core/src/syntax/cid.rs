@@ -1,8 +1,9 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
-use super::{Fault, SyntaxError, base32::Alphabet, sha256::sha256};
+use super::{Fault, SyntaxError, base32::Alphabet};
 
 /// A content identifier: what the bytes of a block or blob hash to.
 ///
@@ -68,7 +69,7 @@ impl Cid {
 
     /// The CID of bytes under a codec: hashes the bytes.
     pub fn hash(codec: Codec, bytes: &[u8]) -> Self {
-        Self { codec, digest: sha256(bytes) }
+        Self { codec, digest: Sha256::digest(bytes).into() }
     }
 
     /// The CID with that SHA-256 digest.
