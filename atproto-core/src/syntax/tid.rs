@@ -46,7 +46,8 @@ impl Tid {
 
     /// Parses a TID.
     pub fn new(text: impl AsRef<str>) -> Result<Self, SyntaxError> {
-        decode(text.as_ref().as_bytes()).map(Self).map_err(SyntaxError::Tid)
+        let text = text.as_ref().as_bytes();
+        decode(text).map(Self).ok_or_else(|| SyntaxError::Tid(fault(text)))
     }
 
     /// Puts a TID together. Of `micros`, microseconds since the Unix epoch, the low 53
@@ -206,17 +207,26 @@ fn random_clock_id() -> u16 {
     getrandom::u32().unwrap_or_else(|_| std::process::id()) as u16
 }
 
-fn decode(text: &[u8]) -> Result<u64, Fault> {
-    let text: &[u8; Tid::LEN] =
-        text.try_into().map_err(|_| Fault::BadLength { expected: Tid::LEN, found: text.len() })?;
+/// The number, if the text is a TID. What is wrong with it is left to [`fault`], so that
+/// the usual answer fits registers.
+fn decode(text: &[u8]) -> Option<u64> {
+    let text: &[u8; Tid::LEN] = text.try_into().ok()?;
     // Neither half waits for the other.
     let (high, low) = text.split_at(Tid::LEN - LOW_DIGITS);
     let (high, low) = (ALPHABET.decode(high), ALPHABET.decode(low));
     // Thirteen digits hold 65 bits; the first of them has to be zero.
-    if low < 0 || !(0..1 << (64 - 5 * LOW_DIGITS)).contains(&high) {
-        return Err(Fault::BadCharacter { at: ALPHABET.first_stranger(text).unwrap_or_default() });
+    let fits = low >= 0 && (0..1 << (64 - 5 * LOW_DIGITS)).contains(&high);
+    fits.then_some((high << (5 * LOW_DIGITS) | low) as u64)
+}
+
+/// Why text is no TID.
+#[cold]
+fn fault(text: &[u8]) -> Fault {
+    if text.len() == Tid::LEN {
+        Fault::BadCharacter { at: ALPHABET.first_stranger(text).unwrap_or_default() }
+    } else {
+        Fault::BadLength { expected: Tid::LEN, found: text.len() }
     }
-    Ok((high << (5 * LOW_DIGITS) | low) as u64)
 }
 
 /// Base32 in the order of ASCII. Source: <https://atproto.com/specs/tid#tid-syntax>.
