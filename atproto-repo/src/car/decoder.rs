@@ -34,6 +34,7 @@ impl Default for Limits {
 pub(super) struct Decoder {
     limits: Limits,
     blocks: u64,
+    /// Of the archive so far, its header included.
     bytes: u64,
 }
 
@@ -55,13 +56,14 @@ impl Decoder {
 
     /// The header's roots and its length, or how many bytes are needed to read it.
     pub(super) fn header(
-        &self,
+        &mut self,
         unread: &[u8],
     ) -> Result<Result<(Vec<Cid>, usize), usize>, CarError> {
         let section = match section(unread, self.limits.max_header)? {
             Section::Whole(section) => section,
             Section::Need(bytes) => return Ok(Err(bytes)),
         };
+        self.bytes = section.end as u64;
         Ok(Ok((roots(&unread[section.clone()])?, section.end)))
     }
 

@@ -5,7 +5,7 @@ use atproto_core::{data::cbor::CborError, syntax::Cid};
 #[non_exhaustive]
 pub enum CarError {
     /// The archive is longer than the reader admits.
-    #[error("the blocks take more than {limit} bytes")]
+    #[error("the archive has more than {limit} bytes")]
     ArchiveTooLarge {
         /// The most that is admitted, in bytes.
         limit: u64,

@@ -17,7 +17,7 @@ pub struct SliceBlocks<'a> {
 
 impl<'a> SliceBlocks<'a> {
     pub(super) fn new(archive: &'a [u8], limits: &Limits) -> Result<Self, CarError> {
-        let decoder = Decoder::new(limits);
+        let mut decoder = Decoder::new(limits);
         let (roots, position) = decoder.header(archive)?.map_err(|_| CarError::Truncated)?;
         Ok(Self { archive, position, roots, decoder })
     }

@@ -67,12 +67,16 @@ impl BlockStore for BlockMap {
 }
 
 impl Repo {
-    /// Reads an archive to memory and checks it; see [`verify`](super::verify), and
+    /// Reads an archive to memory, all [`max_archive`](car::Limits::max_archive) bytes of it
+    /// if it is that long, and checks it; see [`verify`](super::verify), and
     /// [`RepoReader`](super::RepoReader) for archives that memory should not hold.
     pub fn verify(archive: impl Read, key: &PublicKey) -> Result<VerifiedRepo, VerifyError> {
         let limit = car::Limits::default().max_archive;
         let mut bytes = Vec::new();
         archive.take(limit + 1).read_to_end(&mut bytes).map_err(CarError::from)?;
+        if bytes.len() as u64 > limit {
+            return Err(CarError::ArchiveTooLarge { limit }.into());
+        }
         super::verify(bytes, Some(key))
     }
 }

@@ -135,11 +135,22 @@ fn car_006_blocks_that_nothing_leads_to_are_checked_and_dropped() {
 #[test]
 fn t24_the_length_of_an_archive_is_bounded() {
     let (archive, _) = archive_of(50);
-    let mut limits = car::Limits::default();
-    limits.max_archive = 4096;
-    let reader = RepoReader::new().limits(limits);
-    let error = reader.in_any_order(archive.as_slice(), Vec::new()).unwrap_err();
-    assert!(matches!(error, VerifyError::Car(CarError::ArchiveTooLarge { limit: 4096 })));
+    let read = |max_archive| {
+        let mut limits = car::Limits::default();
+        limits.max_archive = max_archive;
+        let reader = RepoReader::new().limits(limits);
+        reader.in_any_order(archive.as_slice(), Vec::new()).map(drop)
+    };
+    // The header counts like everything else.
+    let length = archive.len() as u64;
+    assert!(read(length).is_ok());
+    for limit in [4096, length - 1] {
+        let error = read(limit).unwrap_err();
+        let VerifyError::Car(CarError::ArchiveTooLarge { limit: found }) = error else {
+            panic!("{error}")
+        };
+        assert_eq!(found, limit);
+    }
 }
 
 #[test]
