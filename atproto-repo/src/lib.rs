@@ -11,8 +11,10 @@
 //! holds the messages of `com.atproto.sync.subscribeRepos`, and [`sync`] decides whether
 //! such a message is true.
 //!
-//! Nothing here does I/O or waits. Blocks come through [`BlockSource`]; a block that is
-//! not there is an answer with its CID, after which the caller may fetch and ask again.
+//! Nothing here does I/O or waits, but for what the features add: `tempfile` a file for what
+//! memory cannot hold, `tokio` archives from asynchronous input. Blocks come through
+//! [`BlockSource`]; a block that is not there is an answer with its CID, after which the
+//! caller may fetch and ask again.
 //!
 //! See the [specification](https://atproto.com/specs/repository).
 

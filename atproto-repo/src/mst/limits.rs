@@ -4,8 +4,8 @@ use super::{KeySyntax, NodeFault, height};
 ///
 /// The shape follows from hashes of keys, and whoever chooses the keys can mine hashes, that
 /// is, try keys until the hash suits: a node with thousands of entries, a tower of empty
-/// nodes. No honest tree comes near
-/// these limits, and the cost of every operation is bounded by them.
+/// nodes. No honest tree comes near these limits, and the cost of every operation is bounded
+/// by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
