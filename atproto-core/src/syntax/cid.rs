@@ -1,4 +1,8 @@
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+};
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -26,7 +30,7 @@ use super::{Fault, SyntaxError, base32::Alphabet};
 /// assert_eq!(cid, Cid::from_bytes(&cid.to_bytes())?);
 /// # Ok::<(), atproto_core::syntax::SyntaxError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cid {
     codec: Codec,
     digest: [u8; 32],
@@ -125,6 +129,15 @@ impl Cid {
     /// Whether these are the bytes behind the CID: hashes them.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         Self::hash(self.codec, bytes) == *self
+    }
+}
+
+/// Without the length of the digest, which is always the same.
+impl Hash for Cid {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.digest);
+        state.write_u8(self.codec as u8);
     }
 }
 

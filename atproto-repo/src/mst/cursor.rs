@@ -118,14 +118,9 @@ impl<S: BlockSource> Cursor<S> {
     /// Goes into the subtree that comes next and returns the block of its node; does
     /// nothing if what comes next is no subtree.
     pub fn enter(&mut self) -> Result<Option<Bytes>, MstError> {
-        let Next::Subtree { cid, .. } = self.peek() else { return Ok(None) };
-        let mut page = self.spare.pop().unwrap_or_default();
-        let layer = load::read(&self.source, &self.limits, &cid, self.place(), &mut page)?;
-        let block = page.block().clone();
-        self.skip_one();
-        self.stack.push(Frame { page, layer, next: 0 });
+        let block = self.open()?.map(|page| page.block().clone());
         self.settle();
-        Ok(Some(block))
+        Ok(block)
     }
 
     /// Passes over what comes next.
@@ -142,7 +137,7 @@ impl<S: BlockSource> Cursor<S> {
     /// The next entry, if its key begins with a prefix; otherwise the walk stays before
     /// it.
     pub fn next_with_prefix(&mut self, prefix: &[u8]) -> Result<Option<(&[u8], Cid)>, MstError> {
-        while self.enter()?.is_some() {}
+        self.reach_entry()?;
         // The frame may go when the position moves on, so the key needs a place of its own.
         let mut current = std::mem::take(&mut self.key);
         let value = match self.peek() {
@@ -157,6 +152,15 @@ impl<S: BlockSource> Cursor<S> {
         let Some(value) = value else { return Ok(None) };
         self.skip();
         Ok(Some((&self.key, value)))
+    }
+
+    /// The record of the next entry.
+    pub(crate) fn next_value(&mut self) -> Result<Option<Cid>, MstError> {
+        self.reach_entry()?;
+        let Some(frame) = self.stack.last() else { return Ok(None) };
+        let value = frame.page.value(frame.next / 2);
+        self.skip();
+        Ok(Some(value))
     }
 
     /// Goes back to the entry before, through subtrees, and returns it. It is then what
@@ -269,6 +273,27 @@ impl<S: BlockSource> Cursor<S> {
         let next = 2 * page.len() + 1;
         self.stack.push(Frame { page, layer, next });
         Ok(true)
+    }
+
+    /// Goes into subtrees until an entry comes next, or the end.
+    fn reach_entry(&mut self) -> Result<(), MstError> {
+        while self.stack.last().is_none_or(|frame| frame.next % 2 == 0) {
+            if self.open()?.is_none() {
+                break;
+            }
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Opens the node of the subtree that comes next, if one does.
+    fn open(&mut self) -> Result<Option<&Page>, MstError> {
+        let Next::Subtree { cid, .. } = self.peek() else { return Ok(None) };
+        let mut page = self.spare.pop().unwrap_or_default();
+        let layer = load::read(&self.source, &self.limits, &cid, self.place(), &mut page)?;
+        self.skip_one();
+        self.stack.push(Frame { page, layer, next: 0 });
+        Ok(self.stack.last().map(|frame| &frame.page))
     }
 
     fn skip_one(&mut self) {

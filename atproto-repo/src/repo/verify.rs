@@ -133,7 +133,7 @@ fn check_records(blocks: &BlockMap, data: Cid) -> Result<usize, VerifyError> {
     let mut records = Vec::with_capacity(LOOKED_UP);
     let mut count = 0;
     loop {
-        let next = cursor.next_entry().map(|next| next.map(|(_, record)| record));
+        let next = cursor.next_value();
         if let Ok(Some(record)) = next {
             records.push(record);
             if records.len() < LOOKED_UP {
