@@ -3,8 +3,9 @@
 //! A lexicon becomes plain structs and enums, each followed by one line that calls a macro
 //! of this module: [`object!`](crate::object!) for a map with known keys,
 //! [`open_union!`](crate::open_union!) and [`closed_union!`](crate::closed_union!) for
-//! types told apart by `$type`, [`messages!`](crate::messages!) for the frames of a
-//! subscription, [`error_set!`](crate::error_set!) for declared errors. The work is done
+//! types told apart by `$type`, [`open_enum!`](crate::open_enum!) and
+//! [`closed_enum!`](crate::closed_enum!) for strings that are listed,
+//! [`messages!`](crate::messages!) for the frames of a subscription, [`error_set!`](crate::error_set!) for declared errors. The work is done
 //! here, once, by code that is generic over the type; what is emitted is a table of keys.
 //! That keeps the generated code short and quick to compile.
 //!
@@ -34,6 +35,7 @@
 //! ```
 
 mod buffered;
+mod enumeration;
 mod macros;
 mod message;
 mod reader;
@@ -49,7 +51,8 @@ use serde::{
     ser::SerializeMap,
 };
 
-pub use message::{Message, decode_body};
+pub use enumeration::{Enumeration, NotListed, deserialize_enumeration};
+pub use message::{Message, MessageError, decode_body};
 pub use reader::{Keys, ObjectReader, TypeTag};
 pub use union::{MemberReader, Union, deserialize_union, serialize_member};
 pub use writer::ObjectWriter;

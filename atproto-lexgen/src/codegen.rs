@@ -1,6 +1,7 @@
 //! Prints a plan. Nothing here decides anything.
 
 mod endpoint;
+mod enumeration;
 mod errors;
 mod object;
 mod pieces;
@@ -105,6 +106,7 @@ impl<'a> Context<'a> {
                 let value = &constant.value;
                 quote! { #docs pub const #name: &str = #value; }.into()
             }
+            Item::Enumeration(enumeration) => enumeration::enumeration(enumeration),
             Item::Errors(errors) => errors::errors(errors),
             Item::Messages(union) => self.messages(union),
             Item::Procedure(procedure) => self.procedure(procedure),

@@ -58,6 +58,15 @@ impl Scope {
         self.claim(&name)
     }
 
+    /// Claims the name of an enum's variant, which is always written with a path.
+    pub(crate) fn variant_name(&mut self, text: &str) -> String {
+        let mut name = pascal(text);
+        if name == "Self" || self.used.contains(&name) {
+            name.push_str("Value");
+        }
+        self.claim(&name)
+    }
+
     /// Claims the name of a field or module.
     pub(crate) fn field_name(&mut self, text: &str) -> String {
         let name = self.claim(&plain(&text.to_snake_case(), "field"));

@@ -3,6 +3,7 @@
 mod docs;
 mod documents;
 mod endpoint;
+mod enumeration;
 mod recursion;
 mod types;
 
@@ -61,6 +62,7 @@ pub(crate) struct SchemaEntry {
 pub(crate) enum Item {
     Alias(Alias),
     Constant(Constant),
+    Enumeration(Enumeration),
     Errors(Errors),
     Messages(Union),
     Procedure(Procedure),
@@ -82,6 +84,17 @@ pub(crate) struct Constant {
     pub(crate) name: String,
     pub(crate) docs: Vec<String>,
     pub(crate) value: String,
+}
+
+/// Strings that the lexicon lists.
+#[derive(Debug)]
+pub(crate) struct Enumeration {
+    pub(crate) name: String,
+    pub(crate) docs: Vec<String>,
+    /// Whether there can be no others.
+    pub(crate) closed: bool,
+    /// Variant and value.
+    pub(crate) variants: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -120,17 +133,30 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) key: String,
     pub(crate) docs: Vec<String>,
+    pub(crate) deprecated: bool,
     /// Without the `Option` that `presence` implies.
     pub(crate) of: Type,
     pub(crate) presence: Presence,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Presence {
     Required,
     Optional,
     Nullable,
     OptionalNullable,
+    /// Absent in data means this, so it is always there in Rust.
+    Default(Literal),
+}
+
+/// A value that a schema gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Literal {
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+    /// The variant of an enumeration.
+    Variant(String),
 }
 
 #[derive(Debug)]
@@ -193,6 +219,8 @@ pub(crate) enum Type {
     Bool,
     Boxed(Box<Type>),
     Bytes,
+    /// An open enumeration, which any text can become.
+    Enumeration(Path),
     Format(StringFormat),
     Integer,
     Link,

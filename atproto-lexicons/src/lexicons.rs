@@ -5,8 +5,11 @@
     clippy::large_enum_variant,
     clippy::module_inception,
     clippy::too_many_arguments,
+    dead_code,
     deprecated,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
 )]
 pub mod app;
 #[allow(
@@ -15,8 +18,11 @@ pub mod app;
     clippy::large_enum_variant,
     clippy::module_inception,
     clippy::too_many_arguments,
+    dead_code,
     deprecated,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
 )]
 pub mod chat;
 #[allow(
@@ -25,8 +31,11 @@ pub mod chat;
     clippy::large_enum_variant,
     clippy::module_inception,
     clippy::too_many_arguments,
+    dead_code,
     deprecated,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
 )]
 pub mod com;
 #[allow(
@@ -35,8 +44,11 @@ pub mod com;
     clippy::large_enum_variant,
     clippy::module_inception,
     clippy::too_many_arguments,
+    dead_code,
     deprecated,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
 )]
 pub mod internal;
 #[allow(
@@ -45,8 +57,11 @@ pub mod internal;
     clippy::large_enum_variant,
     clippy::module_inception,
     clippy::too_many_arguments,
+    dead_code,
     deprecated,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
 )]
 pub mod site;
 #[allow(
@@ -55,14 +70,20 @@ pub mod site;
     clippy::large_enum_variant,
     clippy::module_inception,
     clippy::too_many_arguments,
+    dead_code,
     deprecated,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
 )]
 pub mod tools;
+#[allow(unreachable_pub)]
 mod schemas;
+#[allow(unreachable_pub, unused_imports)]
 pub use schemas::SCHEMAS;
 
 /// The generated record types, for a catalog's typed decoding.
+#[allow(dead_code, unreachable_pub)]
 pub const RECORDS: &[atproto_core::lexicon::RecordType] = &[
     #[cfg(feature = "app-bsky")]
     atproto_core::lexicon::RecordType::of::<
@@ -135,6 +156,7 @@ pub const RECORDS: &[atproto_core::lexicon::RecordType] = &[
 ];
 
 /// A catalog of the generated record types and of every schema.
+#[allow(dead_code, unreachable_pub)]
 pub fn catalog() -> atproto_core::lexicon::Catalog {
     atproto_core::lexicon::Catalog::of(RECORDS).with_generated(SCHEMAS)
 }

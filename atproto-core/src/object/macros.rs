@@ -40,9 +40,14 @@ macro_rules! object {
 
 /// Like [`object!`](crate::object!) for query parameters: a struct without `extra`, whose
 /// unknown keys are dropped.
+///
+/// There is one more kind, `default = VALUE`: no `Option`, because an absent parameter means
+/// this value. It is always written, as the
+/// [specification](https://atproto.com/specs/xrpc#lexicon-http-endpoints) asks for the sake of
+/// caches.
 #[macro_export]
 macro_rules! params {
-    ($name:ident { $($field:ident $key:literal $kind:ident),* $(,)? }) => {
+    ($name:ident { $($field:ident $key:literal $kind:ident $(= $default:expr)?),* $(,)? }) => {
         impl $crate::object::Object for $name {
             const RECORD: Option<&'static str> = None;
             const KEYS: $crate::object::Keys = &[$($key),*];
@@ -52,7 +57,7 @@ macro_rules! params {
             ) -> Result<Self, A::Error> {
                 $(let mut $field = None;)*
                 $crate::__read_fields!(reader { $($field)* });
-                Ok(Self { $($field: $crate::__take!($kind $field $key),)* })
+                Ok(Self { $($field: $crate::__take!($kind $field $key $($default)?),)* })
             }
 
             #[allow(unused_variables)]
@@ -85,6 +90,109 @@ macro_rules! closed_union {
         $crate::__union!($name { $($variant($type) $tag),* }
             |type_name, reader| { reader.refuse(type_name) },
             |serializer| {});
+    };
+}
+
+/// Makes an enum of strings, each variant with its value, and `Other(String)` for those
+/// that the lexicon does not list. Any text becomes a value by `from`.
+///
+/// ```
+/// atproto_core::open_enum! {
+///     /// The mood of a status.
+///     pub enum Mood {
+///         Calm = "calm",
+///         Merry = "merry",
+///     }
+/// }
+///
+/// assert_eq!(Mood::from("calm"), Mood::Calm);
+/// assert_eq!(Mood::from("odd"), Mood::Other("odd".to_owned()));
+/// assert_eq!(Mood::Merry.as_str(), "merry");
+/// ```
+#[macro_export]
+macro_rules! open_enum {
+    ($(#[$meta:meta])* pub enum $name:ident { $($variant:ident = $value:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $(#[doc = concat!("`", $value, "`")] $variant,)+
+            /// A value that the lexicon does not list.
+            Other(String),
+        }
+
+        impl $name {
+            /// The value as text.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $value,)+
+                    Self::Other(value) => value,
+                }
+            }
+        }
+
+        impl $crate::object::Enumeration for $name {
+            fn read(text: &str) -> Option<Self> {
+                Some(Self::from(text))
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                match text {
+                    $($value => Self::$variant,)+
+                    _ => Self::Other(text.to_owned()),
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::from(text.as_str())
+            }
+        }
+
+        $crate::__enum!($name);
+    };
+}
+
+/// Like [`open_enum!`](crate::open_enum!) without `Other`: values that are not listed are
+/// refused, and a text is read by `parse`.
+#[macro_export]
+macro_rules! closed_enum {
+    ($(#[$meta:meta])* pub enum $name:ident { $($variant:ident = $value:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $(#[doc = concat!("`", $value, "`")] $variant,)+
+        }
+
+        impl $name {
+            /// The value as text.
+            pub fn as_str(&self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value,)+
+                }
+            }
+        }
+
+        impl $crate::object::Enumeration for $name {
+            fn read(text: &str) -> Option<Self> {
+                match text {
+                    $($value => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::object::NotListed;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::object::Enumeration::read(text).ok_or($crate::object::NotListed)
+            }
+        }
+
+        $crate::__enum!($name);
     };
 }
 
@@ -184,6 +292,9 @@ macro_rules! __take {
     (optional $field:ident $key:literal) => {
         $field
     };
+    (default $field:ident $key:literal $default:expr) => {
+        $field.unwrap_or($default)
+    };
     ($kind:ident $field:ident $key:literal) => {
         $crate::object::required($field, $key)?
     };
@@ -281,5 +392,46 @@ macro_rules! __union {
                 Self::$variant(Box::new(member))
             }
         })*
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __enum {
+    ($name:ident) => {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.as_str() == other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                self.as_str() == *other
+            }
+        }
+
+        impl $crate::__private::serde::Serialize for $name {
+            fn serialize<S: $crate::__private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> $crate::__private::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::__private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                $crate::object::deserialize_enumeration(deserializer)
+            }
+        }
     };
 }

@@ -41,6 +41,11 @@ impl<'a, M: SerializeMap> ObjectWriter<'a, M> {
         self.required(key, field);
     }
 
+    /// A parameter that has its default value if nothing is said.
+    pub fn default<T: Serialize>(&mut self, key: &'static str, field: &T) {
+        self.required(key, field);
+    }
+
     /// The fields that the lexicon does not know.
     pub fn extra(&mut self, extra: &Extra) {
         if self.result.is_ok() {

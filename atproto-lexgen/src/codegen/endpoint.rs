@@ -13,9 +13,11 @@ use crate::plan::{Body, Endpoint, Input, Procedure};
 impl Context<'_> {
     pub(super) fn query(&mut self, query: &Endpoint) -> Group {
         let (name, nsid) = (ident(&query.name), &query.nsid);
-        let (output, errors) = (self.body(&query.output), error_type(query.errors.as_deref()));
+        let output = self.body(&query.output);
+        let errors = self.error_type(query.errors.as_deref());
+        let of = self.core("endpoint", "Query");
         quote! {
-            impl atproto_core::endpoint::Query for #name {
+            impl #of for #name {
                 const NSID: &'static str = #nsid;
                 type Output = #output;
                 type Error = #errors;
@@ -27,9 +29,10 @@ impl Context<'_> {
     pub(super) fn subscription(&mut self, subscription: &Endpoint) -> Group {
         let (name, nsid) = (ident(&subscription.name), &subscription.nsid);
         let message = self.body(&subscription.output);
-        let errors = error_type(subscription.errors.as_deref());
+        let errors = self.error_type(subscription.errors.as_deref());
+        let of = self.core("endpoint", "Subscription");
         quote! {
-            impl atproto_core::endpoint::Subscription for #name {
+            impl #of for #name {
                 const NSID: &'static str = #nsid;
                 type Message = #message;
                 type Error = #errors;
@@ -45,15 +48,16 @@ impl Context<'_> {
                 let params = ident(params);
                 quote!(#params)
             }
-            None => quote!(atproto_core::endpoint::NoParams),
+            None => self.core("endpoint", "NoParams"),
         };
         let parts = self.parts(procedure);
-        let (output, errors) =
-            (self.body(&procedure.output), error_type(procedure.errors.as_deref()));
+        let output = self.body(&procedure.output);
+        let errors = self.error_type(procedure.errors.as_deref());
+        let of = self.core("endpoint", "Procedure");
         let Parts { definition, input, take, put: (params_name, input_name, put) } = parts;
         quote! {
             #definition
-            impl atproto_core::endpoint::Procedure for #name {
+            impl #of for #name {
                 const NSID: &'static str = #nsid;
                 type Params = #params;
                 type Input = #input;
@@ -95,7 +99,7 @@ impl Context<'_> {
             None => (quote!(Default::default()), TokenStream::new()),
         };
         let take_input =
-            if has_input { quote!(self.input) } else { quote!(atproto_core::endpoint::NoBody) };
+            if has_input { quote!(self.input) } else { self.core("endpoint", "NoBody") };
         let put_input = has_input.then(|| quote!(input));
         let params_name = if params.is_some() { quote!(params) } else { quote!(_params) };
         let input_name = if has_input { quote!(input) } else { quote!(_input) };
@@ -116,9 +120,19 @@ impl Context<'_> {
 
     fn body(&mut self, body: &Body) -> TokenStream {
         match body {
-            Body::None => quote!(atproto_core::endpoint::NoBody),
-            Body::Raw => quote!(atproto_core::endpoint::RawBody),
+            Body::None => self.core("endpoint", "NoBody"),
+            Body::Raw => self.core("endpoint", "RawBody"),
             Body::Typed(path) => self.path(path),
+        }
+    }
+
+    fn error_type(&mut self, errors: Option<&str>) -> TokenStream {
+        match errors {
+            Some(name) => {
+                let name = ident(name);
+                quote!(#name)
+            }
+            None => self.core("endpoint", "NoErrors"),
         }
     }
 }
@@ -129,14 +143,4 @@ struct Parts {
     take: TokenStream,
     /// The names of the two arguments, and the expression.
     put: (TokenStream, TokenStream, TokenStream),
-}
-
-fn error_type(errors: Option<&str>) -> TokenStream {
-    match errors {
-        Some(name) => {
-            let name = ident(name);
-            quote!(#name)
-        }
-        None => quote!(atproto_core::endpoint::NoErrors),
-    }
 }

@@ -28,6 +28,11 @@ impl From<TokenStream> for Group {
 }
 
 impl Group {
+    /// The call of a macro as it will stand.
+    pub(super) fn text(text: String) -> Self {
+        Self(vec![Piece::Call(text)])
+    }
+
     /// Adds items.
     pub(super) fn items(mut self, items: TokenStream) -> Self {
         if !items.is_empty() {

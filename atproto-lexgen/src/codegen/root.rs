@@ -33,17 +33,21 @@ pub(super) fn emit(
     let groups: [Group; 3] = [
         quote! {
             #(#children)*
+            #[allow(unreachable_pub)]
             mod schemas;
+            #[allow(unreachable_pub, unused_imports)]
             pub use schemas::SCHEMAS;
         }
         .into(),
         quote! {
             /// The generated record types, for a catalog's typed decoding.
+            #[allow(dead_code, unreachable_pub)]
             pub const RECORDS: &[atproto_core::lexicon::RecordType] = &[#(#records),*];
         }
         .into(),
         quote! {
             /// A catalog of the generated record types and of every schema.
+            #[allow(dead_code, unreachable_pub)]
             pub fn catalog() -> atproto_core::lexicon::Catalog {
                 atproto_core::lexicon::Catalog::of(RECORDS).with_generated(SCHEMAS)
             }
@@ -82,8 +86,11 @@ fn child(name: &str) -> TokenStream {
             clippy::large_enum_variant,
             clippy::module_inception,
             clippy::too_many_arguments,
+            dead_code,
             deprecated,
             missing_docs,
+            unreachable_pub,
+            unused_imports,
         )]
         pub mod #name;
     }

@@ -15,6 +15,11 @@ pub(super) fn ident(name: &str) -> Ident {
     }
 }
 
+/// A path or number without the spaces that tokens print with.
+pub(super) fn compact(tokens: &TokenStream) -> String {
+    tokens.to_string().replace(' ', "")
+}
+
 /// Lines as a doc comment.
 pub(super) fn docs(lines: &[String]) -> TokenStream {
     let lines =
@@ -38,6 +43,7 @@ impl Context<'_> {
                 quote!(Box<#inner>)
             }
             Type::Bytes => self.core("data", "Bytes"),
+            Type::Enumeration(path) | Type::Path(path) => self.path(path),
             Type::Format(format) => self.core("syntax", format_type(*format)),
             Type::Integer => quote!(i64),
             Type::Link => self.core("data", "CidLink"),
@@ -45,7 +51,6 @@ impl Context<'_> {
                 let inner = self.ty(inner);
                 quote!(Vec<#inner>)
             }
-            Type::Path(path) => self.path(path),
             Type::Text => quote!(String),
             Type::Value => self.core("data", "Value"),
         }

@@ -6,7 +6,7 @@ use quote::quote;
 use super::{
     Context,
     pieces::Group,
-    tokens::{docs, ident},
+    tokens::{compact, docs, ident},
 };
 use crate::plan::Union;
 
@@ -63,9 +63,4 @@ impl Context<'_> {
         }
         (variants, rows)
     }
-}
-
-/// A path without the spaces that tokens print with.
-fn compact(path: &TokenStream) -> String {
-    path.to_string().replace(' ', "")
 }

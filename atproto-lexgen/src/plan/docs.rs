@@ -1,8 +1,10 @@
 //! Doc comments: a document's own words, or what its constraints say.
 
-use atproto_core::lexicon::{Property, Schema, StringFormat, StringSchema};
+use atproto_core::lexicon::{Property, Schema};
 
-/// Known values listed at most; the rest can be looked up in the schema.
+use super::Presence;
+
+/// Values listed at most; the rest can be looked up in the schema.
 const MAX_VALUES: usize = 12;
 
 /// The comment of a type.
@@ -16,15 +18,24 @@ pub(super) fn item(title: &str, description: Option<&str>, descriptions: bool) -
 }
 
 /// The comment of a field.
-pub(super) fn field(property: &Property, descriptions: bool) -> Vec<String> {
+pub(super) fn field(property: &Property, presence: &Presence, descriptions: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let description = property.description.as_deref();
     match description.filter(|_| descriptions) {
         Some(description) => lines.extend(prose(description)),
-        None if is_deprecated(description) => lines.push("Deprecated.".to_owned()),
+        None if is_deprecated(description) && property.required => {
+            lines.push("Deprecated.".to_owned());
+        }
         None => {}
     }
-    let facts = facts(&property.schema);
+    let mut facts = facts(&property.schema);
+    if let Some(default) = default(&property.schema) {
+        let text = match presence {
+            Presence::Default(_) => format!("`{default}` unless set otherwise."),
+            _ => format!("Absent means `{default}`."),
+        };
+        facts = vec![facts.into_iter().chain([text]).collect::<Vec<_>>().join(" ")];
+    }
     if !lines.is_empty() && !facts.is_empty() {
         lines.push(String::new());
     }
@@ -39,76 +50,125 @@ pub(super) fn is_deprecated(description: Option<&str>) -> bool {
         .is_some_and(|word| word.eq_ignore_ascii_case("deprecated"))
 }
 
-/// What a schema's constraints say, at most a few sentences.
+/// What a schema's constraints say, in a sentence.
 pub(super) fn facts(schema: &Schema) -> Vec<String> {
-    let mut facts = Vec::new();
+    limits(schema).map(|text| sentence(&text)).into_iter().collect()
+}
+
+fn default(schema: &Schema) -> Option<String> {
     match schema {
-        Schema::Boolean(boolean) => {
-            constant(&mut facts, boolean.constant.as_ref(), boolean.default.as_ref());
-        }
+        Schema::Boolean(boolean) => boolean.default.as_ref().map(ToString::to_string),
+        Schema::Integer(integer) => integer.default.as_ref().map(ToString::to_string),
+        Schema::String(string) => string.default.clone(),
+        _ => None,
+    }
+}
+
+/// What a value has to be, as part of a sentence.
+fn limits(schema: &Schema) -> Option<String> {
+    let mut parts = Vec::new();
+    match schema {
+        Schema::Boolean(boolean) => parts.extend(constant(boolean.constant.as_ref())),
         Schema::Integer(integer) => {
-            range(&mut facts, "", integer.minimum, integer.maximum);
-            values(&mut facts, "One of", integer.enumeration.as_deref().unwrap_or_default());
-            constant(&mut facts, integer.constant.as_ref(), integer.default.as_ref());
+            parts.extend(range(integer.minimum, integer.maximum));
+            parts.extend(values(integer.enumeration.as_deref().unwrap_or_default()));
+            parts.extend(constant(integer.constant.as_ref()));
         }
-        Schema::String(string) => string_facts(&mut facts, string),
-        Schema::Bytes(bytes) => range(&mut facts, " bytes", bytes.min_length, bytes.max_length),
+        Schema::String(string) => {
+            let bytes = range(string.min_length, string.max_length);
+            let graphemes = range(string.min_graphemes, string.max_graphemes);
+            parts.extend(measure([(bytes, "byte"), (graphemes, "grapheme")]));
+            parts.extend(constant(string.constant.as_ref()));
+        }
+        Schema::Bytes(bytes) => {
+            let bytes = range(bytes.min_length, bytes.max_length);
+            parts.extend(measure([(bytes, "byte")]));
+        }
         Schema::Array(array) => {
-            range(&mut facts, " elements", array.min_length, array.max_length);
-            let inner = self::facts(&array.items);
-            if let Some(inner) = inner.first() {
-                facts.push(format!("Each: {inner}"));
-            }
+            let elements = range(array.min_length, array.max_length);
+            parts.extend(measure([(elements, "element")]));
+            parts.extend(limits(&array.items).map(|each| format!("each {each}")));
         }
         Schema::Blob(blob) => {
-            values(&mut facts, "Accepts", &blob.accept);
-            range(&mut facts, " bytes", None, blob.max_size);
+            parts.extend(values(&blob.accept));
+            parts.extend(measure([(range(None, blob.max_size), "byte")]));
         }
         _ => {}
     }
-    if facts.is_empty() { facts } else { vec![facts.join(" ")] }
+    if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
-fn string_facts(facts: &mut Vec<String>, string: &StringSchema) {
-    if matches!(string.format, Some(StringFormat::Uri)) {
-        facts.push("A URI.".to_owned());
-    }
-    range(facts, " bytes", string.min_length, string.max_length);
-    range(facts, " graphemes", string.min_graphemes, string.max_graphemes);
-    values(facts, "One of", string.enumeration.as_deref().unwrap_or_default());
-    values(facts, "Known values:", &string.known_values);
-    constant(facts, string.constant.as_ref(), string.default.as_ref());
-}
-
-fn range<T: ToString>(facts: &mut Vec<String>, unit: &str, least: Option<T>, most: Option<T>) {
-    let (least, most) = (least.map(|it| it.to_string()), most.map(|it| it.to_string()));
-    match (least, most) {
-        (Some(least), Some(most)) => facts.push(format!("{least} to {most}{unit}.")),
-        (Some(least), None) => facts.push(format!("At least {least}{unit}.")),
-        (None, Some(most)) => facts.push(format!("At most {most}{unit}.")),
-        (None, None) => {}
+/// `at most 5`, `at least 1`, `1 to 5`, `exactly 5`.
+fn range<T: Copy + ToString>(least: Option<T>, most: Option<T>) -> Option<String> {
+    match (least.map(number), most.map(number)) {
+        (Some(least), Some(most)) if least == most => Some(format!("exactly {most}")),
+        (Some(least), Some(most)) => Some(format!("{least} to {most}")),
+        (Some(least), None) => Some(format!("at least {least}")),
+        (None, Some(most)) => Some(format!("at most {most}")),
+        (None, None) => None,
     }
 }
 
-fn values<T: ToString>(facts: &mut Vec<String>, lead: &str, values: &[T]) {
-    if values.is_empty() {
-        return;
+/// Ranges with their units; what they begin with alike is said once.
+fn measure<const N: usize>(ranges: [(Option<String>, &str); N]) -> Option<String> {
+    const LEADS: [&str; 2] = ["at most ", "at least "];
+    let mut text = String::new();
+    let mut said = None;
+    for (range, unit) in ranges {
+        let Some(range) = range else { continue };
+        let plural = if range == "exactly 1" || range.ends_with(" most 1") { "" } else { "s" };
+        let lead = LEADS.into_iter().find(|lead| range.starts_with(lead));
+        let shown = match lead {
+            Some(lead) if said == Some(lead) => &range[lead.len()..],
+            _ => range.as_str(),
+        };
+        if !text.is_empty() {
+            text.push_str(" and ");
+        }
+        text.push_str(&format!("{shown} {unit}{plural}"));
+        said = lead;
     }
+    if text.is_empty() { None } else { Some(text) }
+}
+
+/// A whole number with its thousands apart.
+fn number<T: Copy + ToString>(value: T) -> String {
+    let text = value.to_string();
+    let (sign, digits) = text.split_at(usize::from(text.starts_with('-')));
+    let mut number = sign.to_owned();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            number.push(',');
+        }
+        number.push(digit);
+    }
+    number
+}
+
+/// `` `a`, `b` or `c` ``.
+fn values<T: ToString>(values: &[T]) -> Option<String> {
     let mut list: Vec<String> =
         values.iter().take(MAX_VALUES).map(|value| format!("`{}`", value.to_string())).collect();
     if values.len() > MAX_VALUES {
-        list.push(format!("and {} more", values.len() - MAX_VALUES));
+        list.push(format!("{} more", values.len() - MAX_VALUES));
     }
-    facts.push(format!("{lead} {}.", list.join(", ")));
+    let last = list.pop()?;
+    Some(if list.is_empty() { last } else { format!("{} or {last}", list.join(", ")) })
 }
 
-fn constant<T: ToString>(facts: &mut Vec<String>, constant: Option<&T>, default: Option<&T>) {
-    if let Some(constant) = constant {
-        facts.push(format!("Always `{}`.", constant.to_string()));
-    }
-    if let Some(default) = default {
-        facts.push(format!("Absent means `{}`.", default.to_string()));
-    }
+fn constant<T: ToString>(constant: Option<&T>) -> Option<String> {
+    constant.map(|constant| format!("always `{}`", constant.to_string()))
+}
+
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(characters)
+        .chain(['.'])
+        .collect()
 }
 
 /// A description as lines of Markdown that cannot turn into code, links or HTML by chance.

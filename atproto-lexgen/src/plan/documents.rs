@@ -8,7 +8,7 @@ use atproto_core::lexicon::{
 
 use super::{
     Alias, Constant, Item, Module, Path, Plan, RecordEntry, RecordKey, SchemaEntry, Style, docs,
-    feature, module_paths, recursion::Recursion,
+    enumeration, feature, module_paths, recursion::Recursion,
 };
 use crate::{error::Unresolved, names::Scope};
 
@@ -19,6 +19,8 @@ pub(super) enum Target {
     Object(Path),
     /// A name for another type.
     Alias(Path),
+    /// An open enumeration.
+    Enumeration(Path),
 }
 
 /// The names that an endpoint brings along beside its own.
@@ -51,6 +53,8 @@ pub(super) struct Draft<'a> {
     names: BTreeMap<&'a str, String>,
     /// The definition whose types are being made.
     pub(super) definition: &'a str,
+    /// What a type without a name of its own is a part of.
+    pub(super) about: String,
     pub(super) items: Vec<Item>,
     /// How many of `items` come from the main definition.
     main_items: usize,
@@ -126,7 +130,12 @@ impl<'a> Planner<'a> {
             let path = Path { module: path.clone(), name: names[name.as_str()].clone() };
             let target = match definition {
                 definition if definition.as_object().is_some() => Target::Object(path),
-                Definition::Value(_) => Target::Alias(path),
+                Definition::Value(value) => match &value.schema {
+                    Schema::String(string) if enumeration::is_listed(string) == Some(false) => {
+                        Target::Enumeration(path)
+                    }
+                    _ => Target::Alias(path),
+                },
                 _ => continue,
             };
             let reference = Reference::new(document.id.clone(), name.as_str());
@@ -139,6 +148,7 @@ impl<'a> Planner<'a> {
             derived,
             names,
             definition: "main",
+            about: String::new(),
             items: Vec::new(),
             main_items: 0,
         }
@@ -164,6 +174,7 @@ impl<'a> Planner<'a> {
         about: Option<&str>,
     ) {
         draft.definition = def;
+        draft.about = format!("Part of `{}`.", draft.title(def));
         let name = draft.names[def].clone();
         let title = draft.title(def);
         let described = definition.description().or(about);
@@ -208,11 +219,15 @@ impl<'a> Planner<'a> {
                         made.deprecated = deprecated;
                     });
                 }
+                Schema::String(string) if enumeration::is_listed(string).is_some() => {
+                    self.enumeration(draft, string, |_| name, docs("string"));
+                }
                 schema => {
                     let mut docs = docs(schema.kind());
                     docs.extend(docs::facts(schema));
+                    let place = draft.items.len();
                     let target = self.type_of(draft, schema, &name, true);
-                    draft.items.push(Item::Alias(Alias { name, docs, target }));
+                    draft.items.insert(place, Item::Alias(Alias { name, docs, target }));
                 }
             },
             _ => {}
@@ -278,6 +293,7 @@ impl Item {
         match self {
             Self::Alias(it) => it.name.clone(),
             Self::Constant(it) => it.name.clone(),
+            Self::Enumeration(it) => it.name.clone(),
             Self::Errors(it) => it.name.clone(),
             Self::Messages(it) | Self::Union(it) => it.name.clone(),
             Self::Procedure(it) => it.name.clone(),

@@ -108,6 +108,7 @@ impl<'a> Planner<'a> {
         docs: Vec<String>,
         deprecated: bool,
     ) {
+        let place = draft.items.len();
         let mut made = match parameters {
             Some(parameters) => self.object(draft, parameters, name, docs, false),
             None => Struct {
@@ -121,7 +122,7 @@ impl<'a> Planner<'a> {
             },
         };
         made.deprecated = deprecated;
-        draft.items.push(Item::Struct(made));
+        draft.items.insert(place, Item::Struct(made));
     }
 
     /// A body: JSON of a known type, bytes, or none. What has a schema that no type can be

@@ -1,10 +1,11 @@
 //! From schemas to types.
 
-use atproto_core::lexicon::{ObjectSchema, Property, Reference, Schema, UnionSchema};
+use atproto_core::lexicon::{ObjectSchema, Property, Reference, Schema, StringSchema, UnionSchema};
 
 use super::{
-    Field, Item, Path, Presence, Struct, Type, Union, Variant, docs,
+    Field, Item, Literal, Path, Presence, Struct, Type, Union, Variant, docs,
     documents::{Draft, Planner, Target},
+    enumeration,
 };
 use crate::{
     error::Unresolved,
@@ -28,12 +29,17 @@ impl<'a> Planner<'a> {
         let mut fields = Vec::new();
         for property in object.properties.iter().filter(|property| is_representable(property)) {
             let hint = format!("{name}{}", pascal(&property.name));
+            draft.about =
+                format!("The field `{}` of `{}`.", property.name, draft.title(draft.definition));
+            let presence = presence(property, !extra);
+            let deprecated = docs::is_deprecated(property.description.as_deref());
             fields.push(Field {
                 name: scope.field_name(&property.name),
                 key: property.name.clone(),
-                docs: docs::field(property, self.style.descriptions),
+                docs: docs::field(property, &presence, self.style.descriptions),
+                deprecated: deprecated && presence != Presence::Required,
                 of: self.type_of(draft, &property.schema, &hint, true),
-                presence: presence(property),
+                presence,
             });
         }
         let arguments = object
@@ -71,26 +77,40 @@ impl<'a> Planner<'a> {
         match schema {
             Schema::Boolean(_) => Type::Bool,
             Schema::Integer(_) => Type::Integer,
-            Schema::String(string) => string.format.map_or(Type::Text, Type::Format),
+            Schema::String(string) => self.string(draft, string, hint),
             Schema::Bytes(_) => Type::Bytes,
             Schema::CidLink => Type::Link,
             Schema::Blob(_) => Type::Blob,
             Schema::Array(array) => {
                 let hint = singular(hint);
+                if let Some(field) = draft.about.strip_prefix("The field") {
+                    draft.about = format!("An element of the field{field}");
+                }
                 Type::List(Box::new(self.type_of(draft, &array.items, &hint, false)))
             }
             Schema::Object(object) => {
                 let name = draft.scope.type_name(hint, "Object");
-                let docs = vec![format!("Part of `{}`.", draft.title(draft.definition))];
+                let docs = vec![draft.about.clone()];
                 self.add_object(draft, object, name.clone(), docs, |_| {});
                 Type::Path(draft.path(&name))
             }
             Schema::Ref(reference) => self.reference(draft, reference, direct),
             Schema::Union(union) => {
-                let docs = vec![format!("Part of `{}`.", draft.title(draft.definition))];
+                let docs = vec![draft.about.clone()];
                 self.union(draft, union, hint, docs).map_or(Type::Value, Type::Path)
             }
             _ => Type::Value,
+        }
+    }
+
+    fn string(&mut self, draft: &mut Draft<'a>, string: &'a StringSchema, hint: &str) -> Type {
+        let docs = vec![draft.about.clone()];
+        let name = |draft: &mut Draft<'a>| draft.scope.type_name(hint, "Value");
+        match (self.enumeration(draft, string, name, docs), string.format) {
+            (Some((path, false)), _) => Type::Enumeration(path),
+            (Some((path, true)), _) => Type::Path(path),
+            (None, Some(format)) => Type::Format(format),
+            (None, None) => Type::Text,
         }
     }
 
@@ -102,6 +122,7 @@ impl<'a> Planner<'a> {
                 Type::Boxed(Box::new(Type::Path(path.clone())))
             }
             Some(Target::Object(path)) => Type::Path(path.clone()),
+            Some(Target::Enumeration(path)) => Type::Enumeration(path.clone()),
             Some(Target::Alias(path)) if !self.recursion.is_endless(&holder, &target) => {
                 Type::Path(path.clone())
             }
@@ -162,12 +183,25 @@ fn is_representable(property: &Property) -> bool {
     !property.name.is_empty() && property.name != "$type"
 }
 
-fn presence(property: &Property) -> Presence {
+/// In parameters an absent value is its default; elsewhere it has to stay absent.
+fn presence(property: &Property, is_parameter: bool) -> Presence {
     match (property.required, property.nullable) {
         (true, false) => Presence::Required,
-        (false, false) => Presence::Optional,
+        (false, false) => match default(&property.schema).filter(|_| is_parameter) {
+            Some(default) => Presence::Default(default),
+            None => Presence::Optional,
+        },
         (true, true) => Presence::Nullable,
         (false, true) => Presence::OptionalNullable,
+    }
+}
+
+fn default(schema: &Schema) -> Option<Literal> {
+    match schema {
+        Schema::Boolean(boolean) => boolean.default.map(Literal::Bool),
+        Schema::Integer(integer) => integer.default.map(Literal::Integer),
+        Schema::String(string) => enumeration::default(string),
+        _ => None,
     }
 }
 

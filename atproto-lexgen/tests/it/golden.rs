@@ -11,7 +11,6 @@ macro_rules! golden {
         const CASES: &[&str] = &[$(stringify!($case)),+];
 
         $(pub(crate) mod $case {
-            #![allow(dead_code, unreachable_pub, unused_imports)]
             include!(concat!("../golden/", stringify!($case), "/out/lexicons.rs"));
         })+
     };

@@ -3,7 +3,8 @@
 use atproto_core::{
     data::{Value, cbor},
     endpoint::{Body, KeyKind, NoBody, NoErrors, Procedure, Query, RawBody, Record, Subscription},
-    object::Message,
+    frame,
+    object::{Message, MessageError},
 };
 
 use crate::golden;
@@ -36,11 +37,10 @@ fn endpoints() {
     };
     fn query<Q: Query<Output = O, Error = E>, O, E>(_: &Q) {}
     let mut found = Search::new("x");
-    found.limit = Some(3);
+    found.limit = 3;
     query::<_, _, SearchError>(&found);
     query::<_, RawBody, NoErrors>(&Download::new(atproto_core::syntax::Cid::raw(b"")));
     query::<_, search::Hit, NoErrors>(&Status::default());
-    assert_eq!(serde_json::to_string(&found).unwrap(), r#"{"q":"x","limit":3}"#);
 
     fn parts<P: Procedure>(call: P) -> P {
         let (params, input) = call.into_parts();
@@ -58,6 +58,38 @@ fn endpoints() {
 }
 
 #[test]
+fn lx_036_defaults_of_parameters_are_part_of_the_request() {
+    use golden::endpoint::com::example::api::{Search, SearchOrder, SearchSort, Status};
+    let search = Search::new("x");
+    assert_eq!((search.limit, search.exact, search.within.as_str()), (50, false, "everything"));
+    assert_eq!((&search.sort, search.order), (&SearchSort::Latest, SearchOrder::Asc));
+    let written =
+        r#"{"q":"x","sort":"latest","exact":false,"limit":50,"order":"asc","within":"everything"}"#;
+    assert_eq!(serde_json::to_string(&search).unwrap(), written);
+    // What a client leaves out means the same to a server.
+    assert_eq!(serde_json::from_str::<Search>(r#"{"q":"x"}"#).unwrap(), search);
+    assert_eq!(serde_json::to_string(&Status::default()).unwrap(), r#"{"wait":5}"#);
+    assert_eq!(serde_json::from_str::<Status>(r#"{"wait":7}"#).unwrap().wait, 7);
+}
+
+#[test]
+fn lx_012_known_values_are_open_enums_and_enumerations_closed_ones() {
+    use golden::values::com::example::value::defs::{Item, ItemWord, Kind, Level};
+    let text = r#"{"kind":"elsewhere","kinds":["plain","odd"],"level":"low","words":["none","?"]}"#;
+    let item: Item = serde_json::from_str(text).unwrap();
+    assert_eq!(item.kind, Some(Kind::Other("elsewhere".to_owned())));
+    assert_eq!(item.kinds, Some(vec![Kind::Plain, "odd".into()]));
+    assert_eq!((item.level, "high".parse()), (Some(Level::Low), Ok(Level::High)));
+    assert_eq!(item.words.as_ref().unwrap()[0], ItemWord::None);
+    assert_eq!(item.words.as_ref().unwrap()[1], "?");
+    let value = Value::from_typed(&item).unwrap();
+    assert_eq!(value, atproto_core::data::json::decode(text).unwrap());
+    assert_eq!(cbor::from_slice::<Item>(&cbor::encode(&value)).unwrap(), item);
+    let error = serde_json::from_str::<Item>(r#"{"level":"medium"}"#).unwrap_err();
+    assert!(error.to_string().starts_with("`medium` is none of the values"), "{error}");
+}
+
+#[test]
 fn subscriptions() {
     use golden::subscription::com::example::stream::{Watch, WatchMessage, defs::Tock};
     assert_eq!(Watch::NSID, "com.example.stream.watch");
@@ -66,6 +98,13 @@ fn subscriptions() {
     let body = message.encode_body().unwrap();
     assert_eq!(WatchMessage::decode(message.kind(), &body).unwrap(), message);
     assert!(cbor::check(&body).is_ok());
+    assert_eq!(WatchMessage::from_frame(&message.to_frame().unwrap()), Ok(Some(message)));
+
+    let ended = WatchMessage::from_frame(&frame::encode_error("FutureCursor", Some("later")));
+    assert_eq!(ended.unwrap_err().to_string(), "the stream ended: FutureCursor: later");
+    let unknown = WatchMessage::from_frame(&frame::encode_message("#new", &[0xa0])).unwrap();
+    assert!(matches!(unknown, Some(WatchMessage::Other { kind, .. }) if kind == "#new"));
+    assert!(matches!(WatchMessage::from_frame(b"?"), Err(MessageError::Frame(_))));
 }
 
 #[test]
@@ -126,8 +165,8 @@ fn values() {
     use golden::values::com::example::value::{AUTH_BASIC, TOKEN, defs};
     assert_eq!(defs::GOOD, "com.example.value.defs#good");
     assert_eq!((AUTH_BASIC, TOKEN), ("com.example.value.authBasic", "com.example.value.token"));
-    let kind: defs::Kind = defs::GOOD.to_owned();
-    let item = defs::Item { kind: Some(kind), ..Default::default() };
+    assert_eq!(defs::Kind::Good, defs::GOOD);
+    let item = defs::Item { kind: Some(defs::GOOD.into()), ..Default::default() };
     let preferences: defs::Preferences = vec![item.into()];
     assert!(matches!(preferences[0], defs::Preference::Item(_)));
 }

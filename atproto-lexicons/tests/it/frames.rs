@@ -17,7 +17,7 @@ use atproto_lexicons::{
 use crate::support::shared;
 
 /// Messages, each after its length as a little-endian `u32`.
-fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (message, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
@@ -43,6 +43,7 @@ fn recorded_frames() {
             assert!(!matches!(typed, SubscribeReposMessage::Other { .. }), "{kind}");
             assert_eq!(typed.kind(), kind);
             assert_eq!(typed.encode_body().unwrap(), body);
+            assert_eq!(typed.to_frame().unwrap(), message);
             let value = cbor::decode(body).unwrap();
             assert_eq!(catalog.validate_message(&nsid, kind, &value), Ok(()));
             count += 1;

@@ -80,11 +80,10 @@ fn viewer(context: &Anyone) -> Option<Did> {
 }
 
 /// The page that a request asks for. The lexicon bounds `limit`.
-fn page(limit: Option<i64>, cursor: Option<&str>) -> Result<Page, XrpcError> {
+fn page(limit: i64, cursor: Option<&str>) -> Result<Page, XrpcError> {
     let cursor: Option<Cursor> = cursor
         .map(str::parse)
         .transpose()
         .map_err(|_| XrpcError::invalid_request("Malformed cursor"))?;
-    let limit = limit.unwrap_or(50).clamp(1, 100);
-    Ok(Page::new(usize::try_from(limit).unwrap_or(1), cursor))
+    Ok(Page::new(usize::try_from(limit.clamp(1, 100)).unwrap_or(1), cursor))
 }

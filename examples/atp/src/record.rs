@@ -175,7 +175,7 @@ impl List {
     async fn run(self, output: &mut Output) -> anyhow::Result<()> {
         let (did, client) = self.network.host_of(&self.account, self.host.as_deref()).await?;
         let mut call = ListRecords::new(did, self.collection);
-        call.limit = Some(100);
+        call.limit = 100;
         call.reverse = self.reverse.then_some(true);
         let mut pages = client.pages(call);
         let mut left = self.limit.unwrap_or(usize::MAX);

@@ -51,8 +51,9 @@ pub(super) async fn typeahead(
     context: Anyone,
     params: SearchActorsTypeahead,
 ) -> Result<SearchActorsTypeaheadOutput, XrpcError> {
+    #[allow(deprecated, reason = "older clients still send `term`")]
     let text = params.q.or(params.term).unwrap_or_default();
-    let limit = usize::try_from(params.limit.unwrap_or(10)).unwrap_or(10);
+    let limit = usize::try_from(params.limit).unwrap_or_default();
     app.view("typeahead", viewer(&context), move |tx, hydrator| {
         let mut actors = Vec::new();
         let text = text.trim().trim_start_matches('@');

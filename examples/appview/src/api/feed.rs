@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use atproto_core::syntax::Datetime;
 use atproto_lexicons::app::bsky::feed::{
-    GetAuthorFeed, GetAuthorFeedError, GetAuthorFeedOutput, GetLikes, GetLikesOutput,
-    GetPostThread, GetPostThreadError, GetPostThreadOutput, GetPostThreadOutputThread, GetPosts,
-    GetPostsOutput, GetTimeline, GetTimelineOutput,
+    GetAuthorFeed, GetAuthorFeedError, GetAuthorFeedFilter, GetAuthorFeedOutput, GetLikes,
+    GetLikesOutput, GetPostThread, GetPostThreadError, GetPostThreadOutput,
+    GetPostThreadOutputThread, GetPosts, GetPostsOutput, GetTimeline, GetTimelineOutput,
     defs::{FeedViewPost, ReplyRefParent, ReplyRefRoot},
     get_likes::Like,
 };
@@ -21,11 +21,6 @@ use crate::{
         feed::{self, FeedItem},
     },
 };
-
-/// Levels of replies shown unless asked otherwise, as the lexicon has it.
-const DEPTH: i64 = 6;
-/// Posts shown above unless asked otherwise, as the lexicon has it.
-const HEIGHT: i64 = 80;
 
 pub(super) async fn get_timeline(
     app: Arc<App>,
@@ -50,7 +45,6 @@ pub(super) async fn get_author_feed(
     params: GetAuthorFeed,
 ) -> Result<GetAuthorFeedOutput, XrpcError> {
     let page = page(params.limit, params.cursor.as_deref())?;
-    let keep = AuthorFilter::of(params.filter.as_deref());
     app.view("get_author_feed", viewer(&context), move |tx, hydrator| {
         let Some(did) = did_of(tx, &params.actor)? else { return Ok(Err(None)) };
         let Some(author) = hydrator.basic(&did)? else { return Ok(Err(None)) };
@@ -62,7 +56,8 @@ pub(super) async fn get_author_feed(
             return Ok(Err(Some(GetAuthorFeedError::BlockedByActor(None))));
         }
         let items = feed::author(tx, &did, &page)?;
-        let (views, cursor) = hydrate(hydrator, &items, &page, |view| keep.admits(view))?;
+        let (views, cursor) =
+            hydrate(hydrator, &items, &page, |view| admits(&params.filter, view))?;
         let mut output = GetAuthorFeedOutput::new(views);
         output.cursor = cursor;
         Ok(Ok(output))
@@ -79,8 +74,8 @@ pub(super) async fn get_post_thread(
     context: Anyone,
     params: GetPostThread,
 ) -> Result<GetPostThreadOutput, XrpcError> {
-    let depth = usize::try_from(params.depth.unwrap_or(DEPTH)).unwrap_or_default();
-    let height = usize::try_from(params.parent_height.unwrap_or(HEIGHT)).unwrap_or_default();
+    let depth = usize::try_from(params.depth).unwrap_or_default();
+    let height = usize::try_from(params.parent_height).unwrap_or_default();
     let thread = app
         .view("get_post_thread", viewer(&context), move |tx, hydrator| {
             hydrator.thread(&uri_of(tx, &params.uri)?, height, depth)
@@ -166,55 +161,34 @@ fn hydrate(
     Ok((views, page.next(items.len(), last)))
 }
 
-/// Which posts an author feed shows: the lexicon's `filter`.
-#[derive(Clone, Copy)]
-enum AuthorFilter {
-    All,
-    NoReplies,
-    AuthorThreads,
-    WithMedia,
-    WithVideo,
-}
-
-impl AuthorFilter {
-    /// The filter of that name; the set is open, and an unknown name filters nothing.
-    fn of(name: Option<&str>) -> Self {
-        match name {
-            Some("posts_no_replies") => Self::NoReplies,
-            Some("posts_and_author_threads") => Self::AuthorThreads,
-            Some("posts_with_media") => Self::WithMedia,
-            Some("posts_with_video") => Self::WithVideo,
-            _ => Self::All,
+/// Whether an author feed of that filter shows a post. The set of filters is open, and an
+/// unknown one lets everything pass.
+fn admits(filter: &GetAuthorFeedFilter, view: &FeedViewPost) -> bool {
+    let embed = view.post.record.get("embed").and_then(|embed| embed.type_name());
+    let root = view
+        .post
+        .record
+        .get("reply")
+        .and_then(|reply| reply.get("root")?.get("uri")?.as_str().map(str::to_owned));
+    let repost = view.reason.is_some();
+    match filter {
+        GetAuthorFeedFilter::PostsWithReplies | GetAuthorFeedFilter::Other(_) => true,
+        GetAuthorFeedFilter::PostsNoReplies => repost || root.is_none(),
+        GetAuthorFeedFilter::PostsAndAuthorThreads => {
+            let own = format!("at://{}/", view.post.author.did);
+            repost || root.is_none_or(|root| root.starts_with(&own))
         }
-    }
-
-    fn admits(self, view: &FeedViewPost) -> bool {
-        let embed = view.post.record.get("embed").and_then(|embed| embed.type_name());
-        let root = view
-            .post
-            .record
-            .get("reply")
-            .and_then(|reply| reply.get("root")?.get("uri")?.as_str().map(str::to_owned));
-        let repost = view.reason.is_some();
-        match self {
-            Self::All => true,
-            Self::NoReplies => repost || root.is_none(),
-            Self::AuthorThreads => {
-                let own = format!("at://{}/", view.post.author.did);
-                repost || root.is_none_or(|root| root.starts_with(&own))
-            }
-            Self::WithMedia => {
-                !repost
-                    && matches!(
-                        embed,
-                        Some(
-                            "app.bsky.embed.images"
-                                | "app.bsky.embed.video"
-                                | "app.bsky.embed.recordWithMedia"
-                        )
+        GetAuthorFeedFilter::PostsWithMedia => {
+            !repost
+                && matches!(
+                    embed,
+                    Some(
+                        "app.bsky.embed.images"
+                            | "app.bsky.embed.video"
+                            | "app.bsky.embed.recordWithMedia"
                     )
-            }
-            Self::WithVideo => !repost && embed == Some("app.bsky.embed.video"),
+                )
         }
+        GetAuthorFeedFilter::PostsWithVideo => !repost && embed == Some("app.bsky.embed.video"),
     }
 }

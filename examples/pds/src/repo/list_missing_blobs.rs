@@ -11,8 +11,8 @@ use atproto_xrpc::{XrpcError, server::Context};
 use super::uri;
 use crate::{app::App, auth::Caller, page};
 
-/// The lexicon's default and maximum page.
-const PAGE: (i64, i64) = (500, 1000);
+/// The lexicon's largest page.
+const MAX_PAGE: i64 = 1000;
 
 pub(super) async fn handle(
     app: Arc<App>,
@@ -20,7 +20,7 @@ pub(super) async fn handle(
     params: ListMissingBlobs,
 ) -> Result<ListMissingBlobsOutput, XrpcError> {
     let did = &context.proof.did;
-    let limit = page::limit(params.limit, PAGE);
+    let limit = page::limit(params.limit, MAX_PAGE);
     let cursor = page::cid_cursor(params.cursor.as_deref())?;
     let store = app.store(did).await?;
     let missing = store.read(move |view| view.missing_blobs(cursor, limit)).await?;

@@ -10,8 +10,8 @@ use atproto_xrpc::{XrpcError, server::Context};
 use super::{uri, value};
 use crate::{app::App, availability::Viewer, page, store::view::RecordPage};
 
-/// The lexicon's default and maximum page.
-const PAGE: (i64, i64) = (50, 100);
+/// The lexicon's largest page.
+const MAX_PAGE: i64 = 100;
 
 pub(super) async fn handle(
     app: Arc<App>,
@@ -20,7 +20,7 @@ pub(super) async fn handle(
 ) -> Result<ListRecordsOutput, XrpcError> {
     let account = app.readable_by(&params.repo, &Viewer::Public).await?;
     let store = app.store(&account.did).await?;
-    let limit = page::limit(params.limit, PAGE);
+    let limit = page::limit(params.limit, MAX_PAGE);
     let collection = params.collection.clone();
     let page = RecordPage {
         collection: params.collection,

@@ -64,7 +64,7 @@ pub(super) async fn of_account(
     context: Context<Caller>,
     params: GetAccountInviteCodes,
 ) -> Result<GetAccountInviteCodesOutput, XrpcError> {
-    let include_used = params.include_used.unwrap_or(true);
+    let include_used = params.include_used;
     let invites = app.accounts.invites_of(&context.proof.did).await?;
     let codes = invites.into_iter().map(view);
     let codes = codes.filter(|code| include_used || is_unused(code));

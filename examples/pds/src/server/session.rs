@@ -82,7 +82,7 @@ macro_rules! describe {
         $output.email_auth_factor = $profile.email.is_some().then_some(false);
         $output.email = $profile.email;
         $output.active = Some($profile.active);
-        $output.status = $profile.status;
+        $output.status = $profile.status.map(Into::into);
     };
 }
 pub(super) use describe;

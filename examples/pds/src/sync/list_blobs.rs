@@ -7,8 +7,8 @@ use atproto_xrpc::{XrpcError, server::Context};
 
 use crate::{app::App, availability::Viewer, page};
 
-/// The lexicon's default and maximum page.
-const PAGE: (i64, i64) = (500, 1000);
+/// The lexicon's largest page.
+const MAX_PAGE: i64 = 1000;
 
 pub(super) async fn handle(
     app: Arc<App>,
@@ -16,7 +16,7 @@ pub(super) async fn handle(
     params: ListBlobs,
 ) -> Result<ListBlobsOutput, XrpcError> {
     app.readable(&params.did, &context.proof).await?;
-    let limit = page::limit(params.limit, PAGE);
+    let limit = page::limit(params.limit, MAX_PAGE);
     let cursor = page::cid_cursor(params.cursor.as_deref())?;
     let store = app.store(&params.did).await?;
     let cids = store.read(move |view| view.blobs(params.since, cursor, limit)).await?;

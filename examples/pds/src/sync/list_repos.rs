@@ -12,8 +12,8 @@ use crate::{
     page,
 };
 
-/// The lexicon's default and maximum page.
-const PAGE: (i64, i64) = (500, 1000);
+/// The lexicon's largest page.
+const MAX_PAGE: i64 = 1000;
 /// Stores read at one time.
 const PARALLEL: usize = 8;
 
@@ -28,7 +28,7 @@ pub(super) async fn handle(
             cursor.parse().map_err(|_| XrpcError::invalid_request("Malformed cursor"))?
         }
     };
-    let limit = page::limit(params.limit, PAGE);
+    let limit = page::limit(params.limit, MAX_PAGE);
     let accounts = app.accounts.page(after, limit).await?;
     let cursor =
         accounts.last().filter(|_| accounts.len() == limit).map(|(place, _)| place.to_string());

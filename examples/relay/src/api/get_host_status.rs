@@ -29,7 +29,7 @@ pub(super) async fn handle(
     Ok(GetHostStatusOutput {
         seq: Some(seq),
         account_count: Some(row.accounts),
-        status: Some(status.to_string()),
+        status: Some(status.to_string().into()),
         ..GetHostStatusOutput::new(row.hostname.as_str())
     })
 }

@@ -22,7 +22,7 @@ pub(super) async fn handle(
     let standing = account.public_standing();
     let rev = account.repo.filter(|_| standing.active).map(|repo| repo.rev);
     Ok(GetRepoStatusOutput {
-        status: standing.status,
+        status: standing.status.map(Into::into),
         rev,
         ..GetRepoStatusOutput::new(account.did, standing.active)
     })

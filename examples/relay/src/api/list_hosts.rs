@@ -12,13 +12,13 @@ pub(super) async fn handle(
     _context: Context<()>,
     params: ListHosts,
 ) -> Result<ListHostsOutput, XrpcError> {
-    let limit = params.limit.unwrap_or(200);
+    let limit = params.limit;
     let rows = api.app.store.hosts(after(params.cursor.as_deref())?, limit).await?;
     let cursor = (rows.len() as i64 == limit).then(|| rows.last().map(|row| row.id.to_string()));
     let hosts = rows.into_iter().map(|row| Host {
         seq: Some(row.cursor),
         account_count: Some(row.accounts),
-        status: Some(row.status.to_string()),
+        status: Some(row.status.to_string().into()),
         ..Host::new(row.hostname.as_str())
     });
     Ok(ListHostsOutput { cursor: cursor.flatten(), ..ListHostsOutput::new(hosts.collect()) })

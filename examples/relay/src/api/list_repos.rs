@@ -13,7 +13,7 @@ pub(super) async fn handle(
     _context: Context<()>,
     params: ListRepos,
 ) -> Result<ListReposOutput, XrpcError> {
-    let limit = params.limit.unwrap_or(500);
+    let limit = params.limit;
     let accounts = api.app.store.repos(after(params.cursor.as_deref())?, limit).await?;
     let last = accounts.last().map(|account| account.id.to_string());
     let cursor = last.filter(|_| accounts.len() as i64 == limit);
@@ -26,7 +26,7 @@ fn repo(account: Account) -> Option<Repo> {
     let standing = account.public_standing();
     Some(Repo {
         active: Some(standing.active),
-        status: standing.status,
+        status: standing.status.map(Into::into),
         ..Repo::new(account.did, state.head, state.rev)
     })
 }

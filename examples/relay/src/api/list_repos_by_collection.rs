@@ -14,7 +14,7 @@ pub(super) async fn handle(
     _context: Context<()>,
     params: ListReposByCollection,
 ) -> Result<ListReposByCollectionOutput, XrpcError> {
-    let limit = params.limit.unwrap_or(500);
+    let limit = params.limit;
     let after = after(params.cursor.as_deref())?;
     let rows = api.app.store.repos_of_collection(&params.collection, after, limit).await?;
     let last = rows.last().map(|(place, _)| place.to_string());

@@ -5,17 +5,24 @@
     clippy::large_enum_variant,
     clippy::module_inception,
     clippy::too_many_arguments,
+    dead_code,
     deprecated,
     missing_docs,
+    unreachable_pub,
+    unused_imports,
 )]
 pub mod com;
+#[allow(unreachable_pub)]
 mod schemas;
+#[allow(unreachable_pub, unused_imports)]
 pub use schemas::SCHEMAS;
 
 /// The generated record types, for a catalog's typed decoding.
+#[allow(dead_code, unreachable_pub)]
 pub const RECORDS: &[atproto_core::lexicon::RecordType] = &[];
 
 /// A catalog of the generated record types and of every schema.
+#[allow(dead_code, unreachable_pub)]
 pub fn catalog() -> atproto_core::lexicon::Catalog {
     atproto_core::lexicon::Catalog::of(RECORDS).with_generated(SCHEMAS)
 }

@@ -20,4 +20,4 @@ pub use profile::{Profile, ProfileLabels};
 pub use put_preferences::PutPreferences;
 pub use search_actors::{SearchActors, SearchActorsOutput};
 pub use search_actors_typeahead::{SearchActorsTypeahead, SearchActorsTypeaheadOutput};
-pub use status::{Status, StatusEmbed};
+pub use status::{Status, StatusEmbed, StatusStatus};

@@ -14,4 +14,4 @@ pub use get_embed_external_view::{GetEmbedExternalView, GetEmbedExternalViewOutp
 pub use images::Images;
 pub use record::Record;
 pub use record_with_media::{RecordWithMedia, RecordWithMediaMedia};
-pub use video::Video;
+pub use video::{Video, VideoPresentation};

@@ -27,10 +27,12 @@ pub mod search_posts_v2;
 pub mod send_interactions;
 pub mod threadgate;
 pub use describe_feed_generator::{DescribeFeedGenerator, DescribeFeedGeneratorOutput};
-pub use generator::{Generator, GeneratorLabels};
+pub use generator::{Generator, GeneratorContentMode, GeneratorLabels};
 pub use get_actor_feeds::{GetActorFeeds, GetActorFeedsOutput};
 pub use get_actor_likes::{GetActorLikes, GetActorLikesError, GetActorLikesOutput};
-pub use get_author_feed::{GetAuthorFeed, GetAuthorFeedError, GetAuthorFeedOutput};
+pub use get_author_feed::{
+    GetAuthorFeed, GetAuthorFeedError, GetAuthorFeedFilter, GetAuthorFeedOutput,
+};
 pub use get_feed::{GetFeed, GetFeedError, GetFeedOutput};
 pub use get_feed_generator::{GetFeedGenerator, GetFeedGeneratorOutput};
 pub use get_feed_generators::{GetFeedGenerators, GetFeedGeneratorsOutput};
@@ -51,7 +53,13 @@ pub use like::Like;
 pub use post::{Post, PostEmbed, PostLabels};
 pub use postgate::{Postgate, PostgateEmbeddingRule};
 pub use repost::Repost;
-pub use search_posts::{SearchPosts, SearchPostsError, SearchPostsOutput};
-pub use search_posts_v2::{SearchPostsV2, SearchPostsV2Error, SearchPostsV2Output};
+pub use search_posts::{
+    SearchPosts, SearchPostsError, SearchPostsOutput, SearchPostsSort,
+};
+pub use search_posts_v2::{
+    SearchPostsV2, SearchPostsV2Error, SearchPostsV2Output,
+    SearchPostsV2OutputDetectedQueryLanguage, SearchPostsV2QueryLanguage,
+    SearchPostsV2Sort,
+};
 pub use send_interactions::{SendInteractions, SendInteractionsOutput};
 pub use threadgate::{Threadgate, ThreadgateAllowItem};

@@ -36,15 +36,15 @@ pub use block::Block;
 pub use follow::Follow;
 pub use get_actor_starter_packs::{GetActorStarterPacks, GetActorStarterPacksOutput};
 pub use get_blocks::{GetBlocks, GetBlocksOutput};
-pub use get_followers::{GetFollowers, GetFollowersOutput};
-pub use get_follows::{GetFollows, GetFollowsOutput};
+pub use get_followers::{GetFollowers, GetFollowersOutput, GetFollowersSort};
+pub use get_follows::{GetFollows, GetFollowsOutput, GetFollowsSort};
 pub use get_known_followers::{GetKnownFollowers, GetKnownFollowersOutput};
 pub use get_list::{GetList, GetListOutput};
 pub use get_list_blocks::{GetListBlocks, GetListBlocksOutput};
 pub use get_list_mutes::{GetListMutes, GetListMutesOutput};
-pub use get_lists::{GetLists, GetListsOutput};
+pub use get_lists::{GetLists, GetListsOutput, GetListsPurpose};
 pub use get_lists_with_membership::{
-    GetListsWithMembership, GetListsWithMembershipOutput,
+    GetListsWithMembership, GetListsWithMembershipOutput, GetListsWithMembershipPurpose,
 };
 pub use get_mutes::{GetMutes, GetMutesOutput};
 pub use get_relationships::{

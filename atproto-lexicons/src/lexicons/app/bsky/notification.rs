@@ -12,7 +12,7 @@ pub mod put_preferences_v2;
 pub mod register_push;
 pub mod unregister_push;
 pub mod update_seen;
-pub use declaration::Declaration;
+pub use declaration::{Declaration, DeclarationAllowSubscriptions};
 pub use get_preferences::{GetPreferences, GetPreferencesOutput};
 pub use get_unread_count::{GetUnreadCount, GetUnreadCountOutput};
 pub use list_activity_subscriptions::{
@@ -24,6 +24,6 @@ pub use put_activity_subscription::{
 };
 pub use put_preferences::PutPreferences;
 pub use put_preferences_v2::{PutPreferencesV2, PutPreferencesV2Output};
-pub use register_push::RegisterPush;
-pub use unregister_push::UnregisterPush;
+pub use register_push::{RegisterPush, RegisterPushPlatform};
+pub use unregister_push::{UnregisterPush, UnregisterPushPlatform};
 pub use update_seen::UpdateSeen;

@@ -47,7 +47,9 @@ pub use get_popular_feed_generators::{
     GetPopularFeedGenerators, GetPopularFeedGeneratorsOutput,
 };
 pub use get_post_thread_other_v2::{GetPostThreadOtherV2, GetPostThreadOtherV2Output};
-pub use get_post_thread_v2::{GetPostThreadV2, GetPostThreadV2Output};
+pub use get_post_thread_v2::{
+    GetPostThreadV2, GetPostThreadV2Output, GetPostThreadV2Sort,
+};
 pub use get_suggested_feeds::{GetSuggestedFeeds, GetSuggestedFeedsOutput};
 pub use get_suggested_feeds_skeleton::{
     GetSuggestedFeedsSkeleton, GetSuggestedFeedsSkeletonOutput,
@@ -96,6 +98,7 @@ pub use search_actors_skeleton::{
 };
 pub use search_posts_skeleton::{
     SearchPostsSkeleton, SearchPostsSkeletonError, SearchPostsSkeletonOutput,
+    SearchPostsSkeletonSort,
 };
 pub use search_starter_packs_skeleton::{
     SearchStarterPacksSkeleton, SearchStarterPacksSkeletonError,

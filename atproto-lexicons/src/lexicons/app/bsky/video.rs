@@ -9,12 +9,15 @@ pub mod get_upload_status;
 pub mod start_upload;
 pub mod upload_part;
 pub mod upload_video;
-pub use abort_upload::{AbortUpload, AbortUploadError, AbortUploadOutput};
+pub use abort_upload::{
+    AbortUpload, AbortUploadError, AbortUploadOutput, AbortUploadOutputState,
+};
 pub use finish_upload::{FinishUpload, FinishUploadError, FinishUploadOutput};
 pub use get_job_status::{GetJobStatus, GetJobStatusOutput};
 pub use get_upload_limits::{GetUploadLimits, GetUploadLimitsOutput};
 pub use get_upload_status::{
     GetUploadStatus, GetUploadStatusError, GetUploadStatusOutput,
+    GetUploadStatusOutputState,
 };
 pub use start_upload::{StartUpload, StartUploadError, StartUploadOutput};
 pub use upload_part::{UploadPart, UploadPartError, UploadPartOutput, UploadPartParams};

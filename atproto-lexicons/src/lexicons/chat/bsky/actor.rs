@@ -5,7 +5,9 @@ pub mod defs;
 pub mod delete_account;
 pub mod export_account_data;
 pub mod get_status;
-pub use declaration::Declaration;
+pub use declaration::{
+    Declaration, DeclarationAllowGroupInvites, DeclarationAllowIncoming,
+};
 pub use delete_account::{DeleteAccount, DeleteAccountOutput};
 pub use export_account_data::ExportAccountData;
 pub use get_status::{GetStatus, GetStatusOutput};

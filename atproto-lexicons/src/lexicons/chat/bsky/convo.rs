@@ -45,7 +45,10 @@ pub use leave_convo::{LeaveConvo, LeaveConvoError, LeaveConvoOutput};
 pub use list_convo_requests::{
     ListConvoRequests, ListConvoRequestsOutput, ListConvoRequestsOutputRequest,
 };
-pub use list_convos::{ListConvos, ListConvosOutput};
+pub use list_convos::{
+    ListConvos, ListConvosKind, ListConvosLockStatus, ListConvosOutput,
+    ListConvosReadState, ListConvosStatus,
+};
 pub use lock_convo::{LockConvo, LockConvoError, LockConvoOutput};
 pub use mute_convo::{MuteConvo, MuteConvoError, MuteConvoOutput};
 pub use remove_reaction::{RemoveReaction, RemoveReactionError, RemoveReactionOutput};
@@ -55,5 +58,5 @@ pub use send_message_batch::{
 };
 pub use unlock_convo::{UnlockConvo, UnlockConvoError, UnlockConvoOutput};
 pub use unmute_convo::{UnmuteConvo, UnmuteConvoError, UnmuteConvoOutput};
-pub use update_all_read::{UpdateAllRead, UpdateAllReadOutput};
+pub use update_all_read::{UpdateAllRead, UpdateAllReadOutput, UpdateAllReadStatus};
 pub use update_read::{UpdateRead, UpdateReadError, UpdateReadOutput};

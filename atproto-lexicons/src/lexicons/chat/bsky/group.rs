@@ -41,7 +41,9 @@ pub use reject_join_request::{
     RejectJoinRequest, RejectJoinRequestError, RejectJoinRequestOutput,
 };
 pub use remove_members::{RemoveMembers, RemoveMembersError, RemoveMembersOutput};
-pub use request_join::{RequestJoin, RequestJoinError, RequestJoinOutput};
+pub use request_join::{
+    RequestJoin, RequestJoinError, RequestJoinOutput, RequestJoinOutputStatus,
+};
 pub use update_join_requests_read::{
     UpdateJoinRequestsRead, UpdateJoinRequestsReadError, UpdateJoinRequestsReadOutput,
 };

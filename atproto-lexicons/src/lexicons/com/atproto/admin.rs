@@ -22,7 +22,7 @@ pub use disable_invite_codes::DisableInviteCodes;
 pub use enable_account_invites::EnableAccountInvites;
 pub use get_account_info::{GetAccountInfo, GetAccountInfoOutput};
 pub use get_account_infos::{GetAccountInfos, GetAccountInfosOutput};
-pub use get_invite_codes::{GetInviteCodes, GetInviteCodesOutput};
+pub use get_invite_codes::{GetInviteCodes, GetInviteCodesOutput, GetInviteCodesSort};
 pub use get_subject_status::{
     GetSubjectStatus, GetSubjectStatusOutput, GetSubjectStatusOutputSubject,
 };

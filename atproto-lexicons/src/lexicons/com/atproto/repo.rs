@@ -16,13 +16,18 @@ pub use apply_writes::{
     ApplyWrites, ApplyWritesError, ApplyWritesOutput, ApplyWritesOutputResult,
     ApplyWritesWrite,
 };
-pub use create_record::{CreateRecord, CreateRecordError, CreateRecordOutput};
+pub use create_record::{
+    CreateRecord, CreateRecordError, CreateRecordOutput,
+    CreateRecordOutputValidationStatus,
+};
 pub use delete_record::{DeleteRecord, DeleteRecordError, DeleteRecordOutput};
 pub use describe_repo::{DescribeRepo, DescribeRepoOutput};
 pub use get_record::{GetRecord, GetRecordError, GetRecordOutput};
 pub use import_repo::ImportRepo;
 pub use list_missing_blobs::{ListMissingBlobs, ListMissingBlobsOutput};
 pub use list_records::{ListRecords, ListRecordsOutput};
-pub use put_record::{PutRecord, PutRecordError, PutRecordOutput};
+pub use put_record::{
+    PutRecord, PutRecordError, PutRecordOutput, PutRecordOutputValidationStatus,
+};
 pub use strong_ref::StrongRef;
 pub use upload_blob::{UploadBlob, UploadBlobOutput};

@@ -35,7 +35,9 @@ pub use create_app_password::{
 };
 pub use create_invite_code::{CreateInviteCode, CreateInviteCodeOutput};
 pub use create_invite_codes::{CreateInviteCodes, CreateInviteCodesOutput};
-pub use create_session::{CreateSession, CreateSessionError, CreateSessionOutput};
+pub use create_session::{
+    CreateSession, CreateSessionError, CreateSessionOutput, CreateSessionOutputStatus,
+};
 pub use deactivate_account::DeactivateAccount;
 pub use delete_account::{DeleteAccount, DeleteAccountError};
 pub use delete_session::{DeleteSession, DeleteSessionError};
@@ -44,11 +46,13 @@ pub use get_account_invite_codes::{
     GetAccountInviteCodes, GetAccountInviteCodesError, GetAccountInviteCodesOutput,
 };
 pub use get_service_auth::{GetServiceAuth, GetServiceAuthError, GetServiceAuthOutput};
-pub use get_session::{GetSession, GetSessionOutput};
+pub use get_session::{GetSession, GetSessionOutput, GetSessionOutputStatus};
 pub use list_app_passwords::{
     ListAppPasswords, ListAppPasswordsError, ListAppPasswordsOutput,
 };
-pub use refresh_session::{RefreshSession, RefreshSessionError, RefreshSessionOutput};
+pub use refresh_session::{
+    RefreshSession, RefreshSessionError, RefreshSessionOutput, RefreshSessionOutputStatus,
+};
 pub use request_account_delete::RequestAccountDelete;
 pub use request_email_confirmation::RequestEmailConfirmation;
 pub use request_email_update::{RequestEmailUpdate, RequestEmailUpdateOutput};

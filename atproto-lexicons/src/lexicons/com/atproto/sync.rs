@@ -27,7 +27,9 @@ pub use get_latest_commit::{
 };
 pub use get_record::{GetRecord, GetRecordError};
 pub use get_repo::{GetRepo, GetRepoError};
-pub use get_repo_status::{GetRepoStatus, GetRepoStatusError, GetRepoStatusOutput};
+pub use get_repo_status::{
+    GetRepoStatus, GetRepoStatusError, GetRepoStatusOutput, GetRepoStatusOutputStatus,
+};
 pub use list_blobs::{ListBlobs, ListBlobsError, ListBlobsOutput};
 pub use list_hosts::{ListHosts, ListHostsOutput};
 pub use list_repos::{ListRepos, ListReposOutput};

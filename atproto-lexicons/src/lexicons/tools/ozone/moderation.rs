@@ -30,8 +30,17 @@ pub use get_repo::{GetRepo, GetRepoError, GetRepoOutput};
 pub use get_reporter_stats::{GetReporterStats, GetReporterStatsOutput};
 pub use get_repos::{GetRepos, GetReposOutput, GetReposOutputRepo};
 pub use get_subjects::{GetSubjects, GetSubjectsOutput};
-pub use list_scheduled_actions::{ListScheduledActions, ListScheduledActionsOutput};
-pub use query_events::{QueryEvents, QueryEventsOutput};
-pub use query_statuses::{QueryStatuses, QueryStatusesOutput};
+pub use list_scheduled_actions::{
+    ListScheduledActions, ListScheduledActionsOutput, ListScheduledActionsStatuse,
+};
+pub use query_events::{
+    QueryEvents, QueryEventsAgeAssuranceState, QueryEventsOutput,
+    QueryEventsSortDirection, QueryEventsSubjectType,
+};
+pub use query_statuses::{
+    QueryStatuses, QueryStatusesAgeAssuranceState, QueryStatusesOutput,
+    QueryStatusesReviewState, QueryStatusesSortDirection, QueryStatusesSortField,
+    QueryStatusesSubjectType,
+};
 pub use schedule_action::{ScheduleAction, ScheduleActionAction, ScheduleActionOutput};
 pub use search_repos::{SearchRepos, SearchReposOutput};

@@ -10,7 +10,9 @@ pub mod route_reports;
 pub mod unassign_moderator;
 pub mod update_queue;
 pub use assign_moderator::{AssignModerator, AssignModeratorError, AssignModeratorOutput};
-pub use create_queue::{CreateQueue, CreateQueueError, CreateQueueOutput};
+pub use create_queue::{
+    CreateQueue, CreateQueueError, CreateQueueOutput, CreateQueueSubjectType,
+};
 pub use delete_queue::{DeleteQueue, DeleteQueueOutput};
 pub use get_assignments::{GetAssignments, GetAssignmentsOutput};
 pub use list_queues::{ListQueues, ListQueuesOutput};

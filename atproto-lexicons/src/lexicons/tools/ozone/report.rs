@@ -28,8 +28,13 @@ pub use get_latest_report::{
 pub use get_live_stats::{GetLiveStats, GetLiveStatsOutput};
 pub use get_report::{GetReport, GetReportError, GetReportOutput};
 pub use list_activities::{ListActivities, ListActivitiesOutput};
-pub use query_activities::{QueryActivities, QueryActivitiesOutput};
-pub use query_reports::{QueryReports, QueryReportsOutput};
+pub use query_activities::{
+    QueryActivities, QueryActivitiesOutput, QueryActivitiesSortDirection,
+};
+pub use query_reports::{
+    QueryReports, QueryReportsOutput, QueryReportsSortDirection, QueryReportsSortField,
+    QueryReportsStatus, QueryReportsSubjectType,
+};
 pub use reassign_queue::{ReassignQueue, ReassignQueueError, ReassignQueueOutput};
 pub use refresh_stats::{RefreshStats, RefreshStatsOutput};
 pub use unassign_moderator::{

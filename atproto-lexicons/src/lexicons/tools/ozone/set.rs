@@ -11,5 +11,7 @@ pub use add_values::AddValues;
 pub use delete_set::{DeleteSet, DeleteSetError, DeleteSetOutput};
 pub use delete_values::{DeleteValues, DeleteValuesError};
 pub use get_values::{GetValues, GetValuesError, GetValuesOutput};
-pub use query_sets::{QuerySets, QuerySetsOutput};
+pub use query_sets::{
+    QuerySets, QuerySetsOutput, QuerySetsSortBy, QuerySetsSortDirection,
+};
 pub use upsert_set::{UpsertSet, UpsertSetInput, UpsertSetOutput};

@@ -4,6 +4,8 @@ pub mod defs;
 pub mod list_options;
 pub mod remove_options;
 pub mod upsert_option;
-pub use list_options::{ListOptions, ListOptionsOutput};
-pub use remove_options::{RemoveOptions, RemoveOptionsOutput};
-pub use upsert_option::{UpsertOption, UpsertOptionOutput};
+pub use list_options::{ListOptions, ListOptionsOutput, ListOptionsScope};
+pub use remove_options::{RemoveOptions, RemoveOptionsOutput, RemoveOptionsScope};
+pub use upsert_option::{
+    UpsertOption, UpsertOptionManagerRole, UpsertOptionOutput, UpsertOptionScope,
+};

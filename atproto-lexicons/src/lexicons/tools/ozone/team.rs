@@ -5,7 +5,9 @@ pub mod defs;
 pub mod delete_member;
 pub mod list_members;
 pub mod update_member;
-pub use add_member::{AddMember, AddMemberError, AddMemberOutput};
+pub use add_member::{AddMember, AddMemberError, AddMemberOutput, AddMemberRole};
 pub use delete_member::{DeleteMember, DeleteMemberError};
 pub use list_members::{ListMembers, ListMembersOutput};
-pub use update_member::{UpdateMember, UpdateMemberError, UpdateMemberOutput};
+pub use update_member::{
+    UpdateMember, UpdateMemberError, UpdateMemberOutput, UpdateMemberRole,
+};

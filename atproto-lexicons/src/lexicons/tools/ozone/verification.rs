@@ -5,5 +5,7 @@ pub mod grant_verifications;
 pub mod list_verifications;
 pub mod revoke_verifications;
 pub use grant_verifications::{GrantVerifications, GrantVerificationsOutput};
-pub use list_verifications::{ListVerifications, ListVerificationsOutput};
+pub use list_verifications::{
+    ListVerifications, ListVerificationsOutput, ListVerificationsSortDirection,
+};
 pub use revoke_verifications::{RevokeVerifications, RevokeVerificationsOutput};

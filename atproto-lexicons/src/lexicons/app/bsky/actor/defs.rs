@@ -9,10 +9,9 @@ use super::super::super::super as lexicons;
 pub struct ProfileViewBasic {
     pub did: Did,
     pub handle: Handle,
-    /// At most 640 bytes. At most 64 graphemes.
+    /// At most 640 bytes and 64 graphemes.
     pub display_name: Option<String>,
     pub pronouns: Option<String>,
-    /// A URI.
     pub avatar: Option<Uri>,
     pub associated: Option<ProfileAssociated>,
     pub viewer: Option<ViewerState>,
@@ -64,12 +63,11 @@ impl ProfileViewBasic {
 pub struct ProfileView {
     pub did: Did,
     pub handle: Handle,
-    /// At most 640 bytes. At most 64 graphemes.
+    /// At most 640 bytes and 64 graphemes.
     pub display_name: Option<String>,
     pub pronouns: Option<String>,
-    /// At most 2560 bytes. At most 256 graphemes.
+    /// At most 2,560 bytes and 256 graphemes.
     pub description: Option<String>,
-    /// A URI.
     pub avatar: Option<Uri>,
     pub associated: Option<ProfileAssociated>,
     pub indexed_at: Option<Datetime>,
@@ -126,16 +124,13 @@ impl ProfileView {
 pub struct ProfileViewDetailed {
     pub did: Did,
     pub handle: Handle,
-    /// At most 640 bytes. At most 64 graphemes.
+    /// At most 640 bytes and 64 graphemes.
     pub display_name: Option<String>,
-    /// At most 2560 bytes. At most 256 graphemes.
+    /// At most 2,560 bytes and 256 graphemes.
     pub description: Option<String>,
     pub pronouns: Option<String>,
-    /// A URI.
     pub website: Option<Uri>,
-    /// A URI.
     pub avatar: Option<Uri>,
-    /// A URI.
     pub banner: Option<Uri>,
     pub followers_count: Option<i64>,
     pub follows_count: Option<i64>,
@@ -234,10 +229,8 @@ atproto_core::object!(ProfileAssociated {
 /// The object `app.bsky.actor.defs#profileAssociatedChat`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileAssociatedChat {
-    /// Known values: `all`, `none`, `following`.
-    pub allow_incoming: String,
-    /// Known values: `all`, `none`, `following`.
-    pub allow_group_invites: Option<String>,
+    pub allow_incoming: ProfileAssociatedChatAllowIncoming,
+    pub allow_group_invites: Option<ProfileAssociatedChatAllowGroupInvites>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -247,7 +240,7 @@ atproto_core::object!(ProfileAssociatedChat {
 });
 impl ProfileAssociatedChat {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(allow_incoming: impl Into<String>) -> Self {
+    pub fn new(allow_incoming: impl Into<ProfileAssociatedChatAllowIncoming>) -> Self {
         Self {
             allow_incoming: allow_incoming.into(),
             allow_group_invites: None,
@@ -256,13 +249,29 @@ impl ProfileAssociatedChat {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `allowIncoming` of `app.bsky.actor.defs#profileAssociatedChat`.
+    pub enum ProfileAssociatedChatAllowIncoming {
+        All = "all",
+        None = "none",
+        Following = "following",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `allowGroupInvites` of `app.bsky.actor.defs#profileAssociatedChat`.
+    pub enum ProfileAssociatedChatAllowGroupInvites {
+        All = "all",
+        None = "none",
+        Following = "following",
+    }
+}
+
 /// The object `app.bsky.actor.defs#profileAssociatedGerm`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileAssociatedGerm {
-    /// A URI.
     pub message_me_url: Uri,
-    /// Known values: `usersIFollow`, `everyone`.
-    pub show_button_to: String,
+    pub show_button_to: ProfileAssociatedGermShowButtonTo,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -272,7 +281,10 @@ atproto_core::object!(ProfileAssociatedGerm {
 });
 impl ProfileAssociatedGerm {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(show_button_to: impl Into<String>, message_me_url: Uri) -> Self {
+    pub fn new(
+        show_button_to: impl Into<ProfileAssociatedGermShowButtonTo>,
+        message_me_url: Uri,
+    ) -> Self {
         Self {
             message_me_url,
             show_button_to: show_button_to.into(),
@@ -281,11 +293,18 @@ impl ProfileAssociatedGerm {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `showButtonTo` of `app.bsky.actor.defs#profileAssociatedGerm`.
+    pub enum ProfileAssociatedGermShowButtonTo {
+        UsersIFollow = "usersIFollow",
+        Everyone = "everyone",
+    }
+}
+
 /// The object `app.bsky.actor.defs#profileAssociatedActivitySubscription`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileAssociatedActivitySubscription {
-    /// Known values: `followers`, `mutuals`, `none`.
-    pub allow_subscriptions: String,
+    pub allow_subscriptions: ProfileAssociatedActivitySubscriptionAllowSubscriptions,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -294,11 +313,24 @@ atproto_core::object!(ProfileAssociatedActivitySubscription {
 });
 impl ProfileAssociatedActivitySubscription {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(allow_subscriptions: impl Into<String>) -> Self {
+    pub fn new(
+        allow_subscriptions: impl Into<
+            ProfileAssociatedActivitySubscriptionAllowSubscriptions,
+        >,
+    ) -> Self {
         Self {
             allow_subscriptions: allow_subscriptions.into(),
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `allowSubscriptions` of `app.bsky.actor.defs#profileAssociatedActivitySubscription`.
+    pub enum ProfileAssociatedActivitySubscriptionAllowSubscriptions {
+        Followers = "followers",
+        Mutuals = "mutuals",
+        None = "none",
     }
 }
 
@@ -363,10 +395,8 @@ impl KnownFollowers {
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerificationState {
     pub verifications: Vec<VerificationView>,
-    /// Known values: `valid`, `invalid`, `none`.
-    pub verified_status: String,
-    /// Known values: `valid`, `invalid`, `none`.
-    pub trusted_verifier_status: String,
+    pub verified_status: VerificationStateVerifiedStatus,
+    pub trusted_verifier_status: VerificationStateTrustedVerifierStatus,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -379,8 +409,8 @@ impl VerificationState {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         verifications: Vec<VerificationView>,
-        verified_status: impl Into<String>,
-        trusted_verifier_status: impl Into<String>,
+        verified_status: impl Into<VerificationStateVerifiedStatus>,
+        trusted_verifier_status: impl Into<VerificationStateTrustedVerifierStatus>,
     ) -> Self {
         Self {
             verifications,
@@ -388,6 +418,24 @@ impl VerificationState {
             trusted_verifier_status: trusted_verifier_status.into(),
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `verifiedStatus` of `app.bsky.actor.defs#verificationState`.
+    pub enum VerificationStateVerifiedStatus {
+        Valid = "valid",
+        Invalid = "invalid",
+        None = "none",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `trustedVerifierStatus` of `app.bsky.actor.defs#verificationState`.
+    pub enum VerificationStateTrustedVerifierStatus {
+        Valid = "valid",
+        Invalid = "invalid",
+        None = "none",
     }
 }
 
@@ -425,6 +473,9 @@ impl VerificationView {
         }
     }
 }
+
+/// The array `app.bsky.actor.defs#preferences`.
+pub type Preferences = Vec<Preference>;
 
 /// Part of `app.bsky.actor.defs#preferences`.
 #[derive(Debug, Clone, PartialEq)]
@@ -483,9 +534,6 @@ atproto_core::open_union!(Preference {
     LiveEventPreferences(LiveEventPreferences) "app.bsky.actor.defs#liveEventPreferences",
 });
 
-/// The array `app.bsky.actor.defs#preferences`.
-pub type Preferences = Vec<Preference>;
-
 /// The object `app.bsky.actor.defs#adultContentPref`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdultContentPref {
@@ -512,8 +560,7 @@ impl AdultContentPref {
 pub struct ContentLabelPref {
     pub labeler_did: Option<Did>,
     pub label: String,
-    /// Known values: `ignore`, `show`, `warn`, `hide`.
-    pub visibility: String,
+    pub visibility: ContentLabelPrefVisibility,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -524,7 +571,10 @@ atproto_core::object!(ContentLabelPref {
 });
 impl ContentLabelPref {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(label: impl Into<String>, visibility: impl Into<String>) -> Self {
+    pub fn new(
+        label: impl Into<String>,
+        visibility: impl Into<ContentLabelPrefVisibility>,
+    ) -> Self {
         Self {
             labeler_did: None,
             label: label.into(),
@@ -534,12 +584,21 @@ impl ContentLabelPref {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `visibility` of `app.bsky.actor.defs#contentLabelPref`.
+    pub enum ContentLabelPrefVisibility {
+        Ignore = "ignore",
+        Show = "show",
+        Warn = "warn",
+        Hide = "hide",
+    }
+}
+
 /// The object `app.bsky.actor.defs#savedFeed`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SavedFeed {
     pub id: String,
-    /// Known values: `feed`, `list`, `timeline`.
-    pub r#type: String,
+    pub r#type: SavedFeedType,
     pub value: String,
     pub pinned: bool,
     /// Fields that the lexicon does not know.
@@ -555,7 +614,7 @@ impl SavedFeed {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         id: impl Into<String>,
-        r#type: impl Into<String>,
+        r#type: impl Into<SavedFeedType>,
         value: impl Into<String>,
         pinned: bool,
     ) -> Self {
@@ -566,6 +625,15 @@ impl SavedFeed {
             pinned,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `type` of `app.bsky.actor.defs#savedFeed`.
+    pub enum SavedFeedType {
+        Feed = "feed",
+        List = "list",
+        Timeline = "timeline",
     }
 }
 
@@ -680,8 +748,7 @@ impl FeedViewPref {
 /// The object `app.bsky.actor.defs#threadViewPref`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ThreadViewPref {
-    /// Known values: `oldest`, `newest`, `most-likes`, `random`, `hotness`.
-    pub sort: Option<String>,
+    pub sort: Option<ThreadViewPrefSort>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -689,10 +756,21 @@ atproto_core::object!(ThreadViewPref {
     sort "sort" optional,
 });
 
+atproto_core::open_enum! {
+    /// The field `sort` of `app.bsky.actor.defs#threadViewPref`.
+    pub enum ThreadViewPrefSort {
+        Oldest = "oldest",
+        Newest = "newest",
+        MostLikes = "most-likes",
+        Random = "random",
+        Hotness = "hotness",
+    }
+}
+
 /// The object `app.bsky.actor.defs#interestsPref`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InterestsPref {
-    /// At most 100 elements. Each: At most 640 bytes. At most 64 graphemes.
+    /// At most 100 elements, each at most 640 bytes and 64 graphemes.
     pub tags: Vec<String>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -710,19 +788,23 @@ impl InterestsPref {
     }
 }
 
-/// The string `app.bsky.actor.defs#mutedWordTarget`.
-/// At most 640 bytes. At most 64 graphemes. Known values: `content`, `tag`.
-pub type MutedWordTarget = String;
+atproto_core::open_enum! {
+    /// The string `app.bsky.actor.defs#mutedWordTarget`.
+    pub enum MutedWordTarget {
+        Content = "content",
+        Tag = "tag",
+    }
+}
 
 /// The object `app.bsky.actor.defs#mutedWord`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MutedWord {
     pub id: Option<String>,
-    /// At most 10000 bytes. At most 1000 graphemes.
+    /// At most 10,000 bytes and 1,000 graphemes.
     pub value: String,
     pub targets: Vec<MutedWordTarget>,
-    /// Known values: `all`, `exclude-following`. Absent means `all`.
-    pub actor_target: Option<String>,
+    /// Absent means `all`.
+    pub actor_target: Option<MutedWordActorTarget>,
     pub expires_at: Option<Datetime>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -745,6 +827,14 @@ impl MutedWord {
             expires_at: None,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `actorTarget` of `app.bsky.actor.defs#mutedWord`.
+    pub enum MutedWordActorTarget {
+        All = "all",
+        ExcludeFollowing = "exclude-following",
     }
 }
 
@@ -833,7 +923,7 @@ impl LabelerPrefItem {
 pub struct BskyAppStatePref {
     pub active_progress_guide: Option<BskyAppProgressGuide>,
     pub is_beta_user: Option<bool>,
-    /// At most 1000 elements. Each: At most 100 bytes.
+    /// At most 1,000 elements, each at most 100 bytes.
     pub queued_nudges: Option<Vec<String>>,
     /// At most 100 elements.
     pub nuxs: Option<Vec<Nux>>,
@@ -875,7 +965,7 @@ pub struct Nux {
     pub id: String,
     /// Absent means `false`.
     pub completed: bool,
-    /// At most 3000 bytes. At most 300 graphemes.
+    /// At most 3,000 bytes and 300 graphemes.
     pub data: Option<String>,
     pub expires_at: Option<Datetime>,
     /// Fields that the lexicon does not know.
@@ -945,7 +1035,7 @@ atproto_core::object!(PostInteractionSettingsPref {
     postgate_embedding_rules "postgateEmbeddingRules" optional,
 });
 
-/// Part of `app.bsky.actor.defs#postInteractionSettingsPref`.
+/// An element of the field `threadgateAllowRules` of `app.bsky.actor.defs#postInteractionSettingsPref`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PostInteractionSettingsPrefThreadgateAllowRule {
     /// `app.bsky.feed.threadgate#mentionRule`
@@ -966,7 +1056,7 @@ atproto_core::open_union!(PostInteractionSettingsPrefThreadgateAllowRule {
     ThreadgateListRule(lexicons::app::bsky::feed::threadgate::ListRule) "app.bsky.feed.threadgate#listRule",
 });
 
-/// Part of `app.bsky.actor.defs#postInteractionSettingsPref`.
+/// An element of the field `postgateEmbeddingRules` of `app.bsky.actor.defs#postInteractionSettingsPref`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PostInteractionSettingsPrefPostgateEmbeddingRule {
     /// `app.bsky.feed.postgate#disableRule`
@@ -983,8 +1073,7 @@ atproto_core::open_union!(PostInteractionSettingsPrefPostgateEmbeddingRule {
 pub struct StatusView {
     pub uri: Option<AtUri>,
     pub cid: Option<Cid>,
-    /// Known values: `app.bsky.actor.status#live`.
-    pub status: String,
+    pub status: StatusViewStatus,
     pub record: Value,
     pub embed: Option<StatusViewEmbed>,
     pub labels: Option<Vec<lexicons::com::atproto::label::defs::Label>>,
@@ -1007,7 +1096,7 @@ atproto_core::object!(StatusView {
 });
 impl StatusView {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(status: impl Into<String>, record: impl Into<Value>) -> Self {
+    pub fn new(status: impl Into<StatusViewStatus>, record: impl Into<Value>) -> Self {
         Self {
             uri: None,
             cid: None,
@@ -1023,7 +1112,14 @@ impl StatusView {
     }
 }
 
-/// Part of `app.bsky.actor.defs#statusView`.
+atproto_core::open_enum! {
+    /// The field `status` of `app.bsky.actor.defs#statusView`.
+    pub enum StatusViewStatus {
+        Live = "app.bsky.actor.status#live",
+    }
+}
+
+/// The field `embed` of `app.bsky.actor.defs#statusView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StatusViewEmbed {
     /// `app.bsky.embed.external#view`

@@ -3,13 +3,25 @@
 use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::Datetime;
 
-/// The string `app.bsky.ageassurance.defs#access`.
-/// Known values: `unknown`, `none`, `safe`, `full`.
-pub type Access = String;
+atproto_core::open_enum! {
+    /// The string `app.bsky.ageassurance.defs#access`.
+    pub enum Access {
+        Unknown = "unknown",
+        None = "none",
+        Safe = "safe",
+        Full = "full",
+    }
+}
 
-/// The string `app.bsky.ageassurance.defs#status`.
-/// Known values: `unknown`, `pending`, `assured`, `blocked`.
-pub type Status = String;
+atproto_core::open_enum! {
+    /// The string `app.bsky.ageassurance.defs#status`.
+    pub enum Status {
+        Unknown = "unknown",
+        Pending = "pending",
+        Assured = "assured",
+        Blocked = "blocked",
+    }
+}
 
 /// The object `app.bsky.ageassurance.defs#state`.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,11 +39,11 @@ atproto_core::object!(State {
 });
 impl State {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(status: Status, access: Access) -> Self {
+    pub fn new(status: impl Into<Status>, access: impl Into<Access>) -> Self {
         Self {
             last_initiated_at: None,
-            status,
-            access,
+            status: status.into(),
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -71,13 +83,13 @@ impl Config {
 /// The object `app.bsky.ageassurance.defs#configRegion`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigRegion {
-    /// Each: Known values: `web`, `ios`, `android`.
-    pub platforms: Option<Vec<String>>,
+    pub platforms: Option<Vec<ConfigRegionPlatform>>,
     pub country_code: String,
     pub region_code: Option<String>,
     pub min_access_age: i64,
-    /// Each: Known values: `device`.
-    pub additional_verification_methods: Option<Vec<String>>,
+    pub additional_verification_methods: Option<
+        Vec<ConfigRegionAdditionalVerificationMethod>,
+    >,
     pub rules: Vec<ConfigRegionRule>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -109,7 +121,23 @@ impl ConfigRegion {
     }
 }
 
-/// Part of `app.bsky.ageassurance.defs#configRegion`.
+atproto_core::open_enum! {
+    /// An element of the field `platforms` of `app.bsky.ageassurance.defs#configRegion`.
+    pub enum ConfigRegionPlatform {
+        Web = "web",
+        Ios = "ios",
+        Android = "android",
+    }
+}
+
+atproto_core::open_enum! {
+    /// An element of the field `additionalVerificationMethods` of `app.bsky.ageassurance.defs#configRegion`.
+    pub enum ConfigRegionAdditionalVerificationMethod {
+        Device = "device",
+    }
+}
+
+/// An element of the field `rules` of `app.bsky.ageassurance.defs#configRegion`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConfigRegionRule {
     /// `app.bsky.ageassurance.defs#configRegionRuleDefault`
@@ -151,9 +179,9 @@ atproto_core::object!(ConfigRegionRuleDefault {
 });
 impl ConfigRegionRuleDefault {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(access: Access) -> Self {
+    pub fn new(access: impl Into<Access>) -> Self {
         Self {
-            access,
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -173,10 +201,10 @@ atproto_core::object!(ConfigRegionRuleIfDeclaredOverAge {
 });
 impl ConfigRegionRuleIfDeclaredOverAge {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(age: i64, access: Access) -> Self {
+    pub fn new(age: i64, access: impl Into<Access>) -> Self {
         Self {
             age,
-            access,
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -196,10 +224,10 @@ atproto_core::object!(ConfigRegionRuleIfDeclaredUnderAge {
 });
 impl ConfigRegionRuleIfDeclaredUnderAge {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(age: i64, access: Access) -> Self {
+    pub fn new(age: i64, access: impl Into<Access>) -> Self {
         Self {
             age,
-            access,
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -219,10 +247,10 @@ atproto_core::object!(ConfigRegionRuleIfAssuredOverAge {
 });
 impl ConfigRegionRuleIfAssuredOverAge {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(age: i64, access: Access) -> Self {
+    pub fn new(age: i64, access: impl Into<Access>) -> Self {
         Self {
             age,
-            access,
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -242,10 +270,10 @@ atproto_core::object!(ConfigRegionRuleIfAssuredUnderAge {
 });
 impl ConfigRegionRuleIfAssuredUnderAge {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(age: i64, access: Access) -> Self {
+    pub fn new(age: i64, access: impl Into<Access>) -> Self {
         Self {
             age,
-            access,
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -265,10 +293,10 @@ atproto_core::object!(ConfigRegionRuleIfAccountNewerThan {
 });
 impl ConfigRegionRuleIfAccountNewerThan {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(date: Datetime, access: Access) -> Self {
+    pub fn new(date: Datetime, access: impl Into<Access>) -> Self {
         Self {
             date,
-            access,
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -288,10 +316,10 @@ atproto_core::object!(ConfigRegionRuleIfAccountOlderThan {
 });
 impl ConfigRegionRuleIfAccountOlderThan {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(date: Datetime, access: Access) -> Self {
+    pub fn new(date: Datetime, access: impl Into<Access>) -> Self {
         Self {
             date,
-            access,
+            access: access.into(),
             extra: Extra::default(),
         }
     }
@@ -302,10 +330,8 @@ impl ConfigRegionRuleIfAccountOlderThan {
 pub struct Event {
     pub created_at: Datetime,
     pub attempt_id: String,
-    /// Known values: `unknown`, `pending`, `assured`, `blocked`.
-    pub status: String,
-    /// Known values: `unknown`, `none`, `safe`, `full`.
-    pub access: String,
+    pub status: EventStatus,
+    pub access: EventAccess,
     pub country_code: String,
     pub region_code: Option<String>,
     pub email: Option<String>,
@@ -333,8 +359,8 @@ impl Event {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         created_at: Datetime,
-        status: impl Into<String>,
-        access: impl Into<String>,
+        status: impl Into<EventStatus>,
+        access: impl Into<EventAccess>,
         attempt_id: impl Into<String>,
         country_code: impl Into<String>,
     ) -> Self {
@@ -352,5 +378,25 @@ impl Event {
             complete_ua: None,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `status` of `app.bsky.ageassurance.defs#event`.
+    pub enum EventStatus {
+        Unknown = "unknown",
+        Pending = "pending",
+        Assured = "assured",
+        Blocked = "blocked",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `access` of `app.bsky.ageassurance.defs#event`.
+    pub enum EventAccess {
+        Unknown = "unknown",
+        None = "none",
+        Safe = "safe",
+        Full = "full",
     }
 }

@@ -53,7 +53,7 @@ impl BookmarkView {
     }
 }
 
-/// Part of `app.bsky.bookmark.defs#bookmarkView`.
+/// The field `item` of `app.bsky.bookmark.defs#bookmarkView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BookmarkViewItem {
     /// `app.bsky.feed.defs#blockedPost`

@@ -68,7 +68,7 @@ impl Draft {
     }
 }
 
-/// Part of `app.bsky.draft.defs#draft`.
+/// An element of the field `postgateEmbeddingRules` of `app.bsky.draft.defs#draft`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DraftPostgateEmbeddingRule {
     /// `app.bsky.feed.postgate#disableRule`
@@ -80,7 +80,7 @@ atproto_core::open_union!(DraftPostgateEmbeddingRule {
     PostgateDisableRule(lexicons::app::bsky::feed::postgate::DisableRule) "app.bsky.feed.postgate#disableRule",
 });
 
-/// Part of `app.bsky.draft.defs#draft`.
+/// An element of the field `threadgateAllow` of `app.bsky.draft.defs#draft`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DraftThreadgateAllowItem {
     /// `app.bsky.feed.threadgate#mentionRule`
@@ -104,17 +104,17 @@ atproto_core::open_union!(DraftThreadgateAllowItem {
 /// The object `app.bsky.draft.defs#draftPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftPost {
-    /// At most 10000 bytes. At most 1000 graphemes.
+    /// At most 10,000 bytes and 1,000 graphemes.
     pub text: String,
     pub labels: Option<DraftPostLabels>,
     /// At most 4 elements.
     pub embed_images: Option<Vec<DraftEmbedImage>>,
     pub embed_gallery: Option<DraftEmbedGallery>,
-    /// At most 1 elements.
+    /// At most 1 element.
     pub embed_videos: Option<Vec<DraftEmbedVideo>>,
-    /// At most 1 elements.
+    /// At most 1 element.
     pub embed_externals: Option<Vec<DraftEmbedExternal>>,
-    /// At most 1 elements.
+    /// At most 1 element.
     pub embed_records: Option<Vec<DraftEmbedRecord>>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -144,7 +144,7 @@ impl DraftPost {
     }
 }
 
-/// Part of `app.bsky.draft.defs#draftPost`.
+/// The field `labels` of `app.bsky.draft.defs#draftPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DraftPostLabels {
     /// `com.atproto.label.defs#selfLabels`
@@ -193,7 +193,7 @@ impl DraftView {
 /// The object `app.bsky.draft.defs#draftEmbedLocalRef`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftEmbedLocalRef {
-    /// 1 to 1024 bytes.
+    /// 1 to 1,024 bytes.
     pub path: String,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -215,7 +215,7 @@ impl DraftEmbedLocalRef {
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftEmbedCaption {
     pub lang: Language,
-    /// At most 10000 bytes.
+    /// At most 10,000 bytes.
     pub content: String,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -255,6 +255,10 @@ impl DraftEmbedGallery {
     }
 }
 
+/// The array `app.bsky.draft.defs#draftEmbedGalleryItems`.
+/// At most 20 elements.
+pub type DraftEmbedGalleryItems = Vec<DraftEmbedGalleryItem>;
+
 /// Part of `app.bsky.draft.defs#draftEmbedGalleryItems`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DraftEmbedGalleryItem {
@@ -267,15 +271,11 @@ atproto_core::open_union!(DraftEmbedGalleryItem {
     DraftEmbedImage(DraftEmbedImage) "app.bsky.draft.defs#draftEmbedImage",
 });
 
-/// The array `app.bsky.draft.defs#draftEmbedGalleryItems`.
-/// At most 20 elements.
-pub type DraftEmbedGalleryItems = Vec<DraftEmbedGalleryItem>;
-
 /// The object `app.bsky.draft.defs#draftEmbedImage`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftEmbedImage {
     pub local_ref: DraftEmbedLocalRef,
-    /// At most 2000 graphemes.
+    /// At most 2,000 graphemes.
     pub alt: Option<String>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -299,7 +299,7 @@ impl DraftEmbedImage {
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftEmbedVideo {
     pub local_ref: DraftEmbedLocalRef,
-    /// At most 2000 graphemes.
+    /// At most 2,000 graphemes.
     pub alt: Option<String>,
     /// At most 20 elements.
     pub captions: Option<Vec<DraftEmbedCaption>>,
@@ -326,7 +326,6 @@ impl DraftEmbedVideo {
 /// The object `app.bsky.draft.defs#draftEmbedExternal`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftEmbedExternal {
-    /// A URI.
     pub uri: Uri,
     /// Fields that the lexicon does not know.
     pub extra: Extra,

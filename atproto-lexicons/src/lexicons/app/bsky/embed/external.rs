@@ -27,11 +27,10 @@ impl External {
 /// The object `app.bsky.embed.external#external`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExternalDef {
-    /// A URI.
     pub uri: Uri,
     pub title: String,
     pub description: String,
-    /// Accepts `image/*`. At most 1000000 bytes.
+    /// `image/*`, at most 1,000,000 bytes.
     pub thumb: Option<BlobRef>,
     pub associated_refs: Option<Vec<lexicons::com::atproto::repo::StrongRef>>,
     /// Fields that the lexicon does not know.
@@ -85,11 +84,9 @@ impl View {
 /// The object `app.bsky.embed.external#viewExternal`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ViewExternal {
-    /// A URI.
     pub uri: Uri,
     pub title: String,
     pub description: String,
-    /// A URI.
     pub thumb: Option<Uri>,
     pub created_at: Option<Datetime>,
     pub updated_at: Option<Datetime>,
@@ -143,9 +140,7 @@ impl ViewExternal {
 /// The object `app.bsky.embed.external#viewExternalSource`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ViewExternalSource {
-    /// A URI.
     pub uri: Uri,
-    /// A URI.
     pub icon: Option<Uri>,
     pub title: String,
     pub description: Option<String>,

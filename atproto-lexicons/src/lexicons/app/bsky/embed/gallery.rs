@@ -25,7 +25,7 @@ impl Gallery {
     }
 }
 
-/// Part of `app.bsky.embed.gallery`.
+/// An element of the field `items` of `app.bsky.embed.gallery`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GalleryItem {
     /// `app.bsky.embed.gallery#image`
@@ -40,7 +40,7 @@ atproto_core::open_union!(GalleryItem {
 /// The object `app.bsky.embed.gallery#image`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {
-    /// Accepts `image/*`. At most 2000000 bytes.
+    /// `image/*`, at most 2,000,000 bytes.
     pub image: BlobRef,
     pub alt: String,
     pub aspect_ratio: lexicons::app::bsky::embed::defs::AspectRatio,
@@ -88,7 +88,7 @@ impl View {
     }
 }
 
-/// Part of `app.bsky.embed.gallery#view`.
+/// An element of the field `items` of `app.bsky.embed.gallery#view`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ViewItem {
     /// `app.bsky.embed.gallery#viewImage`
@@ -103,9 +103,7 @@ atproto_core::open_union!(ViewItem {
 /// The object `app.bsky.embed.gallery#viewImage`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ViewImage {
-    /// A URI.
     pub thumbnail: Uri,
-    /// A URI.
     pub fullsize: Uri,
     pub alt: String,
     pub aspect_ratio: lexicons::app::bsky::embed::defs::AspectRatio,

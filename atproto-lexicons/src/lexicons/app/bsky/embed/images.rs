@@ -28,7 +28,7 @@ impl Images {
 /// The object `app.bsky.embed.images#image`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {
-    /// Accepts `image/*`. At most 2000000 bytes.
+    /// `image/*`, at most 2,000,000 bytes.
     pub image: BlobRef,
     pub alt: String,
     pub aspect_ratio: Option<lexicons::app::bsky::embed::defs::AspectRatio>,
@@ -76,9 +76,7 @@ impl View {
 /// The object `app.bsky.embed.images#viewImage`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ViewImage {
-    /// A URI.
     pub thumb: Uri,
-    /// A URI.
     pub fullsize: Uri,
     pub alt: String,
     pub aspect_ratio: Option<lexicons::app::bsky::embed::defs::AspectRatio>,

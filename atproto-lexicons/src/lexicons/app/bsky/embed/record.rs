@@ -44,7 +44,7 @@ impl View {
     }
 }
 
-/// Part of `app.bsky.embed.record#view`.
+/// The field `record` of `app.bsky.embed.record#view`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ViewRecordUnion {
     /// `app.bsky.embed.record#viewRecord`
@@ -133,7 +133,7 @@ impl ViewRecord {
     }
 }
 
-/// Part of `app.bsky.embed.record#viewRecord`.
+/// An element of the field `embeds` of `app.bsky.embed.record#viewRecord`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ViewRecordEmbed {
     /// `app.bsky.embed.images#view`

@@ -29,7 +29,7 @@ impl RecordWithMedia {
     }
 }
 
-/// Part of `app.bsky.embed.recordWithMedia`.
+/// The field `media` of `app.bsky.embed.recordWithMedia`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RecordWithMediaMedia {
     /// `app.bsky.embed.images`
@@ -76,7 +76,7 @@ impl View {
     }
 }
 
-/// Part of `app.bsky.embed.recordWithMedia#view`.
+/// The field `media` of `app.bsky.embed.recordWithMedia#view`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ViewMedia {
     /// `app.bsky.embed.images#view`

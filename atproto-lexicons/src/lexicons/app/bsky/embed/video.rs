@@ -7,14 +7,13 @@ use super::super::super::super as lexicons;
 /// The object `app.bsky.embed.video`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Video {
-    /// Accepts `video/mp4`. At most 300000000 bytes.
+    /// `video/mp4`, at most 300,000,000 bytes.
     pub video: BlobRef,
     /// At most 20 elements.
     pub captions: Option<Vec<Caption>>,
     pub alt: Option<String>,
     pub aspect_ratio: Option<lexicons::app::bsky::embed::defs::AspectRatio>,
-    /// Known values: `default`, `gif`.
-    pub presentation: Option<String>,
+    pub presentation: Option<VideoPresentation>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -39,11 +38,19 @@ impl Video {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `presentation` of `app.bsky.embed.video`.
+    pub enum VideoPresentation {
+        Default = "default",
+        Gif = "gif",
+    }
+}
+
 /// The object `app.bsky.embed.video#caption`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Caption {
     pub lang: Language,
-    /// Accepts `text/vtt`. At most 20000 bytes.
+    /// `text/vtt`, at most 20,000 bytes.
     pub file: BlobRef,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -67,14 +74,11 @@ impl Caption {
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
     pub cid: Cid,
-    /// A URI.
     pub playlist: Uri,
-    /// A URI.
     pub thumbnail: Option<Uri>,
     pub alt: Option<String>,
     pub aspect_ratio: Option<lexicons::app::bsky::embed::defs::AspectRatio>,
-    /// Known values: `default`, `gif`.
-    pub presentation: Option<String>,
+    pub presentation: Option<ViewPresentation>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -98,5 +102,13 @@ impl View {
             presentation: None,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `presentation` of `app.bsky.embed.video#view`.
+    pub enum ViewPresentation {
+        Default = "default",
+        Gif = "gif",
     }
 }

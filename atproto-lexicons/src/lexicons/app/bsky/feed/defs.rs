@@ -72,7 +72,7 @@ impl PostView {
     }
 }
 
-/// Part of `app.bsky.feed.defs#postView`.
+/// The field `embed` of `app.bsky.feed.defs#postView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PostViewEmbed {
     /// `app.bsky.embed.images#view`
@@ -168,7 +168,7 @@ pub struct FeedViewPost {
     pub post: PostView,
     pub reply: Option<ReplyRef>,
     pub reason: Option<FeedViewPostReason>,
-    /// At most 2000 bytes.
+    /// At most 2,000 bytes.
     pub feed_context: Option<String>,
     /// At most 100 bytes.
     pub req_id: Option<String>,
@@ -196,7 +196,7 @@ impl FeedViewPost {
     }
 }
 
-/// Part of `app.bsky.feed.defs#feedViewPost`.
+/// The field `reason` of `app.bsky.feed.defs#feedViewPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedViewPostReason {
     /// `app.bsky.feed.defs#reasonRepost`
@@ -237,7 +237,7 @@ impl ReplyRef {
     }
 }
 
-/// Part of `app.bsky.feed.defs#replyRef`.
+/// The field `root` of `app.bsky.feed.defs#replyRef`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReplyRefRoot {
     /// `app.bsky.feed.defs#postView`
@@ -255,7 +255,7 @@ atproto_core::open_union!(ReplyRefRoot {
     BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost",
 });
 
-/// Part of `app.bsky.feed.defs#replyRef`.
+/// The field `parent` of `app.bsky.feed.defs#replyRef`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReplyRefParent {
     /// `app.bsky.feed.defs#postView`
@@ -342,7 +342,7 @@ impl ThreadViewPost {
     }
 }
 
-/// Part of `app.bsky.feed.defs#threadViewPost`.
+/// The field `parent` of `app.bsky.feed.defs#threadViewPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ThreadViewPostParent {
     /// `app.bsky.feed.defs#threadViewPost`
@@ -360,7 +360,7 @@ atproto_core::open_union!(ThreadViewPostParent {
     BlockedPost(BlockedPost) "app.bsky.feed.defs#blockedPost",
 });
 
-/// Part of `app.bsky.feed.defs#threadViewPost`.
+/// An element of the field `replies` of `app.bsky.feed.defs#threadViewPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ThreadViewPostReply {
     /// `app.bsky.feed.defs#threadViewPost`
@@ -460,18 +460,16 @@ pub struct GeneratorView {
     pub did: Did,
     pub creator: lexicons::app::bsky::actor::defs::ProfileView,
     pub display_name: String,
-    /// At most 3000 bytes. At most 300 graphemes.
+    /// At most 3,000 bytes and 300 graphemes.
     pub description: Option<String>,
     pub description_facets: Option<Vec<lexicons::app::bsky::richtext::Facet>>,
-    /// A URI.
     pub avatar: Option<Uri>,
     /// At least 0.
     pub like_count: Option<i64>,
     pub accepts_interactions: Option<bool>,
     pub labels: Option<Vec<lexicons::com::atproto::label::defs::Label>>,
     pub viewer: Option<GeneratorViewerState>,
-    /// Known values: `app.bsky.feed.defs#contentModeUnspecified`, `app.bsky.feed.defs#contentModeVideo`.
-    pub content_mode: Option<String>,
+    pub content_mode: Option<GeneratorViewContentMode>,
     pub indexed_at: Datetime,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -522,6 +520,14 @@ impl GeneratorView {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `contentMode` of `app.bsky.feed.defs#generatorView`.
+    pub enum GeneratorViewContentMode {
+        ContentModeUnspecified = "app.bsky.feed.defs#contentModeUnspecified",
+        ContentModeVideo = "app.bsky.feed.defs#contentModeVideo",
+    }
+}
+
 /// The object `app.bsky.feed.defs#generatorViewerState`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GeneratorViewerState {
@@ -538,7 +544,7 @@ atproto_core::object!(GeneratorViewerState {
 pub struct SkeletonFeedPost {
     pub post: AtUri,
     pub reason: Option<SkeletonFeedPostReason>,
-    /// At most 2000 bytes.
+    /// At most 2,000 bytes.
     pub feed_context: Option<String>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -560,7 +566,7 @@ impl SkeletonFeedPost {
     }
 }
 
-/// Part of `app.bsky.feed.defs#skeletonFeedPost`.
+/// The field `reason` of `app.bsky.feed.defs#skeletonFeedPost`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SkeletonFeedPostReason {
     /// `app.bsky.feed.defs#skeletonReasonRepost`
@@ -624,9 +630,8 @@ atproto_core::object!(ThreadgateView {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Interaction {
     pub item: Option<AtUri>,
-    /// Known values: `app.bsky.feed.defs#requestLess`, `app.bsky.feed.defs#requestMore`, `app.bsky.feed.defs#clickthroughItem`, `app.bsky.feed.defs#clickthroughAuthor`, `app.bsky.feed.defs#clickthroughReposter`, `app.bsky.feed.defs#clickthroughEmbed`, `app.bsky.feed.defs#interactionSeen`, `app.bsky.feed.defs#interactionLike`, `app.bsky.feed.defs#interactionRepost`, `app.bsky.feed.defs#interactionReply`, `app.bsky.feed.defs#interactionQuote`, `app.bsky.feed.defs#interactionShare`.
-    pub event: Option<String>,
-    /// At most 2000 bytes.
+    pub event: Option<InteractionEvent>,
+    /// At most 2,000 bytes.
     pub feed_context: Option<String>,
     /// At most 100 bytes.
     pub req_id: Option<String>,
@@ -639,6 +644,24 @@ atproto_core::object!(Interaction {
     req_id "reqId" optional,
     feed_context "feedContext" optional,
 });
+
+atproto_core::open_enum! {
+    /// The field `event` of `app.bsky.feed.defs#interaction`.
+    pub enum InteractionEvent {
+        RequestLess = "app.bsky.feed.defs#requestLess",
+        RequestMore = "app.bsky.feed.defs#requestMore",
+        ClickthroughItem = "app.bsky.feed.defs#clickthroughItem",
+        ClickthroughAuthor = "app.bsky.feed.defs#clickthroughAuthor",
+        ClickthroughReposter = "app.bsky.feed.defs#clickthroughReposter",
+        ClickthroughEmbed = "app.bsky.feed.defs#clickthroughEmbed",
+        InteractionSeen = "app.bsky.feed.defs#interactionSeen",
+        InteractionLike = "app.bsky.feed.defs#interactionLike",
+        InteractionRepost = "app.bsky.feed.defs#interactionRepost",
+        InteractionReply = "app.bsky.feed.defs#interactionReply",
+        InteractionQuote = "app.bsky.feed.defs#interactionQuote",
+        InteractionShare = "app.bsky.feed.defs#interactionShare",
+    }
+}
 
 /// The token `app.bsky.feed.defs#requestLess`.
 pub const REQUEST_LESS: &str = "app.bsky.feed.defs#requestLess";

@@ -12,7 +12,6 @@ pub struct ListViewBasic {
     /// 1 to 64 bytes.
     pub name: String,
     pub purpose: ListPurpose,
-    /// A URI.
     pub avatar: Option<Uri>,
     /// At least 0.
     pub list_item_count: Option<i64>,
@@ -39,13 +38,13 @@ impl ListViewBasic {
         uri: AtUri,
         cid: Cid,
         name: impl Into<String>,
-        purpose: ListPurpose,
+        purpose: impl Into<ListPurpose>,
     ) -> Self {
         Self {
             uri,
             cid,
             name: name.into(),
-            purpose,
+            purpose: purpose.into(),
             avatar: None,
             list_item_count: None,
             labels: None,
@@ -65,10 +64,9 @@ pub struct ListView {
     /// 1 to 64 bytes.
     pub name: String,
     pub purpose: ListPurpose,
-    /// At most 3000 bytes. At most 300 graphemes.
+    /// At most 3,000 bytes and 300 graphemes.
     pub description: Option<String>,
     pub description_facets: Option<Vec<lexicons::app::bsky::richtext::Facet>>,
-    /// A URI.
     pub avatar: Option<Uri>,
     /// At least 0.
     pub list_item_count: Option<i64>,
@@ -99,7 +97,7 @@ impl ListView {
         cid: Cid,
         creator: lexicons::app::bsky::actor::defs::ProfileView,
         name: impl Into<String>,
-        purpose: ListPurpose,
+        purpose: impl Into<ListPurpose>,
         indexed_at: Datetime,
     ) -> Self {
         Self {
@@ -107,7 +105,7 @@ impl ListView {
             cid,
             creator,
             name: name.into(),
-            purpose,
+            purpose: purpose.into(),
             description: None,
             description_facets: None,
             avatar: None,
@@ -259,9 +257,14 @@ impl StarterPackViewBasic {
     }
 }
 
-/// The string `app.bsky.graph.defs#listPurpose`.
-/// Known values: `app.bsky.graph.defs#modlist`, `app.bsky.graph.defs#curatelist`, `app.bsky.graph.defs#referencelist`.
-pub type ListPurpose = String;
+atproto_core::open_enum! {
+    /// The string `app.bsky.graph.defs#listPurpose`.
+    pub enum ListPurpose {
+        Modlist = "app.bsky.graph.defs#modlist",
+        Curatelist = "app.bsky.graph.defs#curatelist",
+        Referencelist = "app.bsky.graph.defs#referencelist",
+    }
+}
 
 /// The token `app.bsky.graph.defs#modlist`.
 pub const MODLIST: &str = "app.bsky.graph.defs#modlist";

@@ -15,8 +15,7 @@ atproto_core::object!(RecordDeleted {});
 #[deprecated]
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatPreference {
-    /// Known values: `all`, `accepted`.
-    pub include: String,
+    pub include: ChatPreferenceInclude,
     pub push: bool,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -27,7 +26,7 @@ atproto_core::object!(ChatPreference {
 });
 impl ChatPreference {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(include: impl Into<String>, push: bool) -> Self {
+    pub fn new(include: impl Into<ChatPreferenceInclude>, push: bool) -> Self {
         Self {
             include: include.into(),
             push,
@@ -36,11 +35,18 @@ impl ChatPreference {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `include` of `app.bsky.notification.defs#chatPreference`.
+    pub enum ChatPreferenceInclude {
+        All = "all",
+        Accepted = "accepted",
+    }
+}
+
 /// The object `app.bsky.notification.defs#filterablePreference`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilterablePreference {
-    /// Known values: `all`, `follows`.
-    pub include: String,
+    pub include: FilterablePreferenceInclude,
     pub list: bool,
     pub push: bool,
     /// Fields that the lexicon does not know.
@@ -53,13 +59,25 @@ atproto_core::object!(FilterablePreference {
 });
 impl FilterablePreference {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(include: impl Into<String>, list: bool, push: bool) -> Self {
+    pub fn new(
+        include: impl Into<FilterablePreferenceInclude>,
+        list: bool,
+        push: bool,
+    ) -> Self {
         Self {
             include: include.into(),
             list,
             push,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `include` of `app.bsky.notification.defs#filterablePreference`.
+    pub enum FilterablePreferenceInclude {
+        All = "all",
+        Follows = "follows",
     }
 }
 

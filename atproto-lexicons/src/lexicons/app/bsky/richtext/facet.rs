@@ -26,7 +26,7 @@ impl Facet {
     }
 }
 
-/// Part of `app.bsky.richtext.facet`.
+/// An element of the field `features` of `app.bsky.richtext.facet`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FacetFeature {
     /// `app.bsky.richtext.facet#mention`
@@ -67,7 +67,6 @@ impl Mention {
 /// The object `app.bsky.richtext.facet#link`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
-    /// A URI.
     pub uri: Uri,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -88,7 +87,7 @@ impl Link {
 /// The object `app.bsky.richtext.facet#tag`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tag {
-    /// At most 640 bytes. At most 64 graphemes.
+    /// At most 640 bytes and 64 graphemes.
     pub tag: String,
     /// Fields that the lexicon does not know.
     pub extra: Extra,

@@ -102,8 +102,7 @@ pub struct SkeletonTrend {
     pub link: String,
     pub started_at: Datetime,
     pub post_count: i64,
-    /// Known values: `hot`.
-    pub status: Option<String>,
+    pub status: Option<SkeletonTrendStatus>,
     pub category: Option<String>,
     pub dids: Vec<Did>,
     /// Fields that the lexicon does not know.
@@ -145,6 +144,13 @@ impl SkeletonTrend {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `status` of `app.bsky.unspecced.defs#skeletonTrend`.
+    pub enum SkeletonTrendStatus {
+        Hot = "hot",
+    }
+}
+
 /// The object `app.bsky.unspecced.defs#trendView`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrendView {
@@ -154,8 +160,7 @@ pub struct TrendView {
     pub link: String,
     pub started_at: Datetime,
     pub post_count: i64,
-    /// Known values: `hot`.
-    pub status: Option<String>,
+    pub status: Option<TrendViewStatus>,
     pub category: Option<String>,
     pub actors: Vec<lexicons::app::bsky::actor::defs::ProfileViewBasic>,
     /// Fields that the lexicon does not know.
@@ -194,6 +199,13 @@ impl TrendView {
             actors,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `status` of `app.bsky.unspecced.defs#trendView`.
+    pub enum TrendViewStatus {
+        Hot = "hot",
     }
 }
 
@@ -285,8 +297,7 @@ impl ThreadItemBlocked {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgeAssuranceState {
     pub last_initiated_at: Option<Datetime>,
-    /// Known values: `unknown`, `pending`, `assured`, `blocked`.
-    pub status: String,
+    pub status: AgeAssuranceStateStatus,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -296,7 +307,7 @@ atproto_core::object!(AgeAssuranceState {
 });
 impl AgeAssuranceState {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(status: impl Into<String>) -> Self {
+    pub fn new(status: impl Into<AgeAssuranceStateStatus>) -> Self {
         Self {
             last_initiated_at: None,
             status: status.into(),
@@ -305,12 +316,21 @@ impl AgeAssuranceState {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `status` of `app.bsky.unspecced.defs#ageAssuranceState`.
+    pub enum AgeAssuranceStateStatus {
+        Unknown = "unknown",
+        Pending = "pending",
+        Assured = "assured",
+        Blocked = "blocked",
+    }
+}
+
 /// The object `app.bsky.unspecced.defs#ageAssuranceEvent`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgeAssuranceEvent {
     pub created_at: Datetime,
-    /// Known values: `unknown`, `pending`, `assured`.
-    pub status: String,
+    pub status: AgeAssuranceEventStatus,
     pub attempt_id: String,
     pub email: Option<String>,
     pub init_ip: Option<String>,
@@ -334,7 +354,7 @@ impl AgeAssuranceEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         created_at: Datetime,
-        status: impl Into<String>,
+        status: impl Into<AgeAssuranceEventStatus>,
         attempt_id: impl Into<String>,
     ) -> Self {
         Self {
@@ -348,5 +368,14 @@ impl AgeAssuranceEvent {
             complete_ua: None,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `status` of `app.bsky.unspecced.defs#ageAssuranceEvent`.
+    pub enum AgeAssuranceEventStatus {
+        Unknown = "unknown",
+        Pending = "pending",
+        Assured = "assured",
     }
 }

@@ -8,14 +8,12 @@ use atproto_core::syntax::Did;
 pub struct JobStatus {
     pub job_id: String,
     pub did: Did,
-    /// Known values: `JOB_STATE_CREATED`, `JOB_STATE_ENCODING`, `JOB_STATE_ENCODED`, `JOB_STATE_SCANNING`, `JOB_STATE_SCANNED`, `JOB_STATE_UPLOADING`, `JOB_STATE_UPLOADED`, `JOB_STATE_COMPLETED`, `JOB_STATE_FAILED`.
-    pub state: String,
+    pub state: JobStatusState,
     /// 0 to 100.
     pub progress: Option<i64>,
     pub blob: Option<BlobRef>,
     pub error: Option<String>,
-    /// Known values: `validation_failure`, `encoding_failure`, `pds_upload_failure`, `pds_upload_unsupported_blob_size`, `generic_failure`.
-    pub failure_code: Option<String>,
+    pub failure_code: Option<JobStatusFailureCode>,
     pub message: Option<String>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -32,7 +30,11 @@ atproto_core::object!(JobStatus {
 });
 impl JobStatus {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(job_id: impl Into<String>, did: Did, state: impl Into<String>) -> Self {
+    pub fn new(
+        job_id: impl Into<String>,
+        did: Did,
+        state: impl Into<JobStatusState>,
+    ) -> Self {
         Self {
             job_id: job_id.into(),
             did,
@@ -44,5 +46,31 @@ impl JobStatus {
             message: None,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `state` of `app.bsky.video.defs#jobStatus`.
+    pub enum JobStatusState {
+        JobStateCreated = "JOB_STATE_CREATED",
+        JobStateEncoding = "JOB_STATE_ENCODING",
+        JobStateEncoded = "JOB_STATE_ENCODED",
+        JobStateScanning = "JOB_STATE_SCANNING",
+        JobStateScanned = "JOB_STATE_SCANNED",
+        JobStateUploading = "JOB_STATE_UPLOADING",
+        JobStateUploaded = "JOB_STATE_UPLOADED",
+        JobStateCompleted = "JOB_STATE_COMPLETED",
+        JobStateFailed = "JOB_STATE_FAILED",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `failureCode` of `app.bsky.video.defs#jobStatus`.
+    pub enum JobStatusFailureCode {
+        ValidationFailure = "validation_failure",
+        EncodingFailure = "encoding_failure",
+        PdsUploadFailure = "pds_upload_failure",
+        PdsUploadUnsupportedBlobSize = "pds_upload_unsupported_blob_size",
+        GenericFailure = "generic_failure",
     }
 }

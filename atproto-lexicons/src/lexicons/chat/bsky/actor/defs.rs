@@ -4,18 +4,21 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Datetime, Did, Handle, Uri};
 use super::super::super::super as lexicons;
 
-/// The string `chat.bsky.actor.defs#memberRole`.
-/// Known values: `owner`, `standard`.
-pub type MemberRole = String;
+atproto_core::open_enum! {
+    /// The string `chat.bsky.actor.defs#memberRole`.
+    pub enum MemberRole {
+        Owner = "owner",
+        Standard = "standard",
+    }
+}
 
 /// The object `chat.bsky.actor.defs#profileViewBasic`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfileViewBasic {
     pub did: Did,
     pub handle: Handle,
-    /// At most 640 bytes. At most 64 graphemes.
+    /// At most 640 bytes and 64 graphemes.
     pub display_name: Option<String>,
-    /// A URI.
     pub avatar: Option<Uri>,
     pub associated: Option<lexicons::app::bsky::actor::defs::ProfileAssociated>,
     pub viewer: Option<lexicons::app::bsky::actor::defs::ViewerState>,
@@ -60,7 +63,7 @@ impl ProfileViewBasic {
     }
 }
 
-/// Part of `chat.bsky.actor.defs#profileViewBasic`.
+/// The field `kind` of `chat.bsky.actor.defs#profileViewBasic`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProfileViewBasicKind {
     /// `chat.bsky.actor.defs#directConvoMember`
@@ -100,10 +103,10 @@ atproto_core::object!(GroupConvoMember {
 });
 impl GroupConvoMember {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(role: MemberRole) -> Self {
+    pub fn new(role: impl Into<MemberRole>) -> Self {
         Self {
             added_by: None,
-            role,
+            role: role.into(),
             extra: Extra::default(),
         }
     }

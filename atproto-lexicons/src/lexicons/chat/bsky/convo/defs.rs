@@ -4,17 +4,30 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Datetime, Did};
 use super::super::super::super as lexicons;
 
-/// The string `chat.bsky.convo.defs#convoKind`.
-/// Known values: `direct`, `group`.
-pub type ConvoKind = String;
+atproto_core::open_enum! {
+    /// The string `chat.bsky.convo.defs#convoKind`.
+    pub enum ConvoKind {
+        Direct = "direct",
+        Group = "group",
+    }
+}
 
-/// The string `chat.bsky.convo.defs#convoLockStatus`.
-/// Known values: `unlocked`, `locked`, `locked-permanently`.
-pub type ConvoLockStatus = String;
+atproto_core::open_enum! {
+    /// The string `chat.bsky.convo.defs#convoLockStatus`.
+    pub enum ConvoLockStatus {
+        Unlocked = "unlocked",
+        Locked = "locked",
+        LockedPermanently = "locked-permanently",
+    }
+}
 
-/// The string `chat.bsky.convo.defs#convoStatus`.
-/// Known values: `request`, `accepted`.
-pub type ConvoStatus = String;
+atproto_core::open_enum! {
+    /// The string `chat.bsky.convo.defs#convoStatus`.
+    pub enum ConvoStatus {
+        Request = "request",
+        Accepted = "accepted",
+    }
+}
 
 /// The object `chat.bsky.convo.defs#convoRef`.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +85,7 @@ impl MessageRef {
 /// The object `chat.bsky.convo.defs#messageInput`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MessageInput {
-    /// At most 10000 bytes. At most 1000 graphemes.
+    /// At most 10,000 bytes and 1,000 graphemes.
     pub text: String,
     pub facets: Option<Vec<lexicons::app::bsky::richtext::Facet>>,
     pub embed: Option<MessageInputEmbed>,
@@ -99,7 +112,7 @@ impl MessageInput {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#messageInput`.
+/// The field `embed` of `chat.bsky.convo.defs#messageInput`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MessageInputEmbed {
     /// `app.bsky.embed.record`
@@ -139,7 +152,7 @@ impl ReplyRef {
 pub struct MessageView {
     pub id: String,
     pub rev: String,
-    /// At most 10000 bytes. At most 1000 graphemes.
+    /// At most 10,000 bytes and 1,000 graphemes.
     pub text: String,
     pub facets: Option<Vec<lexicons::app::bsky::richtext::Facet>>,
     pub embed: Option<MessageViewEmbed>,
@@ -185,7 +198,7 @@ impl MessageView {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#messageView`.
+/// The field `embed` of `chat.bsky.convo.defs#messageView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MessageViewEmbed {
     /// `app.bsky.embed.record#view`
@@ -200,7 +213,7 @@ atproto_core::open_union!(MessageViewEmbed {
     JoinLinkView(lexicons::chat::bsky::embed::join_link::View) "chat.bsky.embed.joinLink#view",
 });
 
-/// Part of `chat.bsky.convo.defs#messageView`.
+/// The field `replyTo` of `chat.bsky.convo.defs#messageView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MessageViewReplyTo {
     /// `chat.bsky.convo.defs#messageView`
@@ -272,7 +285,7 @@ impl SystemMessageView {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#systemMessageView`.
+/// The field `data` of `chat.bsky.convo.defs#systemMessageView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SystemMessageViewData {
     /// `chat.bsky.convo.defs#systemMessageDataAddMember`
@@ -335,12 +348,12 @@ impl SystemMessageDataAddMember {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         member: SystemMessageReferredUser,
-        role: lexicons::chat::bsky::actor::defs::MemberRole,
+        role: impl Into<lexicons::chat::bsky::actor::defs::MemberRole>,
         added_by: SystemMessageReferredUser,
     ) -> Self {
         Self {
             member,
-            role,
+            role: role.into(),
             added_by,
             extra: Extra::default(),
         }
@@ -391,11 +404,11 @@ impl SystemMessageDataMemberJoin {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         member: SystemMessageReferredUser,
-        role: lexicons::chat::bsky::actor::defs::MemberRole,
+        role: impl Into<lexicons::chat::bsky::actor::defs::MemberRole>,
     ) -> Self {
         Self {
             member,
-            role,
+            role: role.into(),
             approved_by: None,
             extra: Extra::default(),
         }
@@ -712,7 +725,7 @@ impl ConvoView {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#convoView`.
+/// The field `lastMessage` of `chat.bsky.convo.defs#convoView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConvoViewLastMessage {
     /// `chat.bsky.convo.defs#messageView`
@@ -730,7 +743,7 @@ atproto_core::open_union!(ConvoViewLastMessage {
     SystemMessageView(SystemMessageView) "chat.bsky.convo.defs#systemMessageView",
 });
 
-/// Part of `chat.bsky.convo.defs#convoView`.
+/// The field `lastReaction` of `chat.bsky.convo.defs#convoView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConvoViewLastReaction {
     /// `chat.bsky.convo.defs#messageAndReactionView`
@@ -742,7 +755,7 @@ atproto_core::open_union!(ConvoViewLastReaction {
     MessageAndReactionView(MessageAndReactionView) "chat.bsky.convo.defs#messageAndReactionView",
 });
 
-/// Part of `chat.bsky.convo.defs#convoView`.
+/// The field `kind` of `chat.bsky.convo.defs#convoView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConvoViewKind {
     /// `chat.bsky.convo.defs#directConvo`
@@ -775,7 +788,7 @@ pub struct GroupConvo {
     pub lock_status_moderation_override: bool,
     pub member_count: i64,
     pub member_limit: i64,
-    /// At most 500 bytes. At most 50 graphemes.
+    /// At most 500 bytes and 50 graphemes.
     pub name: String,
     pub unread_join_request_count: Option<i64>,
     /// Fields that the lexicon does not know.
@@ -796,7 +809,7 @@ impl GroupConvo {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         created_at: Datetime,
-        lock_status: ConvoLockStatus,
+        lock_status: impl Into<ConvoLockStatus>,
         lock_status_moderation_override: bool,
         member_count: i64,
         member_limit: i64,
@@ -806,7 +819,7 @@ impl GroupConvo {
             created_at,
             join_link: None,
             join_request_count: None,
-            lock_status,
+            lock_status: lock_status.into(),
             lock_status_moderation_override,
             member_count,
             member_limit,
@@ -967,7 +980,7 @@ impl LogCreateMessage {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#logCreateMessage`.
+/// The field `message` of `chat.bsky.convo.defs#logCreateMessage`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogCreateMessageMessage {
     /// `chat.bsky.convo.defs#messageView`
@@ -1012,7 +1025,7 @@ impl LogDeleteMessage {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#logDeleteMessage`.
+/// The field `message` of `chat.bsky.convo.defs#logDeleteMessage`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogDeleteMessageMessage {
     /// `chat.bsky.convo.defs#messageView`
@@ -1058,7 +1071,7 @@ impl LogReadMessage {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#logReadMessage`.
+/// The field `message` of `chat.bsky.convo.defs#logReadMessage`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogReadMessageMessage {
     /// `chat.bsky.convo.defs#messageView`
@@ -1115,7 +1128,7 @@ impl LogAddReaction {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#logAddReaction`.
+/// The field `message` of `chat.bsky.convo.defs#logAddReaction`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogAddReactionMessage {
     /// `chat.bsky.convo.defs#messageView`
@@ -1169,7 +1182,7 @@ impl LogRemoveReaction {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#logRemoveReaction`.
+/// The field `message` of `chat.bsky.convo.defs#logRemoveReaction`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogRemoveReactionMessage {
     /// `chat.bsky.convo.defs#messageView`
@@ -1214,7 +1227,7 @@ impl LogReadConvo {
     }
 }
 
-/// Part of `chat.bsky.convo.defs#logReadConvo`.
+/// The field `message` of `chat.bsky.convo.defs#logReadConvo`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogReadConvoMessage {
     /// `chat.bsky.convo.defs#messageView`

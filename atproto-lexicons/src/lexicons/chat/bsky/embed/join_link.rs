@@ -43,7 +43,7 @@ impl View {
     }
 }
 
-/// Part of `chat.bsky.embed.joinLink#view`.
+/// The field `joinLinkPreview` of `chat.bsky.embed.joinLink#view`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ViewJoinLinkPreview {
     /// `chat.bsky.group.defs#joinLinkPreviewView`

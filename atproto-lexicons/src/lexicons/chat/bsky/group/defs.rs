@@ -4,13 +4,21 @@ use atproto_core::data::Extra;
 use atproto_core::syntax::Datetime;
 use super::super::super::super as lexicons;
 
-/// The string `chat.bsky.group.defs#linkEnabledStatus`.
-/// Known values: `enabled`, `disabled`.
-pub type LinkEnabledStatus = String;
+atproto_core::open_enum! {
+    /// The string `chat.bsky.group.defs#linkEnabledStatus`.
+    pub enum LinkEnabledStatus {
+        Enabled = "enabled",
+        Disabled = "disabled",
+    }
+}
 
-/// The string `chat.bsky.group.defs#joinRule`.
-/// Known values: `anyone`, `followedByOwner`.
-pub type JoinRule = String;
+atproto_core::open_enum! {
+    /// The string `chat.bsky.group.defs#joinRule`.
+    pub enum JoinRule {
+        Anyone = "anyone",
+        FollowedByOwner = "followedByOwner",
+    }
+}
 
 /// The object `chat.bsky.group.defs#joinLinkView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,16 +42,16 @@ impl JoinLinkView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         code: impl Into<String>,
-        enabled_status: LinkEnabledStatus,
+        enabled_status: impl Into<LinkEnabledStatus>,
         require_approval: bool,
-        join_rule: JoinRule,
+        join_rule: impl Into<JoinRule>,
         created_at: Datetime,
     ) -> Self {
         Self {
             code: code.into(),
-            enabled_status,
+            enabled_status: enabled_status.into(),
             require_approval,
-            join_rule,
+            join_rule: join_rule.into(),
             created_at,
             extra: Extra::default(),
         }
@@ -88,7 +96,7 @@ impl JoinLinkPreviewView {
         member_count: i64,
         member_limit: i64,
         require_approval: bool,
-        join_rule: JoinRule,
+        join_rule: impl Into<JoinRule>,
     ) -> Self {
         Self {
             convo_id: convo_id.into(),
@@ -98,7 +106,7 @@ impl JoinLinkPreviewView {
             member_count,
             member_limit,
             require_approval,
-            join_rule,
+            join_rule: join_rule.into(),
             convo: None,
             viewer: None,
             extra: Extra::default(),

@@ -30,7 +30,7 @@ impl ConvoView {
     }
 }
 
-/// Part of `chat.bsky.moderation.defs#convoView`.
+/// The field `kind` of `chat.bsky.moderation.defs#convoView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConvoViewKind {
     /// `chat.bsky.moderation.defs#directConvo`
@@ -62,7 +62,7 @@ pub struct GroupConvo {
     pub lock_status: lexicons::chat::bsky::convo::defs::ConvoLockStatus,
     pub member_count: i64,
     pub member_limit: i64,
-    /// At most 500 bytes. At most 50 graphemes.
+    /// At most 500 bytes and 50 graphemes.
     pub name: String,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -81,7 +81,7 @@ impl GroupConvo {
     pub fn new(
         created_at: Datetime,
         join_request_count: i64,
-        lock_status: lexicons::chat::bsky::convo::defs::ConvoLockStatus,
+        lock_status: impl Into<lexicons::chat::bsky::convo::defs::ConvoLockStatus>,
         member_count: i64,
         member_limit: i64,
         name: impl Into<String>,
@@ -90,7 +90,7 @@ impl GroupConvo {
             created_at,
             join_link: None,
             join_request_count,
-            lock_status,
+            lock_status: lock_status.into(),
             member_count,
             member_limit,
             name: name.into(),

@@ -28,8 +28,7 @@ impl Preferences {
 /// The object `chat.bsky.notification.defs#chatPreference`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatPreference {
-    /// Known values: `all`, `follows`.
-    pub include: String,
+    pub include: ChatPreferenceInclude,
     pub push: bool,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -40,11 +39,19 @@ atproto_core::object!(ChatPreference {
 });
 impl ChatPreference {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(include: impl Into<String>, push: bool) -> Self {
+    pub fn new(include: impl Into<ChatPreferenceInclude>, push: bool) -> Self {
         Self {
             include: include.into(),
             push,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `include` of `chat.bsky.notification.defs#chatPreference`.
+    pub enum ChatPreferenceInclude {
+        All = "all",
+        Follows = "follows",
     }
 }

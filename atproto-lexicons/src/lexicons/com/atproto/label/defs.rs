@@ -8,7 +8,6 @@ use atproto_core::syntax::{Cid, Datetime, Did, Language, Uri};
 pub struct Label {
     pub ver: Option<i64>,
     pub src: Did,
-    /// A URI.
     pub uri: Uri,
     pub cid: Option<Cid>,
     /// At most 128 bytes.
@@ -94,14 +93,12 @@ impl SelfLabel {
 /// The object `com.atproto.label.defs#labelValueDefinition`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelValueDefinition {
-    /// At most 100 bytes. At most 100 graphemes.
+    /// At most 100 bytes and 100 graphemes.
     pub identifier: String,
-    /// Known values: `inform`, `alert`, `none`.
-    pub severity: String,
-    /// Known values: `content`, `media`, `none`.
-    pub blurs: String,
-    /// Known values: `ignore`, `warn`, `hide`. Absent means `warn`.
-    pub default_setting: Option<String>,
+    pub severity: LabelValueDefinitionSeverity,
+    pub blurs: LabelValueDefinitionBlurs,
+    /// Absent means `warn`.
+    pub default_setting: Option<LabelValueDefinitionDefaultSetting>,
     pub adult_only: Option<bool>,
     pub locales: Vec<LabelValueDefinitionStrings>,
     /// Fields that the lexicon does not know.
@@ -119,8 +116,8 @@ impl LabelValueDefinition {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         identifier: impl Into<String>,
-        severity: impl Into<String>,
-        blurs: impl Into<String>,
+        severity: impl Into<LabelValueDefinitionSeverity>,
+        blurs: impl Into<LabelValueDefinitionBlurs>,
         locales: Vec<LabelValueDefinitionStrings>,
     ) -> Self {
         Self {
@@ -135,13 +132,40 @@ impl LabelValueDefinition {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `severity` of `com.atproto.label.defs#labelValueDefinition`.
+    pub enum LabelValueDefinitionSeverity {
+        Inform = "inform",
+        Alert = "alert",
+        None = "none",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `blurs` of `com.atproto.label.defs#labelValueDefinition`.
+    pub enum LabelValueDefinitionBlurs {
+        Content = "content",
+        Media = "media",
+        None = "none",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `defaultSetting` of `com.atproto.label.defs#labelValueDefinition`.
+    pub enum LabelValueDefinitionDefaultSetting {
+        Ignore = "ignore",
+        Warn = "warn",
+        Hide = "hide",
+    }
+}
+
 /// The object `com.atproto.label.defs#labelValueDefinitionStrings`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelValueDefinitionStrings {
     pub lang: Language,
-    /// At most 640 bytes. At most 64 graphemes.
+    /// At most 640 bytes and 64 graphemes.
     pub name: String,
-    /// At most 100000 bytes. At most 10000 graphemes.
+    /// At most 100,000 bytes and 10,000 graphemes.
     pub description: String,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -167,6 +191,16 @@ impl LabelValueDefinitionStrings {
     }
 }
 
-/// The string `com.atproto.label.defs#labelValue`.
-/// Known values: `!hide`, `!warn`, `!no-unauthenticated`, `porn`, `sexual`, `nudity`, `graphic-media`, `bot`.
-pub type LabelValue = String;
+atproto_core::open_enum! {
+    /// The string `com.atproto.label.defs#labelValue`.
+    pub enum LabelValue {
+        Hide = "!hide",
+        Warn = "!warn",
+        NoUnauthenticated = "!no-unauthenticated",
+        Porn = "porn",
+        Sexual = "sexual",
+        Nudity = "nudity",
+        GraphicMedia = "graphic-media",
+        Bot = "bot",
+    }
+}

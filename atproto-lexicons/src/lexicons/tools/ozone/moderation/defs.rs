@@ -55,7 +55,7 @@ impl ModEventView {
     }
 }
 
-/// Part of `tools.ozone.moderation.defs#modEventView`.
+/// The field `event` of `tools.ozone.moderation.defs#modEventView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModEventViewEvent {
     /// `tools.ozone.moderation.defs#modEventTakedown`
@@ -139,7 +139,7 @@ atproto_core::open_union!(ModEventViewEvent {
     CancelScheduledTakedownEvent(CancelScheduledTakedownEvent) "tools.ozone.moderation.defs#cancelScheduledTakedownEvent",
 });
 
-/// Part of `tools.ozone.moderation.defs#modEventView`.
+/// The field `subject` of `tools.ozone.moderation.defs#modEventView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModEventViewSubject {
     /// `com.atproto.admin.defs#repoRef`
@@ -205,7 +205,7 @@ impl ModEventViewDetail {
     }
 }
 
-/// Part of `tools.ozone.moderation.defs#modEventViewDetail`.
+/// The field `event` of `tools.ozone.moderation.defs#modEventViewDetail`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModEventViewDetailEvent {
     /// `tools.ozone.moderation.defs#modEventTakedown`
@@ -289,7 +289,7 @@ atproto_core::open_union!(ModEventViewDetailEvent {
     CancelScheduledTakedownEvent(CancelScheduledTakedownEvent) "tools.ozone.moderation.defs#cancelScheduledTakedownEvent",
 });
 
-/// Part of `tools.ozone.moderation.defs#modEventViewDetail`.
+/// The field `subject` of `tools.ozone.moderation.defs#modEventViewDetail`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModEventViewDetailSubject {
     /// `tools.ozone.moderation.defs#repoView`
@@ -340,10 +340,8 @@ pub struct SubjectStatusView {
     pub account_stats: Option<AccountStats>,
     pub records_stats: Option<RecordsStats>,
     pub account_strike: Option<AccountStrike>,
-    /// Known values: `pending`, `assured`, `unknown`, `reset`, `blocked`.
-    pub age_assurance_state: Option<String>,
-    /// Known values: `admin`, `user`.
-    pub age_assurance_updated_by: Option<String>,
+    pub age_assurance_state: Option<SubjectStatusViewAgeAssuranceState>,
+    pub age_assurance_updated_by: Option<SubjectStatusViewAgeAssuranceUpdatedBy>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -381,7 +379,7 @@ impl SubjectStatusView {
         subject: SubjectStatusViewSubject,
         created_at: Datetime,
         updated_at: Datetime,
-        review_state: SubjectReviewState,
+        review_state: impl Into<SubjectReviewState>,
     ) -> Self {
         Self {
             id,
@@ -391,7 +389,7 @@ impl SubjectStatusView {
             subject_repo_handle: None,
             updated_at,
             created_at,
-            review_state,
+            review_state: review_state.into(),
             comment: None,
             priority_score: None,
             mute_until: None,
@@ -414,7 +412,7 @@ impl SubjectStatusView {
     }
 }
 
-/// Part of `tools.ozone.moderation.defs#subjectStatusView`.
+/// The field `subject` of `tools.ozone.moderation.defs#subjectStatusView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubjectStatusViewSubject {
     /// `com.atproto.admin.defs#repoRef`
@@ -435,7 +433,7 @@ atproto_core::open_union!(SubjectStatusViewSubject {
     ConvoRef(lexicons::chat::bsky::convo::defs::ConvoRef) "chat.bsky.convo.defs#convoRef",
 });
 
-/// Part of `tools.ozone.moderation.defs#subjectStatusView`.
+/// The field `hosting` of `tools.ozone.moderation.defs#subjectStatusView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubjectStatusViewHosting {
     /// `tools.ozone.moderation.defs#accountHosting`
@@ -449,6 +447,25 @@ atproto_core::open_union!(SubjectStatusViewHosting {
     AccountHosting(AccountHosting) "tools.ozone.moderation.defs#accountHosting",
     RecordHosting(RecordHosting) "tools.ozone.moderation.defs#recordHosting",
 });
+
+atproto_core::open_enum! {
+    /// The field `ageAssuranceState` of `tools.ozone.moderation.defs#subjectStatusView`.
+    pub enum SubjectStatusViewAgeAssuranceState {
+        Pending = "pending",
+        Assured = "assured",
+        Unknown = "unknown",
+        Reset = "reset",
+        Blocked = "blocked",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `ageAssuranceUpdatedBy` of `tools.ozone.moderation.defs#subjectStatusView`.
+    pub enum SubjectStatusViewAgeAssuranceUpdatedBy {
+        Admin = "admin",
+        User = "user",
+    }
+}
 
 /// The object `tools.ozone.moderation.defs#subjectView`.
 #[derive(Debug, Clone, PartialEq)]
@@ -473,11 +490,11 @@ atproto_core::object!(SubjectView {
 impl SubjectView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
-        r#type: lexicons::com::atproto::moderation::defs::SubjectType,
+        r#type: impl Into<lexicons::com::atproto::moderation::defs::SubjectType>,
         subject: impl Into<String>,
     ) -> Self {
         Self {
-            r#type,
+            r#type: r#type.into(),
             subject: subject.into(),
             status: None,
             repo: None,
@@ -549,9 +566,15 @@ atproto_core::object!(AccountStrike {
     active_strike_count "activeStrikeCount" optional,
 });
 
-/// The string `tools.ozone.moderation.defs#subjectReviewState`.
-/// Known values: `tools.ozone.moderation.defs#reviewOpen`, `tools.ozone.moderation.defs#reviewEscalated`, `tools.ozone.moderation.defs#reviewClosed`, `tools.ozone.moderation.defs#reviewNone`.
-pub type SubjectReviewState = String;
+atproto_core::open_enum! {
+    /// The string `tools.ozone.moderation.defs#subjectReviewState`.
+    pub enum SubjectReviewState {
+        ReviewOpen = "tools.ozone.moderation.defs#reviewOpen",
+        ReviewEscalated = "tools.ozone.moderation.defs#reviewEscalated",
+        ReviewClosed = "tools.ozone.moderation.defs#reviewClosed",
+        ReviewNone = "tools.ozone.moderation.defs#reviewNone",
+    }
+}
 
 /// The token `tools.ozone.moderation.defs#reviewOpen`.
 pub const REVIEW_OPEN: &str = "tools.ozone.moderation.defs#reviewOpen";
@@ -574,8 +597,7 @@ pub struct ModEventTakedown {
     /// At most 5 elements.
     pub policies: Option<Vec<String>>,
     pub severity_level: Option<String>,
-    /// Each: Known values: `appview`, `pds`.
-    pub target_services: Option<Vec<String>>,
+    pub target_services: Option<Vec<ModEventTakedownTargetService>>,
     pub strike_count: Option<i64>,
     pub strike_expires_at: Option<Datetime>,
     /// Fields that the lexicon does not know.
@@ -591,6 +613,14 @@ atproto_core::object!(ModEventTakedown {
     strike_expires_at "strikeExpiresAt" optional,
     acknowledge_account_subjects "acknowledgeAccountSubjects" optional,
 });
+
+atproto_core::open_enum! {
+    /// An element of the field `targetServices` of `tools.ozone.moderation.defs#modEventTakedown`.
+    pub enum ModEventTakedownTargetService {
+        Appview = "appview",
+        Pds = "pds",
+    }
+}
 
 /// The object `tools.ozone.moderation.defs#modEventReverseTakedown`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -651,12 +681,12 @@ atproto_core::object!(ModEventReport {
 impl ModEventReport {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
-        report_type: lexicons::com::atproto::moderation::defs::ReasonType,
+        report_type: impl Into<lexicons::com::atproto::moderation::defs::ReasonType>,
     ) -> Self {
         Self {
             comment: None,
             is_reporter_muted: None,
-            report_type,
+            report_type: report_type.into(),
             extra: Extra::default(),
         }
     }
@@ -720,8 +750,7 @@ impl ModEventPriorityScore {
 pub struct AgeAssuranceEvent {
     pub created_at: Datetime,
     pub attempt_id: String,
-    /// Known values: `unknown`, `pending`, `assured`.
-    pub status: String,
+    pub status: AgeAssuranceEventStatus,
     pub access: Option<lexicons::app::bsky::ageassurance::defs::Access>,
     pub country_code: Option<String>,
     pub region_code: Option<String>,
@@ -748,7 +777,7 @@ impl AgeAssuranceEvent {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         created_at: Datetime,
-        status: impl Into<String>,
+        status: impl Into<AgeAssuranceEventStatus>,
         attempt_id: impl Into<String>,
     ) -> Self {
         Self {
@@ -767,11 +796,19 @@ impl AgeAssuranceEvent {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `status` of `tools.ozone.moderation.defs#ageAssuranceEvent`.
+    pub enum AgeAssuranceEventStatus {
+        Unknown = "unknown",
+        Pending = "pending",
+        Assured = "assured",
+    }
+}
+
 /// The object `tools.ozone.moderation.defs#ageAssuranceOverrideEvent`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgeAssuranceOverrideEvent {
-    /// Known values: `assured`, `reset`, `blocked`.
-    pub status: String,
+    pub status: AgeAssuranceOverrideEventStatus,
     pub access: Option<lexicons::app::bsky::ageassurance::defs::Access>,
     /// At least 1 bytes.
     pub comment: String,
@@ -785,13 +822,25 @@ atproto_core::object!(AgeAssuranceOverrideEvent {
 });
 impl AgeAssuranceOverrideEvent {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(comment: impl Into<String>, status: impl Into<String>) -> Self {
+    pub fn new(
+        comment: impl Into<String>,
+        status: impl Into<AgeAssuranceOverrideEventStatus>,
+    ) -> Self {
         Self {
             status: status.into(),
             access: None,
             comment: comment.into(),
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `status` of `tools.ozone.moderation.defs#ageAssuranceOverrideEvent`.
+    pub enum AgeAssuranceOverrideEventStatus {
+        Assured = "assured",
+        Reset = "reset",
+        Blocked = "blocked",
     }
 }
 
@@ -1006,8 +1055,7 @@ impl ModEventTag {
 pub struct AccountEvent {
     pub comment: Option<String>,
     pub active: bool,
-    /// Known values: `unknown`, `deactivated`, `deleted`, `takendown`, `suspended`, `tombstoned`.
-    pub status: Option<String>,
+    pub status: Option<AccountEventStatus>,
     pub timestamp: Datetime,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -1031,12 +1079,23 @@ impl AccountEvent {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `status` of `tools.ozone.moderation.defs#accountEvent`.
+    pub enum AccountEventStatus {
+        Unknown = "unknown",
+        Deactivated = "deactivated",
+        Deleted = "deleted",
+        Takendown = "takendown",
+        Suspended = "suspended",
+        Tombstoned = "tombstoned",
+    }
+}
+
 /// The object `tools.ozone.moderation.defs#identityEvent`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IdentityEvent {
     pub comment: Option<String>,
     pub handle: Option<Handle>,
-    /// A URI.
     pub pds_host: Option<Uri>,
     pub tombstone: Option<bool>,
     pub timestamp: Datetime,
@@ -1068,8 +1127,7 @@ impl IdentityEvent {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordEvent {
     pub comment: Option<String>,
-    /// Known values: `create`, `update`, `delete`.
-    pub op: String,
+    pub op: RecordEventOp,
     pub cid: Option<Cid>,
     pub timestamp: Datetime,
     /// Fields that the lexicon does not know.
@@ -1083,7 +1141,7 @@ atproto_core::object!(RecordEvent {
 });
 impl RecordEvent {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(timestamp: Datetime, op: impl Into<String>) -> Self {
+    pub fn new(timestamp: Datetime, op: impl Into<RecordEventOp>) -> Self {
         Self {
             comment: None,
             op: op.into(),
@@ -1091,6 +1149,15 @@ impl RecordEvent {
             timestamp,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `op` of `tools.ozone.moderation.defs#recordEvent`.
+    pub enum RecordEventOp {
+        Create = "create",
+        Update = "update",
+        Delete = "delete",
     }
 }
 
@@ -1467,7 +1534,7 @@ impl BlobView {
     }
 }
 
-/// Part of `tools.ozone.moderation.defs#blobView`.
+/// The field `details` of `tools.ozone.moderation.defs#blobView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BlobViewDetails {
     /// `tools.ozone.moderation.defs#imageDetails`
@@ -1534,8 +1601,7 @@ impl VideoDetails {
 /// The object `tools.ozone.moderation.defs#accountHosting`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountHosting {
-    /// Known values: `takendown`, `suspended`, `deleted`, `deactivated`, `unknown`.
-    pub status: String,
+    pub status: AccountHostingStatus,
     pub updated_at: Option<Datetime>,
     pub created_at: Option<Datetime>,
     pub deleted_at: Option<Datetime>,
@@ -1554,7 +1620,7 @@ atproto_core::object!(AccountHosting {
 });
 impl AccountHosting {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(status: impl Into<String>) -> Self {
+    pub fn new(status: impl Into<AccountHostingStatus>) -> Self {
         Self {
             status: status.into(),
             updated_at: None,
@@ -1567,11 +1633,21 @@ impl AccountHosting {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `status` of `tools.ozone.moderation.defs#accountHosting`.
+    pub enum AccountHostingStatus {
+        Takendown = "takendown",
+        Suspended = "suspended",
+        Deleted = "deleted",
+        Deactivated = "deactivated",
+        Unknown = "unknown",
+    }
+}
+
 /// The object `tools.ozone.moderation.defs#recordHosting`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordHosting {
-    /// Known values: `deleted`, `unknown`.
-    pub status: String,
+    pub status: RecordHostingStatus,
     pub updated_at: Option<Datetime>,
     pub created_at: Option<Datetime>,
     pub deleted_at: Option<Datetime>,
@@ -1586,7 +1662,7 @@ atproto_core::object!(RecordHosting {
 });
 impl RecordHosting {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(status: impl Into<String>) -> Self {
+    pub fn new(status: impl Into<RecordHostingStatus>) -> Self {
         Self {
             status: status.into(),
             updated_at: None,
@@ -1594,6 +1670,14 @@ impl RecordHosting {
             deleted_at: None,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `status` of `tools.ozone.moderation.defs#recordHosting`.
+    pub enum RecordHostingStatus {
+        Deleted = "deleted",
+        Unknown = "unknown",
     }
 }
 
@@ -1687,8 +1771,7 @@ pub const TIMELINE_EVENT_PLC_TOMBSTONE: &str = "tools.ozone.moderation.defs#time
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduledActionView {
     pub id: i64,
-    /// Known values: `takedown`.
-    pub action: String,
+    pub action: ScheduledActionViewAction,
     pub event_data: Option<Value>,
     pub did: Did,
     pub execute_at: Option<Datetime>,
@@ -1698,8 +1781,7 @@ pub struct ScheduledActionView {
     pub created_by: Did,
     pub created_at: Datetime,
     pub updated_at: Option<Datetime>,
-    /// Known values: `pending`, `executed`, `cancelled`, `failed`.
-    pub status: String,
+    pub status: ScheduledActionViewStatus,
     pub last_executed_at: Option<Datetime>,
     pub last_failure_reason: Option<String>,
     pub execution_event_id: Option<i64>,
@@ -1727,11 +1809,11 @@ impl ScheduledActionView {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         id: i64,
-        action: impl Into<String>,
+        action: impl Into<ScheduledActionViewAction>,
         did: Did,
         created_by: Did,
         created_at: Datetime,
-        status: impl Into<String>,
+        status: impl Into<ScheduledActionViewStatus>,
     ) -> Self {
         Self {
             id,
@@ -1751,5 +1833,22 @@ impl ScheduledActionView {
             execution_event_id: None,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `action` of `tools.ozone.moderation.defs#scheduledActionView`.
+    pub enum ScheduledActionViewAction {
+        Takedown = "takedown",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `status` of `tools.ozone.moderation.defs#scheduledActionView`.
+    pub enum ScheduledActionViewStatus {
+        Pending = "pending",
+        Executed = "executed",
+        Cancelled = "cancelled",
+        Failed = "failed",
     }
 }

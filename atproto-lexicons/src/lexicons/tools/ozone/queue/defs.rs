@@ -9,8 +9,7 @@ use super::super::super::super as lexicons;
 pub struct QueueView {
     pub id: i64,
     pub name: String,
-    /// Each: Known values: `account`, `record`, `message`, `conversation`.
-    pub subject_types: Option<Vec<String>>,
+    pub subject_types: Option<Vec<QueueViewSubjectType>>,
     pub collection: Option<Nsid>,
     pub report_types: Option<Vec<String>>,
     pub description: Option<String>,
@@ -66,6 +65,16 @@ impl QueueView {
             stats,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// An element of the field `subjectTypes` of `tools.ozone.queue.defs#queueView`.
+    pub enum QueueViewSubjectType {
+        Account = "account",
+        Record = "record",
+        Message = "message",
+        Conversation = "conversation",
     }
 }
 

@@ -4,9 +4,51 @@ use atproto_core::data::{Extra, Value};
 use atproto_core::syntax::{Datetime, Did};
 use super::super::super::super as lexicons;
 
-/// The string `tools.ozone.report.defs#reasonType`.
-/// Known values: `tools.ozone.report.defs#reasonAppeal`, `tools.ozone.report.defs#reasonOther`, `tools.ozone.report.defs#reasonViolenceAnimal`, `tools.ozone.report.defs#reasonViolenceThreats`, `tools.ozone.report.defs#reasonViolenceGraphicContent`, `tools.ozone.report.defs#reasonViolenceGlorification`, `tools.ozone.report.defs#reasonViolenceExtremistContent`, `tools.ozone.report.defs#reasonViolenceTrafficking`, `tools.ozone.report.defs#reasonViolenceOther`, `tools.ozone.report.defs#reasonSexualAbuseContent`, `tools.ozone.report.defs#reasonSexualNCII`, `tools.ozone.report.defs#reasonSexualDeepfake`, and 28 more.
-pub type ReasonType = String;
+atproto_core::open_enum! {
+    /// The string `tools.ozone.report.defs#reasonType`.
+    pub enum ReasonType {
+        ReasonAppeal = "tools.ozone.report.defs#reasonAppeal",
+        ReasonOther = "tools.ozone.report.defs#reasonOther",
+        ReasonViolenceAnimal = "tools.ozone.report.defs#reasonViolenceAnimal",
+        ReasonViolenceThreats = "tools.ozone.report.defs#reasonViolenceThreats",
+        ReasonViolenceGraphicContent = "tools.ozone.report.defs#reasonViolenceGraphicContent",
+        ReasonViolenceGlorification = "tools.ozone.report.defs#reasonViolenceGlorification",
+        ReasonViolenceExtremistContent = "tools.ozone.report.defs#reasonViolenceExtremistContent",
+        ReasonViolenceTrafficking = "tools.ozone.report.defs#reasonViolenceTrafficking",
+        ReasonViolenceOther = "tools.ozone.report.defs#reasonViolenceOther",
+        ReasonSexualAbuseContent = "tools.ozone.report.defs#reasonSexualAbuseContent",
+        ReasonSexualNcii = "tools.ozone.report.defs#reasonSexualNCII",
+        ReasonSexualDeepfake = "tools.ozone.report.defs#reasonSexualDeepfake",
+        ReasonSexualAnimal = "tools.ozone.report.defs#reasonSexualAnimal",
+        ReasonSexualUnlabeled = "tools.ozone.report.defs#reasonSexualUnlabeled",
+        ReasonSexualOther = "tools.ozone.report.defs#reasonSexualOther",
+        ReasonChildSafetyCsam = "tools.ozone.report.defs#reasonChildSafetyCSAM",
+        ReasonChildSafetyGroom = "tools.ozone.report.defs#reasonChildSafetyGroom",
+        ReasonChildSafetyPrivacy = "tools.ozone.report.defs#reasonChildSafetyPrivacy",
+        ReasonChildSafetyHarassment = "tools.ozone.report.defs#reasonChildSafetyHarassment",
+        ReasonChildSafetyOther = "tools.ozone.report.defs#reasonChildSafetyOther",
+        ReasonHarassmentTroll = "tools.ozone.report.defs#reasonHarassmentTroll",
+        ReasonHarassmentTargeted = "tools.ozone.report.defs#reasonHarassmentTargeted",
+        ReasonHarassmentHateSpeech = "tools.ozone.report.defs#reasonHarassmentHateSpeech",
+        ReasonHarassmentDoxxing = "tools.ozone.report.defs#reasonHarassmentDoxxing",
+        ReasonHarassmentOther = "tools.ozone.report.defs#reasonHarassmentOther",
+        ReasonMisleadingBot = "tools.ozone.report.defs#reasonMisleadingBot",
+        ReasonMisleadingImpersonation = "tools.ozone.report.defs#reasonMisleadingImpersonation",
+        ReasonMisleadingSpam = "tools.ozone.report.defs#reasonMisleadingSpam",
+        ReasonMisleadingScam = "tools.ozone.report.defs#reasonMisleadingScam",
+        ReasonMisleadingElections = "tools.ozone.report.defs#reasonMisleadingElections",
+        ReasonMisleadingOther = "tools.ozone.report.defs#reasonMisleadingOther",
+        ReasonRuleSiteSecurity = "tools.ozone.report.defs#reasonRuleSiteSecurity",
+        ReasonRuleProhibitedSales = "tools.ozone.report.defs#reasonRuleProhibitedSales",
+        ReasonRuleBanEvasion = "tools.ozone.report.defs#reasonRuleBanEvasion",
+        ReasonRuleOther = "tools.ozone.report.defs#reasonRuleOther",
+        ReasonSelfHarmContent = "tools.ozone.report.defs#reasonSelfHarmContent",
+        ReasonSelfHarmEd = "tools.ozone.report.defs#reasonSelfHarmED",
+        ReasonSelfHarmStunts = "tools.ozone.report.defs#reasonSelfHarmStunts",
+        ReasonSelfHarmSubstances = "tools.ozone.report.defs#reasonSelfHarmSubstances",
+        ReasonSelfHarmOther = "tools.ozone.report.defs#reasonSelfHarmOther",
+    }
+}
 
 /// The token `tools.ozone.report.defs#reasonAppeal`.
 pub const REASON_APPEAL: &str = "tools.ozone.report.defs#reasonAppeal";
@@ -159,8 +201,7 @@ impl ReportAssignment {
 pub struct ReportView {
     pub id: i64,
     pub event_id: i64,
-    /// Known values: `open`, `closed`, `escalated`, `queued`, `assigned`.
-    pub status: String,
+    pub status: ReportViewStatus,
     pub subject: lexicons::tools::ozone::moderation::defs::SubjectView,
     pub report_type: lexicons::com::atproto::moderation::defs::ReasonType,
     pub reported_by: Did,
@@ -211,9 +252,9 @@ impl ReportView {
     pub fn new(
         id: i64,
         event_id: i64,
-        status: impl Into<String>,
+        status: impl Into<ReportViewStatus>,
         subject: lexicons::tools::ozone::moderation::defs::SubjectView,
-        report_type: lexicons::com::atproto::moderation::defs::ReasonType,
+        report_type: impl Into<lexicons::com::atproto::moderation::defs::ReasonType>,
         reported_by: Did,
         reporter: lexicons::tools::ozone::moderation::defs::SubjectView,
         created_at: Datetime,
@@ -223,7 +264,7 @@ impl ReportView {
             event_id,
             status: status.into(),
             subject,
-            report_type,
+            report_type: report_type.into(),
             reported_by,
             reporter,
             comment: None,
@@ -244,11 +285,21 @@ impl ReportView {
     }
 }
 
+atproto_core::open_enum! {
+    /// The field `status` of `tools.ozone.report.defs#reportView`.
+    pub enum ReportViewStatus {
+        Open = "open",
+        Closed = "closed",
+        Escalated = "escalated",
+        Queued = "queued",
+        Assigned = "assigned",
+    }
+}
+
 /// The object `tools.ozone.report.defs#queueActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueueActivity {
-    /// Known values: `open`, `closed`, `escalated`, `queued`, `assigned`.
-    pub previous_status: Option<String>,
+    pub previous_status: Option<QueueActivityPreviousStatus>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -256,11 +307,21 @@ atproto_core::object!(QueueActivity {
     previous_status "previousStatus" optional,
 });
 
+atproto_core::open_enum! {
+    /// The field `previousStatus` of `tools.ozone.report.defs#queueActivity`.
+    pub enum QueueActivityPreviousStatus {
+        Open = "open",
+        Closed = "closed",
+        Escalated = "escalated",
+        Queued = "queued",
+        Assigned = "assigned",
+    }
+}
+
 /// The object `tools.ozone.report.defs#assignmentActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AssignmentActivity {
-    /// Known values: `open`, `closed`, `escalated`, `queued`, `assigned`.
-    pub previous_status: Option<String>,
+    pub previous_status: Option<AssignmentActivityPreviousStatus>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -268,11 +329,21 @@ atproto_core::object!(AssignmentActivity {
     previous_status "previousStatus" optional,
 });
 
+atproto_core::open_enum! {
+    /// The field `previousStatus` of `tools.ozone.report.defs#assignmentActivity`.
+    pub enum AssignmentActivityPreviousStatus {
+        Open = "open",
+        Closed = "closed",
+        Escalated = "escalated",
+        Queued = "queued",
+        Assigned = "assigned",
+    }
+}
+
 /// The object `tools.ozone.report.defs#escalationActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EscalationActivity {
-    /// Known values: `open`, `closed`, `escalated`, `queued`, `assigned`.
-    pub previous_status: Option<String>,
+    pub previous_status: Option<EscalationActivityPreviousStatus>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -280,11 +351,21 @@ atproto_core::object!(EscalationActivity {
     previous_status "previousStatus" optional,
 });
 
+atproto_core::open_enum! {
+    /// The field `previousStatus` of `tools.ozone.report.defs#escalationActivity`.
+    pub enum EscalationActivityPreviousStatus {
+        Open = "open",
+        Closed = "closed",
+        Escalated = "escalated",
+        Queued = "queued",
+        Assigned = "assigned",
+    }
+}
+
 /// The object `tools.ozone.report.defs#closeActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CloseActivity {
-    /// Known values: `open`, `closed`, `escalated`, `queued`, `assigned`.
-    pub previous_status: Option<String>,
+    pub previous_status: Option<CloseActivityPreviousStatus>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -292,17 +373,38 @@ atproto_core::object!(CloseActivity {
     previous_status "previousStatus" optional,
 });
 
+atproto_core::open_enum! {
+    /// The field `previousStatus` of `tools.ozone.report.defs#closeActivity`.
+    pub enum CloseActivityPreviousStatus {
+        Open = "open",
+        Closed = "closed",
+        Escalated = "escalated",
+        Queued = "queued",
+        Assigned = "assigned",
+    }
+}
+
 /// The object `tools.ozone.report.defs#reopenActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReopenActivity {
-    /// Known values: `open`, `closed`, `escalated`, `queued`, `assigned`.
-    pub previous_status: Option<String>,
+    pub previous_status: Option<ReopenActivityPreviousStatus>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
 atproto_core::object!(ReopenActivity {
     previous_status "previousStatus" optional,
 });
+
+atproto_core::open_enum! {
+    /// The field `previousStatus` of `tools.ozone.report.defs#reopenActivity`.
+    pub enum ReopenActivityPreviousStatus {
+        Open = "open",
+        Closed = "closed",
+        Escalated = "escalated",
+        Queued = "queued",
+        Assigned = "assigned",
+    }
+}
 
 /// The object `tools.ozone.report.defs#noteActivity`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -369,7 +471,7 @@ impl ReportActivityView {
     }
 }
 
-/// Part of `tools.ozone.report.defs#reportActivityView`.
+/// The field `activity` of `tools.ozone.report.defs#reportActivityView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReportActivityViewActivity {
     /// `tools.ozone.report.defs#queueActivity`

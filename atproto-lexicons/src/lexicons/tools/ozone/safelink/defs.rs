@@ -33,21 +33,21 @@ impl Event {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         id: i64,
-        event_type: EventType,
+        event_type: impl Into<EventType>,
         url: impl Into<String>,
-        pattern: PatternType,
-        action: ActionType,
-        reason: ReasonType,
+        pattern: impl Into<PatternType>,
+        action: impl Into<ActionType>,
+        reason: impl Into<ReasonType>,
         created_by: Did,
         created_at: Datetime,
     ) -> Self {
         Self {
             id,
-            event_type,
+            event_type: event_type.into(),
             url: url.into(),
-            pattern,
-            action,
-            reason,
+            pattern: pattern.into(),
+            action: action.into(),
+            reason: reason.into(),
             created_by,
             created_at,
             comment: None,
@@ -56,21 +56,41 @@ impl Event {
     }
 }
 
-/// The string `tools.ozone.safelink.defs#eventType`.
-/// Known values: `addRule`, `updateRule`, `removeRule`.
-pub type EventType = String;
+atproto_core::open_enum! {
+    /// The string `tools.ozone.safelink.defs#eventType`.
+    pub enum EventType {
+        AddRule = "addRule",
+        UpdateRule = "updateRule",
+        RemoveRule = "removeRule",
+    }
+}
 
-/// The string `tools.ozone.safelink.defs#patternType`.
-/// Known values: `domain`, `url`.
-pub type PatternType = String;
+atproto_core::open_enum! {
+    /// The string `tools.ozone.safelink.defs#patternType`.
+    pub enum PatternType {
+        Domain = "domain",
+        Url = "url",
+    }
+}
 
-/// The string `tools.ozone.safelink.defs#actionType`.
-/// Known values: `block`, `warn`, `whitelist`.
-pub type ActionType = String;
+atproto_core::open_enum! {
+    /// The string `tools.ozone.safelink.defs#actionType`.
+    pub enum ActionType {
+        Block = "block",
+        Warn = "warn",
+        Whitelist = "whitelist",
+    }
+}
 
-/// The string `tools.ozone.safelink.defs#reasonType`.
-/// Known values: `csam`, `spam`, `phishing`, `none`.
-pub type ReasonType = String;
+atproto_core::open_enum! {
+    /// The string `tools.ozone.safelink.defs#reasonType`.
+    pub enum ReasonType {
+        Csam = "csam",
+        Spam = "spam",
+        Phishing = "phishing",
+        None = "none",
+    }
+}
 
 /// The object `tools.ozone.safelink.defs#urlRule`.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,18 +120,18 @@ impl UrlRule {
     /// With what the lexicon requires, and nothing else.
     pub fn new(
         url: impl Into<String>,
-        pattern: PatternType,
-        action: ActionType,
-        reason: ReasonType,
+        pattern: impl Into<PatternType>,
+        action: impl Into<ActionType>,
+        reason: impl Into<ReasonType>,
         created_by: Did,
         created_at: Datetime,
         updated_at: Datetime,
     ) -> Self {
         Self {
             url: url.into(),
-            pattern,
-            action,
-            reason,
+            pattern: pattern.into(),
+            action: action.into(),
+            reason: reason.into(),
             comment: None,
             created_by,
             created_at,

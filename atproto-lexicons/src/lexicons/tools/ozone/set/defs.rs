@@ -8,7 +8,7 @@ use atproto_core::syntax::Datetime;
 pub struct Set {
     /// 3 to 128 bytes.
     pub name: String,
-    /// At most 10240 bytes. At most 1024 graphemes.
+    /// At most 10,240 bytes and 1,024 graphemes.
     pub description: Option<String>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
@@ -33,7 +33,7 @@ impl Set {
 pub struct SetView {
     /// 3 to 128 bytes.
     pub name: String,
-    /// At most 10240 bytes. At most 1024 graphemes.
+    /// At most 10,240 bytes and 1,024 graphemes.
     pub description: Option<String>,
     pub set_size: i64,
     pub created_at: Datetime,

@@ -9,14 +9,12 @@ pub struct OptionDef {
     pub key: Nsid,
     pub did: Did,
     pub value: Value,
-    /// At most 10240 bytes. At most 1024 graphemes.
+    /// At most 10,240 bytes and 1,024 graphemes.
     pub description: Option<String>,
     pub created_at: Option<Datetime>,
     pub updated_at: Option<Datetime>,
-    /// Known values: `tools.ozone.team.defs#roleModerator`, `tools.ozone.team.defs#roleTriage`, `tools.ozone.team.defs#roleAdmin`, `tools.ozone.team.defs#roleVerifier`.
-    pub manager_role: Option<String>,
-    /// Known values: `instance`, `personal`.
-    pub scope: String,
+    pub manager_role: Option<OptionDefManagerRole>,
+    pub scope: OptionDefScope,
     pub created_by: Did,
     pub last_updated_by: Did,
     /// Fields that the lexicon does not know.
@@ -40,7 +38,7 @@ impl OptionDef {
         key: Nsid,
         value: impl Into<Value>,
         did: Did,
-        scope: impl Into<String>,
+        scope: impl Into<OptionDefScope>,
         created_by: Did,
         last_updated_by: Did,
     ) -> Self {
@@ -57,5 +55,23 @@ impl OptionDef {
             last_updated_by,
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `managerRole` of `tools.ozone.setting.defs#option`.
+    pub enum OptionDefManagerRole {
+        RoleModerator = "tools.ozone.team.defs#roleModerator",
+        RoleTriage = "tools.ozone.team.defs#roleTriage",
+        RoleAdmin = "tools.ozone.team.defs#roleAdmin",
+        RoleVerifier = "tools.ozone.team.defs#roleVerifier",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `scope` of `tools.ozone.setting.defs#option`.
+    pub enum OptionDefScope {
+        Instance = "instance",
+        Personal = "personal",
     }
 }

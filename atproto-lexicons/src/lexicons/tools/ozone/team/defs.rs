@@ -13,8 +13,7 @@ pub struct Member {
     pub created_at: Option<Datetime>,
     pub updated_at: Option<Datetime>,
     pub last_updated_by: Option<String>,
-    /// Known values: `tools.ozone.team.defs#roleAdmin`, `tools.ozone.team.defs#roleModerator`, `tools.ozone.team.defs#roleTriage`, `tools.ozone.team.defs#roleVerifier`.
-    pub role: String,
+    pub role: MemberRole,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
@@ -29,7 +28,7 @@ atproto_core::object!(Member {
 });
 impl Member {
     /// With what the lexicon requires, and nothing else.
-    pub fn new(did: Did, role: impl Into<String>) -> Self {
+    pub fn new(did: Did, role: impl Into<MemberRole>) -> Self {
         Self {
             did,
             disabled: None,
@@ -40,6 +39,16 @@ impl Member {
             role: role.into(),
             extra: Extra::default(),
         }
+    }
+}
+
+atproto_core::open_enum! {
+    /// The field `role` of `tools.ozone.team.defs#member`.
+    pub enum MemberRole {
+        RoleAdmin = "tools.ozone.team.defs#roleAdmin",
+        RoleModerator = "tools.ozone.team.defs#roleModerator",
+        RoleTriage = "tools.ozone.team.defs#roleTriage",
+        RoleVerifier = "tools.ozone.team.defs#roleVerifier",
     }
 }
 

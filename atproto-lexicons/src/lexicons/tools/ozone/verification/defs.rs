@@ -67,7 +67,7 @@ impl VerificationView {
     }
 }
 
-/// Part of `tools.ozone.verification.defs#verificationView`.
+/// The field `subjectRepo` of `tools.ozone.verification.defs#verificationView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum VerificationViewSubjectRepo {
     /// `tools.ozone.moderation.defs#repoViewDetail`
@@ -82,7 +82,7 @@ atproto_core::open_union!(VerificationViewSubjectRepo {
     RepoViewNotFound(lexicons::tools::ozone::moderation::defs::RepoViewNotFound) "tools.ozone.moderation.defs#repoViewNotFound",
 });
 
-/// Part of `tools.ozone.verification.defs#verificationView`.
+/// The field `issuerRepo` of `tools.ozone.verification.defs#verificationView`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum VerificationViewIssuerRepo {
     /// `tools.ozone.moderation.defs#repoViewDetail`

@@ -11,6 +11,6 @@ pub use adjust::{Adjust, AdjustInput, AdjustParams};
 pub use create::{Create, CreateOutput};
 pub use download::Download;
 pub use logout::Logout;
-pub use search::{Search, SearchError, SearchOutput};
+pub use search::{Search, SearchError, SearchOrder, SearchOutput, SearchSort};
 pub use status::{Status, StatusOutput};
 pub use upload::{Upload, UploadParams};

@@ -3,6 +3,6 @@
 pub mod post;
 pub mod schema;
 pub mod settings;
-pub use post::{Post, PostLink, PostPlace};
+pub use post::{Post, PostLink, PostMood, PostPlace, PostState};
 pub use schema::Schema;
 pub use settings::Settings;

@@ -55,7 +55,7 @@ atproto_core::object!(Member {
     inner "inner" optional,
 });
 
-/// Part of `com.example.tree.defs#member`.
+/// The field `inner` of `com.example.tree.defs#member`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MemberInner {
     /// `com.example.tree.defs#member`
@@ -78,7 +78,7 @@ atproto_core::object!(Nested {
     inline "inline" optional,
 });
 
-/// Part of `com.example.tree.defs#nested`.
+/// The field `inline` of `com.example.tree.defs#nested`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NestedInline {
     pub up: Option<Box<Nested>>,

@@ -2,6 +2,10 @@
 //! `com.example.value.defs`
 use atproto_core::data::{BlobRef, Bytes, CidLink, Extra, Value};
 
+/// The array `com.example.value.defs#preferences`.
+/// At most 10 elements.
+pub type Preferences = Vec<Preference>;
+
 /// Part of `com.example.value.defs#preferences`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Preference {
@@ -14,24 +18,61 @@ atproto_core::open_union!(Preference {
     Item(Item) "com.example.value.defs#item",
 });
 
-/// The array `com.example.value.defs#preferences`.
-/// At most 10 elements.
-pub type Preferences = Vec<Preference>;
-
 /// The object `com.example.value.defs#item`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Item {
     pub kind: Option<Kind>,
+    pub level: Option<Level>,
+    /// At most 4 elements.
+    pub kinds: Option<Vec<Kind>>,
+    /// At most 8 elements, each at most 640 bytes and 64 graphemes.
+    pub tags: Option<Vec<String>>,
+    pub words: Option<Vec<ItemWord>>,
+    /// Always `so`.
+    pub always: Option<String>,
+    /// `1`, `2` or `5000`.
+    pub number: Option<i64>,
+    /// Exactly 32 bytes.
+    pub exactly: Option<Bytes>,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
 atproto_core::object!(Item {
     kind "kind" optional,
+    tags "tags" optional,
+    kinds "kinds" optional,
+    level "level" optional,
+    words "words" optional,
+    always "always" optional,
+    number "number" optional,
+    exactly "exactly" optional,
 });
 
-/// The string `com.example.value.defs#kind`.
-/// Known values: `com.example.value.defs#good`.
-pub type Kind = String;
+atproto_core::open_enum! {
+    /// An element of the field `words` of `com.example.value.defs#item`.
+    pub enum ItemWord {
+        SelfValue = "Self",
+        None = "none",
+        OtherValue = "other",
+        OtherValue2 = "Other",
+        Warn = "!warn",
+        WarnValue = "warn",
+        N1st = "1st",
+        Ab = "a b",
+        AbValue = "a-b",
+        Empty = "",
+    }
+}
+
+atproto_core::open_enum! {
+    /// The string `com.example.value.defs#kind`.
+    pub enum Kind {
+        Good = "com.example.value.defs#good",
+        Token = "com.example.value.token",
+        ComExampleOtherDefsGood = "com.example.other.defs#good",
+        Plain = "plain",
+    }
+}
 
 /// The token `com.example.value.defs#good`.
 ///
@@ -58,13 +99,35 @@ pub type Blob = BlobRef;
 ///
 /// Deprecated. Use item.
 #[deprecated]
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Old {
     /// DEPRECATED: use something else.
+    #[deprecated]
     pub gone: Option<String>,
+    /// Deprecated, and still required.
+    pub kept: bool,
     /// Fields that the lexicon does not know.
     pub extra: Extra,
 }
 atproto_core::object!(Old {
     gone "gone" optional,
+    kept "kept" required,
 });
+impl Old {
+    /// With what the lexicon requires, and nothing else.
+    pub fn new(kept: bool) -> Self {
+        Self {
+            gone: None,
+            kept,
+            extra: Extra::default(),
+        }
+    }
+}
+
+atproto_core::closed_enum! {
+    /// The string `com.example.value.defs#level`.
+    pub enum Level {
+        Low = "low",
+        High = "high",
+    }
+}
