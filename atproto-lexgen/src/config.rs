@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     codegen,
-    error::{Error, Report},
+    error::{Error, Report, Skipped},
     load,
     plan::{self, Style},
 };
@@ -143,27 +143,21 @@ impl Config {
     }
 
     fn generate(&self) -> Result<(BTreeMap<PathBuf, String>, Report), Error> {
-        let loaded = load::load(&self.lexicons, self.skip_invalid)?;
+        let loaded = match self.skip_invalid {
+            true => load::load(&self.lexicons)?,
+            false => load::load_valid(&self.lexicons)?,
+        };
         let style = Style { descriptions: !self.omit_descriptions, features: self.features };
         let plan = plan::plan(&loaded.documents, style);
         let files = codegen::files(&plan, self.prefix())?;
         let report = Report {
             documents: loaded.documents.len(),
             files: files.len(),
-            skipped: loaded.skipped,
+            skipped: loaded.faults.into_iter().map(Skipped::from).collect(),
             unresolved: plan.unresolved.into_iter().collect(),
         };
         Ok((files, report))
     }
-}
-
-/// Reads every document under the paths and says what is wrong with which.
-pub fn check(paths: &[PathBuf]) -> Result<Report, Error> {
-    let loaded = load::load(paths, true)?;
-    let style = Style { descriptions: false, features: false };
-    let unresolved = plan::plan(&loaded.documents, style).unresolved.into_iter().collect();
-    let documents = loaded.documents.len();
-    Ok(Report { documents, files: 0, skipped: loaded.skipped, unresolved })
 }
 
 fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {

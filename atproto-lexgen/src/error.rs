@@ -4,6 +4,8 @@ use std::{fmt, io, path::PathBuf};
 
 use atproto_core::lexicon::SchemaError;
 
+use crate::load::Fault;
+
 /// Why nothing was generated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,6 +75,12 @@ pub struct Skipped {
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
+}
+
+impl From<Fault> for Skipped {
+    fn from(Fault { path, reason }: Fault) -> Self {
+        Self { path, reason: reason.to_string() }
+    }
 }
 
 impl fmt::Display for Skipped {

@@ -18,12 +18,16 @@
 
 mod codegen;
 mod config;
+pub mod diff;
 mod error;
+pub mod lint;
 mod load;
+mod named;
 mod names;
 mod plan;
+mod roles;
 
-pub use config::{Config, check};
+pub use config::Config;
 pub use error::{Error, Report, Skipped, Unresolved};
 
 /// The examples of the readme, compiled.

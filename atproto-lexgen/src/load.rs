@@ -2,49 +2,90 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
-use atproto_core::lexicon::Document;
+use atproto_core::lexicon::{Document, SchemaError};
 
-use crate::error::{Error, Skipped};
+use crate::error::Error;
 
 /// Documents by NSID, so that what follows does not depend on the order of directories.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) documents: BTreeMap<String, Document>,
-    pub(crate) skipped: Vec<Skipped>,
+    /// Where each of them came from.
+    pub(crate) files: BTreeMap<String, PathBuf>,
+    /// What could not be used, in the order of the files.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// A file that holds no document, or one that another file holds already.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) path: PathBuf,
+    pub(crate) reason: Reason,
+}
+
+#[derive(Debug)]
+pub(crate) enum Reason {
+    Schema(Box<SchemaError>),
+    Twice { id: String, first: PathBuf },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Schema(error) => error.fmt(f),
+            Self::Twice { id, first } => write!(f, "{id} is also defined in {}", first.display()),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(Fault { path, reason }: Fault) -> Self {
+        match reason {
+            Reason::Schema(source) => Self::Invalid { path, source },
+            Reason::Twice { id, first } => Self::Twice { id, first, second: path },
+        }
+    }
 }
 
 /// Reads every `.json` file under the paths.
-pub(crate) fn load(paths: &[PathBuf], skip_invalid: bool) -> Result<Loaded, Error> {
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Loaded, Error> {
     let mut loaded = Loaded::default();
-    let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
+    // Authorities are case-insensitive, and many file systems are altogether.
+    let mut folded: BTreeMap<String, PathBuf> = BTreeMap::new();
     for path in files(paths)? {
         let text = fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
         let document = match Document::from_json(&text) {
             Ok(document) => document,
-            Err(error) if skip_invalid => {
-                loaded.skipped.push(Skipped { path, reason: error.to_string() });
+            Err(error) => {
+                let reason = Reason::Schema(Box::new(error));
+                loaded.faults.push(Fault { path, reason });
                 continue;
             }
-            Err(error) => return Err(Error::Invalid { path, source: Box::new(error) }),
         };
-        // Authorities are case-insensitive, and many file systems are altogether.
-        let key = document.id.as_str().to_ascii_lowercase();
-        if let Some(first) = places.insert(key, path.clone()) {
-            let id = document.id.to_string();
-            if skip_invalid {
-                let reason = format!("{id} is also defined in {}", first.display());
-                loaded.skipped.push(Skipped { path, reason });
-                continue;
-            }
-            return Err(Error::Twice { id, first, second: path });
+        let id = document.id.to_string();
+        if let Some(first) = folded.get(&id.to_ascii_lowercase()) {
+            let reason = Reason::Twice { id, first: first.clone() };
+            loaded.faults.push(Fault { path, reason });
+            continue;
         }
-        loaded.documents.insert(document.id.to_string(), document);
+        folded.insert(id.to_ascii_lowercase(), path.clone());
+        loaded.files.insert(id.clone(), path);
+        loaded.documents.insert(id, document);
     }
     Ok(loaded)
+}
+
+/// As [`load`], without tolerance.
+pub(crate) fn load_valid(paths: &[PathBuf]) -> Result<Loaded, Error> {
+    let mut loaded = load(paths)?;
+    match loaded.faults.is_empty() {
+        true => Ok(loaded),
+        false => Err(loaded.faults.swap_remove(0).into()),
+    }
 }
 
 /// Every `.json` file under the paths, sorted.
@@ -54,6 +95,8 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         collect(path, &mut found)?;
     }
     found.sort();
+    // A file that is named and lies in a directory that is named too is one file.
+    found.dedup();
     Ok(found)
 }
 
