@@ -45,5 +45,6 @@ pub use self::extra::{Extra, ExtraReader};
 pub use self::json::JsonError;
 pub use self::link::CidLink;
 pub use self::map::Map;
+pub(crate) use self::map::key_order;
 pub use self::text::Text;
 pub use self::value::Value;

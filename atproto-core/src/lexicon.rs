@@ -31,20 +31,31 @@
 //! See the [lexicon specification](https://atproto.com/specs/lexicon).
 
 mod catalog;
+mod cursor;
 mod decode;
 mod document;
 mod json;
+pub mod limits;
 mod link;
+mod linked;
+mod options;
 mod parse;
+mod place;
 mod record_type;
 mod rule;
 mod schema;
+mod stats;
 mod validate;
 
-pub use catalog::{Catalog, DirError, LinkError};
+pub use catalog::{Catalog, DirError};
+pub use cursor::Subject;
 pub use decode::{Decoded, InvalidRecord};
 pub use document::{Document, SchemaError, SchemaRule};
 pub use json::Json;
+pub use link::{LinkError, LinkErrors, LinkFault};
+pub use options::ValidationOptions;
+pub use place::Place;
 pub use record_type::{RecordType, TypedRecord};
 pub use rule::{Rule, ValidationError};
 pub use schema::*;
+pub use stats::DecodeStats;

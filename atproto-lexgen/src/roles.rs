@@ -48,7 +48,7 @@ pub(crate) fn roles<'a>(
                     in_body(&procedure.output, Roles::OUTPUT, &mut open);
                 }
                 Definition::Subscription(subscription) => {
-                    let messages = subscription.message.iter().flat_map(|union| &union.refs);
+                    let messages = subscription.message.refs.iter();
                     open.extend(messages.map(|message| (message.clone(), Roles::OUTPUT)));
                 }
                 _ => {}

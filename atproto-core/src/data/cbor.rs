@@ -19,6 +19,7 @@
 
 mod build;
 mod check;
+mod checked;
 mod error;
 mod head;
 mod key;
@@ -29,6 +30,7 @@ mod writer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::checked::Checked;
 pub use self::error::{CborError, CborFault};
 use self::head::Head;
 pub use self::head::Kind;
@@ -78,9 +80,7 @@ pub fn encode(value: &Value) -> Vec<u8> {
 /// Reads a typed value. The bytes are checked as a whole first, fields unknown to the type
 /// included.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CborError> {
-    check(bytes)?;
-    serde_ipld_dagcbor::from_slice(bytes)
-        .map_err(|error| CborError::new(0, CborFault::Type(error.to_string())))
+    Checked::new(bytes)?.read()
 }
 
 /// Writes a typed value. What comes out is checked like anything that arrives, so that a

@@ -36,6 +36,10 @@ impl Map {
         Self { entries }
     }
 
+    pub(crate) fn entries(&self) -> &[(SmolStr, Value)] {
+        &self.entries
+    }
+
     pub(super) fn entries_mut(&mut self) -> &mut Vec<(SmolStr, Value)> {
         &mut self.entries
     }
@@ -159,6 +163,6 @@ impl<'de> Deserialize<'de> for Map {
 
 /// The order of keys in DAG-CBOR: by length, then by bytes.
 #[inline]
-pub(super) fn key_order(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn key_order(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }

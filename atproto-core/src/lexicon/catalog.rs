@@ -1,11 +1,17 @@
 //! Documents by name, and the generated types that go with them.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     document::{Document, SchemaError},
+    linked::Linked,
+    options::ValidationOptions,
     record_type::RecordType,
     schema::{Definition, Reference},
+    stats::Counts,
 };
 use crate::syntax::Nsid;
 
@@ -13,23 +19,17 @@ use crate::syntax::Nsid;
 ///
 /// A document that refers to one that is absent is no error: [`Catalog::link`] lists what
 /// is missing, and validation treats a value whose schema is not there as unconstrained.
+///
+/// Clones share the documents, so that one program can hold new data to them strictly and
+/// old data leniently.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
-    documents: HashMap<Nsid, Document>,
+    documents: HashMap<Nsid, Arc<Document>>,
     records: HashMap<&'static str, RecordType>,
-}
-
-/// A reference that leads nowhere, or to something that cannot be referred to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[error("{holder} refers to {target}, which is {}", if *.exists { "no value type" } else { "not defined" })]
-#[non_exhaustive]
-pub struct LinkError {
-    /// The definition that holds the reference.
-    pub holder: Reference,
-    /// Where it points.
-    pub target: Reference,
-    /// Whether there is a definition, though of a kind that cannot be referred to.
-    pub exists: bool,
+    options: ValidationOptions,
+    /// Made of the documents when it is first needed.
+    linked: OnceLock<Arc<Linked>>,
+    counts: Arc<Counts>,
 }
 
 impl Catalog {
@@ -41,7 +41,7 @@ impl Catalog {
     /// The generated record types of a crate.
     pub fn of(records: &[RecordType]) -> Self {
         let records = records.iter().map(|record| (record.nsid(), *record)).collect();
-        Self { documents: HashMap::new(), records }
+        Self { records, ..Self::default() }
     }
 
     /// A catalog of documents.
@@ -90,12 +90,21 @@ impl Catalog {
 
     /// Adds a document and returns the one it replaces.
     pub fn add(&mut self, document: Document) -> Option<Document> {
-        self.documents.insert(document.id.clone(), document)
+        self.linked = OnceLock::new();
+        let replaced = self.documents.insert(document.id.clone(), Arc::new(document));
+        replaced.map(Arc::unwrap_or_clone)
+    }
+
+    /// Sets how closely values are held to their schemas. The default is strict.
+    #[must_use]
+    pub fn options(mut self, options: ValidationOptions) -> Self {
+        self.options = options;
+        self
     }
 
     /// The document of that name.
     pub fn get(&self, nsid: &Nsid) -> Option<&Document> {
-        self.documents.get(nsid)
+        self.documents.get(nsid).map(Arc::as_ref)
     }
 
     /// The definition that a reference points to.
@@ -110,7 +119,7 @@ impl Catalog {
 
     /// The documents, in no particular order.
     pub fn documents(&self) -> impl Iterator<Item = &Document> {
-        self.documents.values()
+        self.documents.values().map(Arc::as_ref)
     }
 
     /// The number of documents.
@@ -123,29 +132,16 @@ impl Catalog {
         self.documents.is_empty()
     }
 
-    /// Every reference that has no usable target, sorted.
-    pub fn link(&self) -> Vec<LinkError> {
-        let mut errors: Vec<LinkError> = self
-            .documents
-            .values()
-            .flat_map(|document| {
-                document
-                    .references()
-                    .into_iter()
-                    .map(move |(name, target)| (document, name, target))
-            })
-            .filter_map(|(document, name, target)| {
-                let found = self.resolve(target);
-                if found.is_some_and(is_referable) {
-                    return None;
-                }
-                let holder = Reference::new(document.id.clone(), name);
-                Some(LinkError { holder, target: target.clone(), exists: found.is_some() })
-            })
-            .collect();
-        errors.sort();
-        errors.dedup();
-        errors
+    pub(super) fn linked(&self) -> &Linked {
+        self.linked.get_or_init(|| Arc::new(Linked::of(self.documents())))
+    }
+
+    pub(super) const fn validation(&self) -> ValidationOptions {
+        self.options
+    }
+
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 }
 
@@ -169,8 +165,4 @@ pub enum DirError {
         /// What is wrong with it.
         source: SchemaError,
     },
-}
-
-fn is_referable(definition: &Definition) -> bool {
-    matches!(definition, Definition::Record(_) | Definition::Value(_))
 }

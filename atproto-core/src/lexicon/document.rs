@@ -1,11 +1,18 @@
 //! A lexicon document: one file, one NSID.
 
+mod error;
+
+pub use self::error::{SchemaError, SchemaRule};
+
 use super::{
     json::Json,
-    parse,
+    limits, parse,
     schema::{Definition, Reference},
 };
-use crate::syntax::Nsid;
+use crate::{
+    data::{Value, json},
+    syntax::{Nsid, RecordKey},
+};
 
 /// A parsed lexicon document.
 ///
@@ -26,7 +33,7 @@ use crate::syntax::Nsid;
 /// let error = Document::from_json(br#"{ "lexicon": 1, "id": "com.example.status", "defs": {
 ///     "main": { "type": "object", "properties": { "text": { "type": "float" } } }
 /// } }"#).unwrap_err();
-/// assert_eq!(error.to_string(), "com.example.status: defs/main/properties/text: `float` is no type");
+/// assert_eq!(error.to_string(), "com.example.status: defs/main/properties/text: `float` is no type (line 2, column 57)");
 /// # Ok::<(), atproto_core::lexicon::SchemaError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -49,10 +56,29 @@ impl Document {
     ///
     /// [`Catalog::link`]: super::Catalog::link
     pub fn from_json(text: &[u8]) -> Result<Self, SchemaError> {
-        let source =
-            Json::parse(text).map_err(|error| SchemaError::new(SchemaRule::Json(error)))?;
+        if text.len() > limits::MAX_DOCUMENT {
+            let rule = SchemaRule::TooLong { limit: limits::MAX_DOCUMENT };
+            return Err(SchemaError::new(rule));
+        }
+        let source = Json::parse(text).map_err(SchemaError::of_json)?;
         let name = source.get("id").and_then(Json::as_str).map(str::to_owned);
-        parse::document(source).map_err(|error| SchemaError { document: name, ..error })
+        parse::document(source).map_err(|error| error.in_document(name, text))
+    }
+
+    /// Reads a document from the record that publishes it: its `$type` has to be
+    /// `com.atproto.lexicon.schema`, and its record key the document's `id`.
+    ///
+    /// Whose repository may publish a name is not for this to say.
+    pub fn from_record(rkey: &RecordKey, record: &Value) -> Result<Self, SchemaError> {
+        if record.type_name() != Some(SCHEMA_RECORD) {
+            return Err(SchemaError::new(SchemaRule::NotSchemaRecord));
+        }
+        let document = Self::from_json(json::encode(record).as_bytes())?;
+        if document.id.as_str() != rkey.as_str() {
+            let rule = SchemaRule::RecordKeyOther(rkey.clone());
+            return Err(SchemaError::new(rule).in_record(document.id.to_string()));
+        }
+        Ok(document)
     }
 
     pub(super) fn assemble(
@@ -89,116 +115,12 @@ impl Document {
     pub fn references(&self) -> Vec<(&str, &Reference)> {
         let mut found = Vec::new();
         for (name, definition) in &self.defs {
-            super::link::each_reference(definition, &mut |reference| {
+            super::link::each_reference(definition, &mut |reference, _| {
                 found.push((name.as_str(), reference));
             });
         }
         found
     }
-}
-
-/// Why a document is not a lexicon.
-#[derive(Debug, thiserror::Error)]
-#[error("{}{}: {rule}", .document.as_ref().map(|id| format!("{id}: ")).unwrap_or_default(), self.path())]
-pub struct SchemaError {
-    document: Option<String>,
-    /// Innermost segment first: the path is put together only when an error is on its way out.
-    segments: Vec<String>,
-    rule: SchemaRule,
-}
-
-impl SchemaError {
-    pub(super) fn new(rule: SchemaRule) -> Self {
-        Self { document: None, segments: Vec::new(), rule }
-    }
-
-    pub(super) fn at(mut self, segment: impl Into<String>) -> Self {
-        self.segments.push(segment.into());
-        self
-    }
-
-    /// The `id` that the document gives itself, valid or not.
-    pub fn document(&self) -> Option<&str> {
-        self.document.as_deref()
-    }
-
-    /// Where in the document, for example `defs/main/properties/text`.
-    pub fn path(&self) -> String {
-        if self.segments.is_empty() {
-            return String::from("document");
-        }
-        self.segments.iter().rev().map(String::as_str).collect::<Vec<_>>().join("/")
-    }
-
-    /// What is wrong there.
-    pub fn rule(&self) -> &SchemaRule {
-        &self.rule
-    }
-}
-
-/// A rule of the schema language that a document breaks.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SchemaRule {
-    /// A closed union must list at least one type.
-    #[error("a closed union without types admits nothing")]
-    ClosedUnionEmpty,
-    /// `const` and `default` exclude each other.
-    #[error("`const` and `default` exclude each other")]
-    ConstAndDefault,
-    /// The default has to be one of the values admitted.
-    #[error("the default is not among the values admitted")]
-    DefaultOutside,
-    /// Names of definitions are letters, digits, `_` and `-`, not beginning with a digit.
-    #[error("`{0}` cannot name a definition")]
-    DefinitionName(String),
-    /// The JSON could not be read.
-    #[error("{0}")]
-    Json(#[source] serde_json::Error),
-    /// A field that has to be there is not.
-    #[error("`{0}` is missing")]
-    Missing(&'static str),
-    /// At least one definition is needed.
-    #[error("there is no definition")]
-    NoDefinitions,
-    /// Records, endpoints and permission sets must be called `main`.
-    #[error("a {0} must be named `main`")]
-    NotMain(&'static str),
-    /// The type cannot stand in this place.
-    #[error("a {0} cannot stand here")]
-    NotHere(&'static str),
-    /// A lower bound above the upper bound.
-    #[error("the minimum is greater than the maximum")]
-    Range,
-    /// The `key` of a record.
-    #[error("`{0}` is no record key rule")]
-    RecordKey(String),
-    /// A reference is `nsid`, `nsid#name` or `#name`.
-    #[error("`{0}` is no reference")]
-    Reference(String),
-    /// `required` names a property that is not defined.
-    #[error("`{0}` is required but not defined")]
-    RequiredUndefined(String),
-    /// An identifier that is none.
-    #[error("{0}")]
-    Syntax(#[source] crate::syntax::SyntaxError),
-    /// A type name that the language does not know.
-    #[error("`{0}` is no type")]
-    UnknownType(String),
-    /// A string format that the language does not know.
-    #[error("`{0}` is no format")]
-    UnknownFormat(String),
-    /// Only version 1 of the language exists.
-    #[error("language version {0} is not 1")]
-    Version(i64),
-    /// JSON of the wrong kind.
-    #[error("{expected} is expected, {found} found")]
-    WrongKind {
-        /// What the language asks for.
-        expected: &'static str,
-        /// What is there.
-        found: &'static str,
-    },
 }
 
 /// Keys whose values are texts for people, in every place where the language has them.
@@ -226,3 +148,7 @@ fn is_text(key: &str, value: &Json) -> bool {
         Some(_) => false,
     }
 }
+
+/// The collection in which documents are published. Source:
+/// <https://atproto.com/specs/lexicon#lexicon-publication-and-resolution>.
+const SCHEMA_RECORD: &str = "com.atproto.lexicon.schema";

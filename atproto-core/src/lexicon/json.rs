@@ -59,6 +59,16 @@ impl Json {
         }
     }
 
+    /// How many containers nest at the deepest place.
+    pub(super) fn depth(&self) -> usize {
+        let inner = match self {
+            Self::Array(items) => items.iter().map(Self::depth).max(),
+            Self::Object(entries) => entries.iter().map(|(_, value)| value.depth()).max(),
+            _ => return 0,
+        };
+        1 + inner.unwrap_or(0)
+    }
+
     /// What kind of JSON value this is, for messages.
     pub fn kind(&self) -> &'static str {
         match self {

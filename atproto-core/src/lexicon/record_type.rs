@@ -3,7 +3,10 @@
 use std::{any::Any, fmt};
 
 use crate::{
-    data::{CborError, cbor},
+    data::{
+        CborError,
+        cbor::{self, Checked},
+    },
     endpoint::Record,
 };
 
@@ -11,13 +14,13 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct RecordType {
     nsid: &'static str,
-    decode: fn(&[u8]) -> Result<TypedRecord, CborError>,
+    read: fn(Checked<'_>) -> Result<TypedRecord, CborError>,
 }
 
 impl RecordType {
     /// The entry of a record type.
     pub const fn of<T: Record>() -> Self {
-        Self { nsid: T::NSID, decode: |bytes| cbor::from_slice::<T>(bytes).map(TypedRecord::new) }
+        Self { nsid: T::NSID, read: |bytes| bytes.read::<T>().map(TypedRecord::new) }
     }
 
     /// The collection.
@@ -27,7 +30,12 @@ impl RecordType {
 
     /// Reads a record of this type.
     pub fn decode(&self, bytes: &[u8]) -> Result<TypedRecord, CborError> {
-        (self.decode)(bytes)
+        self.read(Checked::new(bytes)?)
+    }
+
+    /// Reads a record of this type from bytes that are known to be good.
+    pub fn read(&self, bytes: Checked<'_>) -> Result<TypedRecord, CborError> {
+        (self.read)(bytes)
     }
 }
 

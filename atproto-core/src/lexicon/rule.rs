@@ -21,6 +21,12 @@ pub enum Rule {
     /// `accept` of a blob.
     #[error("a blob of media type `{0}` is not accepted")]
     BlobAccept(String),
+    /// A field that no blob has.
+    #[error("a blob has no `{0}`")]
+    BlobField(String),
+    /// The form that blobs had before they had a `$type`.
+    #[error("the old form of blobs is not accepted")]
+    BlobLegacy,
     /// `maxSize` of a blob.
     #[error("the blob has {found} bytes, at most {limit} are allowed")]
     BlobSize {
@@ -111,10 +117,13 @@ pub enum Rule {
     /// A token that is not the one referred to.
     #[error("the token `{0}` is expected")]
     Token(Reference),
-    /// `$type` of a record.
+    /// `$type` of a record, or of an object that has a name.
     #[error("`$type` has to be `{0}`")]
-    Type(Nsid),
-    /// A member of a union without `$type`, or with one that names nothing.
+    Type(String),
+    /// A `$type` that could not be the name of any definition.
+    #[error("`{0}` names no type")]
+    TypeName(String),
+    /// A member of a union without `$type`.
     #[error("the member of a union needs a `$type`")]
     UnionType,
     /// A member that a closed union does not list.

@@ -178,8 +178,8 @@ pub struct BytesSchema {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BlobSchema {
-    /// Media types admitted: exact, `type/*` or `*/*`. Empty means any.
-    pub accept: Vec<String>,
+    /// Media types admitted, if there is such a list: exact, `type/*` or `*/*`.
+    pub accept: Option<Vec<String>>,
     /// The greatest size in bytes.
     pub max_size: Option<u64>,
 }

@@ -49,6 +49,13 @@ impl AtUri {
         parse(text).map(|_| ()).map_err(SyntaxError::AtUri)
     }
 
+    /// Whether the text is an AT-URI or one of the general form, which may end in a slash,
+    /// have a query and a fragment, and any record key. No `AtUri` can be made of such a
+    /// text. Never allocates.
+    pub fn check_lenient(text: &str) -> Result<(), SyntaxError> {
+        check_lenient(text).map_err(SyntaxError::AtUri)
+    }
+
     /// The address of a record.
     pub fn from_parts(authority: &Did, collection: &Nsid, rkey: &RecordKey) -> Self {
         let authority_end = SCHEME.len() + authority.as_str().len();
@@ -141,6 +148,33 @@ fn parse(text: &str) -> Result<Parts, Fault> {
         record_key::check(rkey).map_err(|fault| shift(fault, collection_end + 1))?;
     }
     Ok(Parts { authority_end, collection_end })
+}
+
+fn check_lenient(text: &str) -> Result<(), Fault> {
+    if text.len() > AtUri::MAX_LEN {
+        return Err(Fault::TooLong { part: "AT-URI", limit: AtUri::MAX_LEN });
+    }
+    if let Some(at) = text.bytes().position(|byte| !is_uri_character(byte)) {
+        return Err(Fault::BadCharacter { at });
+    }
+    let (text, fragment) = text.split_once('#').unwrap_or((text, "/"));
+    if !fragment.starts_with('/') {
+        return Err(Fault::BadCharacter { at: text.len() + 1 });
+    }
+    let (text, _) = text.split_once('?').unwrap_or((text, ""));
+    let text = text.strip_suffix('/').unwrap_or(text);
+    match text.match_indices('/').nth(3) {
+        // The record key is the reader's concern, but is one segment.
+        Some((at, _)) if text[at + 1..].is_empty() => Err(Fault::Empty { part: "record key" }),
+        Some((at, _)) if text[at + 1..].contains('/') => Err(Fault::Trailing),
+        Some((at, _)) => parse(&text[..at]).map(drop),
+        None => parse(text).map(drop),
+    }
+}
+
+/// The characters of a URI.
+fn is_uri_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._~:@!$&'()*+,;=%/\\[]#?-".contains(&byte)
 }
 
 /// Makes a position within a part one within the whole.

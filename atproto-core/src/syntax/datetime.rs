@@ -41,7 +41,14 @@ impl Datetime {
 
     /// Whether the text is a datetime, without making a value of it. Never allocates.
     pub fn check(text: &str) -> Result<(), SyntaxError> {
-        parse(text.as_bytes()).map(|_| ()).map_err(SyntaxError::Datetime)
+        parse(text.as_bytes(), Form::Strict).map(|_| ()).map_err(SyntaxError::Datetime)
+    }
+
+    /// Whether the text is a datetime or what old software wrote for one: its seconds, its
+    /// time zone or the colon in that may be missing, and the zone may be `-00:00`. No
+    /// `Datetime` can be made of such a text. Never allocates.
+    pub fn check_lenient(text: &str) -> Result<(), SyntaxError> {
+        parse(text.as_bytes(), Form::Lenient).map(|_| ()).map_err(SyntaxError::Datetime)
     }
 
     /// The present by the system's clock, in milliseconds, in UTC.
@@ -76,16 +83,16 @@ impl Datetime {
     /// Microseconds since the Unix epoch; finer digits are dropped. Read from the text
     /// at each call.
     pub fn unix_micros(&self) -> Option<i64> {
-        parse(self.0.as_bytes()).ok()
+        parse(self.0.as_bytes(), Form::Strict).ok()
     }
 }
 
 /// Checks a datetime and gives its microseconds since the Unix epoch.
-fn parse(text: &[u8]) -> Result<i64, Fault> {
+fn parse(text: &[u8], form: Form) -> Result<i64, Fault> {
     if text.len() > Datetime::MAX_LEN {
         return Err(Fault::TooLong { part: "datetime", limit: Datetime::MAX_LEN });
     }
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor { text, at: 0, form };
     let days = cursor.date()?;
     cursor.byte(b'T')?;
     let time = cursor.time()?;
@@ -97,9 +104,16 @@ fn parse(text: &[u8]) -> Result<i64, Fault> {
     if micros < YEAR_ZERO { Err(Fault::BeforeYearZero) } else { Ok(micros) }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Strict,
+    Lenient,
+}
+
 struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
+    form: Form,
 }
 
 impl Cursor<'_> {
@@ -118,6 +132,9 @@ impl Cursor<'_> {
         let hour = self.field(0..=23, "hour")?;
         self.byte(b':')?;
         let minute = self.field(0..=59, "minute")?;
+        if self.is_lenient() && self.peek() != Some(b':') {
+            return Ok(hour * HOUR + minute * MINUTE);
+        }
         self.byte(b':')?;
         let second = self.field(0..=59, "second")?;
         Ok(hour * HOUR + minute * MINUTE + second * SECOND + self.fraction()?)
@@ -146,6 +163,7 @@ impl Cursor<'_> {
             Some(b'+') => 1,
             Some(b'-') => -1,
             Some(_) => return Err(Fault::BadCharacter { at: start }),
+            None if self.is_lenient() => return Ok(0),
             None => return Err(Fault::Empty { part: "time zone" }),
         };
         self.at += 1;
@@ -153,11 +171,17 @@ impl Cursor<'_> {
             return Ok(0);
         }
         let hour = self.field(0..=23, "offset")?;
-        self.byte(b':')?;
+        if !self.is_lenient() || self.peek() == Some(b':') {
+            self.byte(b':')?;
+        }
         let minute = self.field(0..=59, "offset")?;
         let offset = sign * (hour * HOUR + minute * MINUTE);
         // In RFC 3339 "-00:00" means that the zone is unknown, and ISO 8601 forbids it.
-        if sign < 0 && offset == 0 { Err(Fault::BadCharacter { at: start }) } else { Ok(offset) }
+        let unknown = sign < 0 && offset == 0;
+        if unknown && !self.is_lenient() {
+            return Err(Fault::BadCharacter { at: start });
+        }
+        Ok(offset)
     }
 
     /// Two digits within a range.
@@ -187,6 +211,10 @@ impl Cursor<'_> {
         }
         self.at += 1;
         Ok(())
+    }
+
+    fn is_lenient(&self) -> bool {
+        self.form == Form::Lenient
     }
 
     fn peek(&self) -> Option<u8> {

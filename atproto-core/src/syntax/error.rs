@@ -106,6 +106,9 @@ pub enum Fault {
         /// The prefix.
         expected: &'static str,
     },
+    /// A part that may be there once is there again.
+    #[error("a part occurs twice")]
+    Repeated,
     /// The name is reserved and refused.
     #[error("reserved and not allowed")]
     Reserved,

@@ -38,6 +38,12 @@ impl Language {
         check(text).map_err(SyntaxError::Language)
     }
 
+    /// Whether the text is a tag that [is strict](Self::is_strict). Never allocates, but for
+    /// tags of very many subtags.
+    pub fn check_strict(text: &str) -> Result<(), SyntaxError> {
+        check(text).and_then(|()| check_strict(text)).map_err(SyntaxError::Language)
+    }
+
     /// The tag as written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -46,21 +52,32 @@ impl Language {
     /// The first subtag, which names the language, unless the tag is for private use or
     /// an irregular one from before RFC 4646.
     pub fn primary(&self) -> Option<&str> {
-        if is_irregular(&self.0) {
-            return None;
-        }
-        self.0.split('-').next().filter(|subtag| subtag.len() > 1)
+        primary(&self.0)
     }
 
     /// Whether the tag also passes what RFC 5646 section 2.2.9 asks of valid tags beyond
     /// their shape (no variant and no extension twice) and has a primary subtag of two
     /// or three lower-case letters, the only kind that is in use.
     pub fn is_strict(&self) -> bool {
-        let primary = self.primary().is_none_or(|primary| {
-            primary.len() <= 3 && primary.bytes().all(|byte| byte.is_ascii_lowercase())
-        });
-        primary && (is_irregular(&self.0) || !has_repetition(&self.0))
+        check_strict(&self.0).is_ok()
     }
+}
+
+fn primary(tag: &str) -> Option<&str> {
+    if is_irregular(tag) {
+        return None;
+    }
+    tag.split('-').next().filter(|subtag| subtag.len() > 1)
+}
+
+/// What a well-formed tag needs to be strict.
+fn check_strict(tag: &str) -> Result<(), Fault> {
+    let usual =
+        |primary: &str| primary.len() <= 3 && primary.bytes().all(|byte| byte.is_ascii_lowercase());
+    if !primary(tag).is_none_or(usual) {
+        return Err(Fault::BadCharacter { at: 0 });
+    }
+    if is_irregular(tag) || !has_repetition(tag) { Ok(()) } else { Err(Fault::Repeated) }
 }
 
 fn check(text: &str) -> Result<(), Fault> {
@@ -236,10 +253,21 @@ fn has_repetition(text: &str) -> bool {
     repeats(variants) || repeats(public().filter(Subtag::is_singleton))
 }
 
-fn repeats<'a>(mut subtags: impl Iterator<Item = Subtag<'a>>) -> bool {
+fn repeats<'a>(mut subtags: impl Iterator<Item = Subtag<'a>> + Clone) -> bool {
     let mut seen = HashSet::new();
-    !subtags.all(|subtag| seen.insert(subtag.text.to_ascii_lowercase()))
+    if subtags.clone().nth(FEW).is_some() {
+        return !subtags.all(|subtag| seen.insert(subtag.text.to_ascii_lowercase()));
+    }
+    while let Some(subtag) = subtags.next() {
+        if subtags.clone().any(|other| other.text.eq_ignore_ascii_case(subtag.text)) {
+            return true;
+        }
+    }
+    false
 }
+
+/// So many subtags are compared with each other; to remember more is worth the memory.
+const FEW: usize = 16;
 
 const LETTER: u8 = 1;
 const DIGIT: u8 = 2;

@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use atproto_core::lexicon::{
     BodySchema, Definition, ErrorDefinition, ObjectSchema, PermissionSet, RecordKeyRule,
-    UnionSchema,
 };
 use atproto_core::syntax::RecordKey;
 
@@ -31,7 +30,8 @@ impl<'a> Differ<'a> {
             }
             (Definition::Subscription(old), Definition::Subscription(new)) => {
                 self.parameters(place, old.parameters.as_ref(), new.parameters.as_ref());
-                self.messages(place, old.message.as_ref(), new.message.as_ref());
+                let messages = place.at("message").with_roles(Roles::OUTPUT);
+                self.union(&messages.at("schema"), &old.message, &new.message);
                 self.errors(place, &old.errors, &new.errors);
             }
             (Definition::PermissionSet(old), Definition::PermissionSet(new)) => {
@@ -126,27 +126,6 @@ impl<'a> Differ<'a> {
             (Some(_), None) => {
                 let what = "there was a schema and there is none";
                 self.report(&place, Rule::Type, Effect::Widens, what);
-            }
-        }
-    }
-
-    fn messages(
-        &mut self,
-        place: &Place,
-        old: Option<&'a UnionSchema>,
-        new: Option<&'a UnionSchema>,
-    ) {
-        let place = place.at("message").with_roles(Roles::OUTPUT);
-        match (old, new) {
-            (None, None) => {}
-            (Some(old), Some(new)) => self.union(&place.at("schema"), old, new),
-            (None, Some(_)) => {
-                let what = "there were no message types and there are some";
-                self.report(&place, Rule::Body, Effect::Narrows, what);
-            }
-            (Some(_), None) => {
-                let what = "there were message types and there are none";
-                self.report(&place, Rule::Body, Effect::Widens, what);
             }
         }
     }

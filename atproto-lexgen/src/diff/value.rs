@@ -151,14 +151,16 @@ impl<'a> Differ<'a> {
     }
 
     fn blob(&mut self, place: &Place, old: &BlobSchema, new: &BlobSchema) {
-        let effect = media_types(&old.accept, &new.accept);
+        let any = [String::from("*/*")];
+        let (before, after) =
+            (old.accept.as_deref().unwrap_or(&any), new.accept.as_deref().unwrap_or(&any));
+        let effect = media_types(before, after);
         if effect != Effect::None {
             let list = |types: &[String]| match types {
-                [] => "*/*".to_owned(),
+                [] => "none".to_owned(),
                 types => types.join(", "),
             };
-            let what =
-                format!("the media types were {} and are {}", list(&old.accept), list(&new.accept));
+            let what = format!("the media types were {} and are {}", list(before), list(after));
             self.report(place, Rule::BlobTypes, effect, what);
         }
         self.maximum(place, Rule::BlobSize, "size", old.max_size, new.max_size);
@@ -254,15 +256,13 @@ fn only<'a, T>(constant: &'a Option<T>, listed: Option<&'a [T]>) -> Option<&'a [
     constant.as_ref().map(std::slice::from_ref).or(listed)
 }
 
-/// The effect of a change of media type patterns; an empty list admits all.
+/// The effect of a change of media type patterns; an empty list admits none.
 pub(super) fn media_types(old: &[String], new: &[String]) -> Effect {
     let covers = |patterns: &[String], other: &str| {
-        patterns.is_empty() || patterns.iter().any(|pattern| includes_media(pattern, other))
+        patterns.iter().any(|pattern| includes_media(pattern, other))
     };
-    let within = |inner: &[String], outer: &[String]| match inner {
-        [] => covers(outer, "*/*"),
-        inner => inner.iter().all(|pattern| covers(outer, pattern)),
-    };
+    let within =
+        |inner: &[String], outer: &[String]| inner.iter().all(|pattern| covers(outer, pattern));
     Effect::of_sets(within(old, new), within(new, old))
 }
 

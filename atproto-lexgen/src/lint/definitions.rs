@@ -63,7 +63,7 @@ impl<'a> Linter<'a> {
             }
             Definition::Subscription(subscription) => {
                 self.parameters(subscription.parameters.as_ref());
-                self.messages(subscription.message.as_ref());
+                self.messages(&subscription.message);
                 self.errors(&subscription.errors);
             }
             Definition::PermissionSet(set) => self.permissions(set),
@@ -94,12 +94,11 @@ impl<'a> Linter<'a> {
         }
     }
 
-    fn messages(&mut self, messages: Option<&UnionSchema>) {
-        match messages {
-            Some(union) if !union.refs.is_empty() => {
-                self.at("message", |this| this.at("schema", |this| this.union(union)));
-            }
-            _ => self.report(Rule::SubscriptionNoMessages, "there are no message types"),
+    fn messages(&mut self, messages: &UnionSchema) {
+        if messages.refs.is_empty() {
+            self.report(Rule::SubscriptionNoMessages, "there are no message types");
+        } else {
+            self.at("message", |this| this.at("schema", |this| this.union(messages)));
         }
     }
 

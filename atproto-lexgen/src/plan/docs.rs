@@ -90,7 +90,7 @@ fn limits(schema: &Schema) -> Option<String> {
             parts.extend(limits(&array.items).map(|each| format!("each {each}")));
         }
         Schema::Blob(blob) => {
-            parts.extend(values(&blob.accept));
+            parts.extend(values(blob.accept.as_deref().unwrap_or_default()));
             parts.extend(measure([(range(None, blob.max_size), "byte")]));
         }
         _ => {}

@@ -80,10 +80,7 @@ impl<'a> Planner<'a> {
         self.parameters(draft, subscription.parameters.as_ref(), name.clone(), docs, deprecated);
         let mut output = Body::None;
         if let Some(message) = draft.derived.message.clone() {
-            let mut variants = Vec::new();
-            if let Some(union) = &subscription.message {
-                variants = self.variants(draft, union);
-            }
+            let mut variants = self.variants(draft, &subscription.message);
             for variant in &mut variants {
                 // A frame's header names the types of its own document by fragment alone.
                 if let Some(fragment) = variant.tag.strip_prefix(draft.nsid) {

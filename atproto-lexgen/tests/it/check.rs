@@ -60,7 +60,9 @@ fn invalid_documents_fail_or_are_skipped() {
     write(&lexicons, "twice.json", THING);
     let config = Config::new().lexicons(&lexicons).out(folder.path().join("out"));
     let error = config.build().unwrap_err();
-    assert!(error.to_string().ends_with("com.example.bad: defs: there is no definition"));
+    let place = "(line 1, column 49)";
+    let message = format!("com.example.bad: defs: there is no definition {place}");
+    assert!(error.to_string().ends_with(&message), "{error}");
     let report = config.skip_invalid(true).build().unwrap();
     assert_eq!((report.documents, report.skipped.len()), (1, 2));
 }

@@ -143,7 +143,8 @@ const DEFINITIONS: &[(&str, &str, Rule)] = &[
     ),
     (
         "com.example.thing",
-        r#""main": {"type": "subscription", "description": "Yes."}"#,
+        r#""main": {"type": "subscription", "description": "Yes.",
+        "message": {"schema": {"type": "union", "refs": []}}}"#,
         Rule::SubscriptionNoMessages,
     ),
     (

@@ -30,9 +30,10 @@ mod store;
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
+use atproto_core::lexicon::ValidationOptions;
 use atproto_xrpc::server::{RouterConfig, ServeConfig, serve};
 use clap::Parser;
-use service_kit::{Context, Service};
+use service_kit::{Context, Numbers, Service};
 use tokio::net::TcpListener;
 
 use crate::{app::App, config::Config, identity::Identities, index::Indexer, resync::Resyncer};
@@ -57,7 +58,12 @@ async fn start(config: Config, context: Context) -> anyhow::Result<()> {
         wake: Arc::clone(&app.identities),
     };
     let searching = tokio::spawn(identities.run(context.shutdown.clone()));
-    let catalog = Arc::new(atproto_lexicons::catalog());
+    let lexicons = atproto_lexicons::catalog();
+    // What is on the network was written by software of every age.
+    let catalog = Arc::new(lexicons.clone().options(ValidationOptions::LENIENT));
+    let decoded = Arc::clone(&catalog);
+    Numbers::new("atproto_lexicon_records", "the decoder of records")
+        .publish(move || (decoded.stats().counters(), []));
     let resyncer = Resyncer { app: Arc::clone(&app), catalog: Arc::clone(&catalog) };
     let resyncing = tokio::spawn(resyncer.run(context.shutdown.clone()));
     let indexer =
@@ -70,7 +76,7 @@ async fn start(config: Config, context: Context) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, did = %app.did, "serving");
     let mut routes = RouterConfig::default();
-    routes.catalog = Some(catalog);
+    routes.catalog = Some(Arc::new(lexicons));
     let router =
         api::router(&app, routes).layer(axum::middleware::from_fn(service_kit::http::observe));
     let shutdown = context.shutdown.clone();

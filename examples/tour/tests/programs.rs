@@ -21,7 +21,10 @@ fn records_of_any_kind_are_read() {
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[0], "app.bsky.feed.post: a post that says \"hello\"");
     assert!(lines[1].starts_with("com.example.tour.status: valid by its schema: {"), "{said}");
-    assert!(lines[2].starts_with("com.example.tour.status: 78 bytes kept, because status: "), "{said}");
+    assert!(
+        lines[2].starts_with("com.example.tour.status: 78 bytes kept, because status: "),
+        "{said}"
+    );
     assert!(lines[3].starts_with("com.example.tour.elsewhere: without a schema: {"), "{said}");
     assert_eq!(lines.len(), 4);
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::{ObjectSchema, Schema, UnionSchema};
 use crate::lexicon::json::Json;
-use crate::syntax::{Nsid, RecordKey, Tid};
+use crate::syntax::{Language, Nsid, RecordKey, Tid};
 
 /// What a name in a document's `defs` stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +143,7 @@ pub struct SubscriptionDefinition {
     /// The query parameters.
     pub parameters: Option<ObjectSchema>,
     /// The union of messages.
-    pub message: Option<UnionSchema>,
+    pub message: UnionSchema,
     /// The declared errors.
     pub errors: Vec<ErrorDefinition>,
 }
@@ -178,8 +178,12 @@ pub struct PermissionSet {
     pub description: Option<String>,
     /// The heading that a consent page shows.
     pub title: Option<String>,
+    /// The heading in other languages.
+    pub titles: Vec<(Language, String)>,
     /// The explanation that a consent page shows.
     pub detail: Option<String>,
+    /// The explanation in other languages.
+    pub details: Vec<(Language, String)>,
     /// The permissions.
     pub permissions: Vec<Permission>,
 }
@@ -192,14 +196,14 @@ pub enum Permission {
     Repo {
         /// The collections, at least one.
         collection: Vec<Nsid>,
-        /// `create`, `update`, `delete`; empty means all.
+        /// Of `create`, `update`, `delete`; empty means all.
         action: Vec<String>,
     },
     /// Calling methods of other services.
     Rpc {
         /// The methods, at least one.
         lxm: Vec<Nsid>,
-        /// The audience, where one is fixed.
+        /// `*`, where any audience will do.
         aud: Option<String>,
         /// Whether the audience comes from the set's `include`.
         inherit_aud: bool,

@@ -1,7 +1,16 @@
 //! Which documents are lexicons.
 
-use atproto_core::lexicon::{Catalog, Definition, Document, Permission, Schema, SchemaRule};
-use atproto_core::syntax::RecordKey;
+use atproto_core::{
+    data::limits::MAX_KEY,
+    lexicon::{
+        Definition, Document, Schema, SchemaRule,
+        limits::{
+            MAX_DEFINITIONS, MAX_DEPTH, MAX_DOCUMENT, MAX_LIST, MAX_MEMBERS, MAX_PROPERTIES,
+            MAX_TEXT,
+        },
+    },
+    syntax::RecordKey,
+};
 
 fn parse(defs: &str) -> Result<Document, atproto_core::lexicon::SchemaError> {
     let text = format!(r#"{{"lexicon": 1, "id": "com.example.thing", "defs": {defs}}}"#);
@@ -15,7 +24,8 @@ fn property(schema: &str) -> Result<Document, atproto_core::lexicon::SchemaError
 #[track_caller]
 fn rejects(document: Result<Document, atproto_core::lexicon::SchemaError>, message: &str) {
     let error = document.expect_err("the document breaks a rule");
-    assert_eq!(error.to_string(), format!("com.example.thing: {message}"));
+    assert_eq!(error.document(), Some("com.example.thing"));
+    assert_eq!(format!("{}: {}", error.path(), error.rule()), message);
 }
 
 #[test]
@@ -23,9 +33,12 @@ fn lx_001_version_id_and_a_definition_are_needed() {
     let bad = |text: &str| Document::from_json(text.as_bytes()).unwrap_err().to_string();
     assert_eq!(
         bad(r#"{"lexicon": 2, "id": "com.example.a", "defs": {}}"#),
-        "com.example.a: lexicon: language version 2 is not 1"
+        "com.example.a: lexicon: language version 2 is not 1 (line 1, column 13)"
     );
-    assert_eq!(bad(r#"{"lexicon": 1, "defs": {}}"#), "document: `id` is missing");
+    assert_eq!(
+        bad(r#"{"lexicon": 1, "defs": {}}"#),
+        "document: `id` is missing (line 1, column 1)"
+    );
     assert!(bad(r#"{"lexicon": 1, "id": "nonsense", "defs": {}}"#).starts_with("nonsense: id: "));
     rejects(parse("{}"), "defs: there is no definition");
 }
@@ -46,19 +59,75 @@ fn lx_003_some_types_cannot_be_named() {
 #[test]
 fn lx_006_messages_are_a_union() {
     rejects(
-        parse(r#"{"main": {"type": "subscription", "message": {"schema": {"type": "object"}}}}"#),
-        "defs/main/message/schema: a object cannot stand here",
+        parse(r#"{"main": {"type": "subscription", "message": {"schema": {"type": "unknown"}}}}"#),
+        "defs/main/message/schema: a unknown cannot stand here",
     );
+    rejects(parse(r#"{"main": {"type": "subscription"}}"#), "defs/main: `message` is missing");
 }
 
 #[test]
 fn lx_007_parameters_are_simple() {
-    for kind in [r#""object""#, r#""unknown""#, r#""array", "items": {"type": "bytes"}"#] {
+    let object = r#""object", "properties": {}"#;
+    for kind in [object, r#""unknown""#, r#""array", "items": {"type": "bytes"}"#] {
         let text = format!(
             r#"{{"main": {{"type": "query", "parameters":
                 {{"type": "params", "properties": {{"x": {{"type": {kind}}}}}}}}}}}"#
         );
         assert_eq!(parse(&text).unwrap_err().path(), "defs/main/parameters/properties/x");
+    }
+}
+
+#[test]
+fn lx_007_parameters_have_no_null() {
+    let text = r#"{"main": {"type": "query", "parameters": {"type": "params",
+        "nullable": ["x"], "properties": {"x": {"type": "string"}}}}}"#;
+    match parse(text).unwrap().main() {
+        Some(Definition::Query(query)) => {
+            assert!(!query.parameters.as_ref().unwrap().properties[0].nullable);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn lx_008_what_is_fixed_or_listed_is_within_the_bounds() {
+    for (schema, fault) in [
+        (r#"{"type": "integer", "maximum": 3, "const": 4}"#, "the constant is not"),
+        (r#"{"type": "integer", "enum": [1, 2], "const": 3}"#, "the constant is not"),
+        (r#"{"type": "integer", "minimum": 3, "enum": [3, 2]}"#, "a value listed is not"),
+        (r#"{"type": "integer", "minimum": 3, "default": 2}"#, "the default is not"),
+        (r#"{"type": "string", "maxLength": 1, "const": "ab"}"#, "the constant is not"),
+        (r#"{"type": "string", "format": "did", "enum": ["a"]}"#, "a value listed is not"),
+        (r#"{"type": "string", "enum": ["a"], "default": "b"}"#, "the default is not"),
+        (r#"{"type": "string", "maxGraphemes": 1, "default": "ab"}"#, "the default is not"),
+    ] {
+        let message = format!("defs/main/properties/x: {fault} among the values admitted");
+        rejects(property(schema), &message);
+    }
+    assert!(property(r#"{"type": "integer", "enum": [2, 1], "default": 1}"#).is_ok());
+    assert!(property(r#"{"type": "string", "enum": ["b", "a"], "const": "a"}"#).is_ok());
+    let range = property(r#"{"type": "bytes", "minLength": 2, "maxLength": 1}"#);
+    rejects(range, "defs/main/properties/x: the minimum is greater than the maximum");
+}
+
+#[test]
+fn bodies_have_one_media_type_and_errors_a_name() {
+    let output = |body: &str| parse(&format!(r#"{{"main": {{"type": "query", {body}}}}}"#));
+    for encoding in ["application/json", "*/*", "text/*"] {
+        assert!(output(&format!(r#""output": {{"encoding": "{encoding}"}}"#)).is_ok());
+    }
+    for encoding in ["", "a/b; c=d", "a/b,c/d", "a /b"] {
+        rejects(
+            output(&format!(r#""output": {{"encoding": "{encoding}"}}"#)),
+            &format!("defs/main/output/encoding: `{encoding}` is no single media type"),
+        );
+    }
+    assert!(output(r#""errors": [{"name": "NotFound"}]"#).is_ok());
+    for name in ["", "Not Found"] {
+        rejects(
+            output(&format!(r#""errors": [{{"name": "A"}}, {{"name": "{name}"}}]"#)),
+            &format!("defs/main/errors/1/name: `{name}` cannot name an error"),
+        );
     }
 }
 
@@ -91,56 +160,91 @@ fn lx_020_an_empty_closed_union_is_invalid() {
 }
 
 #[test]
-fn lx_031_a_permission_that_is_not_understood_is_ignored_whole() {
-    let set = |permission: &str| {
-        let text =
-            format!(r#"{{"main": {{"type": "permission-set", "permissions": [{permission}]}}}}"#);
-        match parse(&text).unwrap().main() {
-            Some(Definition::PermissionSet(set)) => set.permissions[0].clone(),
-            other => panic!("not a permission set: {other:?}"),
-        }
-    };
-    let ignored = [
-        r#"{"type": "permission", "resource": "identity", "attr": "*"}"#,
-        r#"{"type": "permission", "resource": "repo", "collection": ["com.example.a"], "x": 1}"#,
-    ];
-    for permission in ignored {
-        assert!(matches!(set(permission), Permission::Ignored(_)), "{permission}");
-    }
-}
-
-#[test]
-fn lx_032_permissions_name_collections_and_methods() {
-    let set = |permission: &str| {
-        let text =
-            format!(r#"{{"main": {{"type": "permission-set", "permissions": [{permission}]}}}}"#);
-        match parse(&text).unwrap().main() {
-            Some(Definition::PermissionSet(set)) => set.permissions[0].clone(),
-            other => panic!("not a permission set: {other:?}"),
-        }
-    };
-    let repo =
-        set(r#"{"type": "permission", "resource": "repo", "collection": ["com.example.a"]}"#);
-    assert!(matches!(repo, Permission::Repo { .. }));
-    let rpc =
-        set(r#"{"type": "permission", "resource": "rpc", "lxm": ["com.example.a"], "aud": "*"}"#);
-    assert!(matches!(rpc, Permission::Rpc { inherit_aud: false, .. }));
-    for permission in [
-        r#"{"type": "permission", "resource": "repo", "collection": []}"#,
-        r#"{"type": "permission", "resource": "repo", "collection": ["*"]}"#,
-        r#"{"type": "permission", "resource": "rpc", "lxm": ["*"], "inheritAud": true}"#,
-        r#"{"type": "permission", "resource": "rpc", "lxm": ["com.example.a"]}"#,
-    ] {
-        assert!(matches!(set(permission), Permission::Ignored(_)), "{permission}");
-    }
-}
-
-#[test]
 fn lx_035_deep_documents_are_refused_without_overflow() {
     let depth = 3000;
     let nested = r#"{"type": "array", "items": "#.repeat(depth);
     let text = format!("{nested}{{\"type\": \"string\"}}{}", "}".repeat(depth));
     assert!(matches!(property(&text).unwrap_err().rule(), SchemaRule::Json(_)));
+}
+
+#[test]
+fn lx_035_endless_documents_are_refused() {
+    let fields = |count: usize| {
+        let fields = (0..count).map(|n| format!(r#""p{n}": {{"type": "cid-link"}}"#));
+        fields.collect::<Vec<_>>().join(", ")
+    };
+    let list = |count: usize, item: &str| vec![item; count].join(", ");
+    let object = |properties: String| {
+        parse(&format!(r#"{{"main": {{"type": "object", "properties": {{{properties}}}}}}}"#))
+    };
+    let union = |count| {
+        property(&format!(r##"{{"type": "union", "refs": [{}]}}"##, list(count, r##""#a""##)))
+    };
+    let values =
+        |count| property(&format!(r#"{{"type": "integer", "enum": [{}]}}"#, list(count, "1")));
+    let text = |len| property(&format!(r#"{{"type": "string", "const": "{}"}}"#, "a".repeat(len)));
+    let name = |len| object(format!(r#""{}": {{"type": "blob"}}"#, "a".repeat(len)));
+    let deep = |depth: usize| {
+        // The object, its properties and the document around them are four.
+        let (open, close) = (r#"{"type": "array", "items": "#, "}");
+        let depth = depth - 5;
+        property(&format!("{}{{\"type\": \"blob\"}}{}", open.repeat(depth), close.repeat(depth)))
+    };
+    let long = |len: usize| {
+        let text =
+            r#"{"lexicon": 1, "id": "com.example.thing", "defs": {"main": {"type": "token"}}}"#;
+        Document::from_json((text.to_owned() + &" ".repeat(len - text.len())).as_bytes())
+    };
+    for (rule, within, beyond) in [
+        (
+            "definitions",
+            parse(&format!("{{{}}}", fields(MAX_DEFINITIONS))),
+            parse(&format!("{{{}}}", fields(MAX_DEFINITIONS + 1))),
+        ),
+        ("properties", object(fields(MAX_PROPERTIES)), object(fields(MAX_PROPERTIES + 1))),
+        ("members", union(MAX_MEMBERS), union(MAX_MEMBERS + 1)),
+        ("list", values(MAX_LIST), values(MAX_LIST + 1)),
+        ("text", text(MAX_TEXT), text(MAX_TEXT + 1)),
+        ("name", name(MAX_KEY), name(MAX_KEY + 1)),
+        ("depth", deep(MAX_DEPTH), deep(MAX_DEPTH + 1)),
+        ("document", long(MAX_DOCUMENT), long(MAX_DOCUMENT + 1)),
+    ] {
+        assert!(within.is_ok(), "{rule}: {:?}", within.err());
+        let error = beyond.expect_err(rule);
+        assert!(
+            matches!(
+                error.rule(),
+                SchemaRule::TooMany { .. }
+                    | SchemaRule::TooLong { .. }
+                    | SchemaRule::TooDeep { .. }
+            ),
+            "{rule}: {error}"
+        );
+    }
+}
+
+#[test]
+fn an_error_says_the_line_and_the_column() {
+    let text = br#"{
+  "lexicon": 1,
+  "id": "com.example.thing", "\u0064efs": {
+    "main": {"type": "procedure", "errors": [
+      {"name": "A", "x": [{}, "}]\\\"", [1, 2.5e3]]},
+      {"name": "not one"}
+    ]}
+  }
+}"#;
+    let error = Document::from_json(text).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "com.example.thing: defs/main/errors/1/name: `not one` cannot name an error \
+         (line 6, column 16)"
+    );
+    // What is missing is missing from the place of what should have it.
+    let error = Document::from_json(b"\n {\"lexicon\": 1,\n\"id\": \"a.b.c\"}").unwrap_err();
+    assert_eq!(error.place().map(|place| (place.line, place.column)), Some((2, 2)));
+    let error = Document::from_json(b"{\n\"a\": ,}").unwrap_err();
+    assert_eq!(error.place().map(|place| (place.line, place.column)), Some((2, 6)));
 }
 
 #[test]
@@ -168,28 +272,6 @@ fn a_property_called_description_is_no_text() {
     let text = r#"{"main": {"type": "object", "properties": {"description": {"type": "string"}}}}"#;
     let compact = parse(text).unwrap().to_compact_json();
     assert!(compact.contains(r#""description":{"type":"string"}"#), "{compact}");
-}
-
-#[test]
-fn linking_lists_what_is_missing_or_cannot_be_referred_to() {
-    let text = r##"{
-        "main": {"type": "object", "properties": {
-            "a": {"type": "ref", "ref": "com.example.nowhere"},
-            "b": {"type": "ref", "ref": "com.example.stream"},
-            "c": {"type": "ref", "ref": "#main"}
-        }}
-    }"##;
-    let stream = br#"{"lexicon": 1, "id": "com.example.stream", "defs": {"main": {"type": "subscription"}}}"#;
-    let catalog =
-        Catalog::from_documents([parse(text).unwrap(), Document::from_json(stream).unwrap()]);
-    let errors: Vec<String> = catalog.link().iter().map(ToString::to_string).collect();
-    assert_eq!(
-        errors,
-        [
-            "com.example.thing refers to com.example.nowhere, which is not defined",
-            "com.example.thing refers to com.example.stream, which is no value type",
-        ]
-    );
 }
 
 #[test]

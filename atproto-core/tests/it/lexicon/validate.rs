@@ -1,8 +1,12 @@
 //! Which values match their schemas.
 
 use atproto_core::{
-    data::{Value, cbor, json},
-    lexicon::{Catalog, Decoded, Document, InvalidRecord, Rule},
+    data::{
+        Value,
+        cbor::{self, Checked},
+        json,
+    },
+    lexicon::{Catalog, Document, Rule, ValidationError, ValidationOptions},
     syntax::Nsid,
 };
 
@@ -16,6 +20,7 @@ fn catalog(schema: &str) -> Catalog {
         r#"{{"lexicon": 1, "id": "com.example.thing", "defs": {{
             "main": {{"type": "record", "key": "tid", "record":
                 {{"type": "object", "properties": {{"x": {schema}}}}}}},
+            "name": {{"type": "token"}},
             "part": {{"type": "object", "required": ["n"],
                 "properties": {{"n": {{"type": "integer"}}}}}}
         }}}}"#
@@ -27,18 +32,33 @@ fn record(x: &str) -> Value {
     json::decode(format!(r#"{{"$type": "com.example.thing", "x": {x}}}"#)).unwrap()
 }
 
+/// Strictly by default; what an entry says has to hold for the value and for its bytes.
 #[track_caller]
 fn check(schema: &str, good: &[&str], bad: &[(&str, &str)]) {
-    let catalog = catalog(schema);
-    let name = nsid("com.example.thing");
+    check_with(ValidationOptions::default(), schema, good, bad);
+}
+
+#[track_caller]
+fn check_with(options: ValidationOptions, schema: &str, good: &[&str], bad: &[(&str, &str)]) {
+    let catalog = catalog(schema).options(options);
     for x in good {
-        let result = catalog.validate_record(&name, &record(x));
+        let result = verdict(&catalog, &record(x));
         assert!(result.is_ok(), "{x}: {result:?}");
     }
     for (x, message) in bad {
-        let error = catalog.validate_record(&name, &record(x)).expect_err(x);
+        let error = verdict(&catalog, &record(x)).expect_err(x);
         assert_eq!(error.to_string(), *message);
     }
+}
+
+/// What a catalog says of a value, which is what it says of its bytes.
+#[track_caller]
+fn verdict(catalog: &Catalog, record: &Value) -> Result<(), ValidationError> {
+    let (name, bytes) = (nsid("com.example.thing"), cbor::encode(record));
+    let of_value = catalog.validate_record(&name, record);
+    let of_bytes = catalog.validate_record(&name, Checked::new(&bytes).unwrap());
+    assert_eq!(of_value, of_bytes, "{record:?}");
+    of_value
 }
 
 #[test]
@@ -157,13 +177,50 @@ fn lx_018_union_members_need_a_type() {
         &[r#"{"$type": "com.example.thing#part", "n": 1}"#],
         &[
             (r#"{"n": 1}"#, "x: the member of a union needs a `$type`"),
-            (r##"{"$type": "#part", "n": 1}"##, "x: the member of a union needs a `$type`"),
+            (r##"{"$type": "#part", "n": 1}"##, "x/$type: `#part` names no type"),
             (
                 r#"{"$type": "com.example.thing#part", "n": "1"}"#,
                 "x/n: integer is expected, string found",
             ),
         ],
     );
+}
+
+#[test]
+fn lx_004_main_is_never_written_out() {
+    let explicit = r#"{"$type": "com.example.thing#main"}"#;
+    let message = "x/$type: `com.example.thing#main` names no type";
+    let union = r##"{"type": "union", "refs": ["com.example.thing"]}"##;
+    check(union, &[r#"{"$type": "com.example.thing"}"#], &[(explicit, message)]);
+    check_with(ValidationOptions::LENIENT, union, &[explicit], &[]);
+
+    let record = json::decode(r#"{"$type": "com.example.thing#main"}"#).unwrap();
+    let error = verdict(&catalog(r#"{"type": "string"}"#), &record).unwrap_err();
+    assert_eq!(error.to_string(), "$type: `$type` has to be `com.example.thing`");
+}
+
+#[test]
+fn lx_005_a_record_has_a_key_and_an_object() {
+    let main = |rest: &str| {
+        let text = format!(
+            r#"{{"lexicon": 1, "id": "com.example.thing", "defs":
+                {{"main": {{"type": "record"{rest}}}}}}}"#
+        );
+        Document::from_json(text.as_bytes()).map(drop).map_err(|error| error.rule().to_string())
+    };
+    let object = r#", "record": {"type": "object", "properties": {}}"#;
+    assert_eq!(main(&format!(r#", "key": "tid"{object}"#)), Ok(()));
+    assert_eq!(main(object), Err("`key` is missing".into()));
+    assert_eq!(main(r#", "key": "tid""#), Err("`record` is missing".into()));
+    let other = main(r#", "key": "tid", "record": {"type": "string"}"#);
+    assert_eq!(other, Err("a string cannot stand here".into()));
+    for key in ["", "uuid", "literal:", "literal:a b", "TID"] {
+        let error = main(&format!(r#", "key": "{key}"{object}"#));
+        assert_eq!(error, Err(format!("`{key}` is no record key rule")));
+    }
+    let list = Value::List(Vec::new());
+    let error = verdict(&catalog(r#"{"type": "string"}"#), &list).unwrap_err();
+    assert_eq!(error.to_string(), "object is expected, array found");
 }
 
 #[test]
@@ -197,6 +254,41 @@ fn lx_023_records_carry_their_type() {
         let error = catalog.validate_record(&name, &json::decode(text).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "$type: `$type` has to be `com.example.thing`");
     }
+}
+
+#[test]
+fn lx_023_a_record_inside_another_carries_its_type_too() {
+    check(
+        r#"{"type": "ref", "ref": "com.example.thing"}"#,
+        &[r#"{"$type": "com.example.thing"}"#],
+        &[("{}", "x/$type: `$type` has to be `com.example.thing`")],
+    );
+}
+
+#[test]
+fn an_object_that_says_what_it_is_says_it_right() {
+    check(
+        r##"{"type": "ref", "ref": "#part"}"##,
+        &[r#"{"$type": "com.example.thing#part", "n": 1}"#],
+        &[(
+            r#"{"$type": "com.example.other", "n": 1}"#,
+            "x/$type: `$type` has to be `com.example.thing#part`",
+        )],
+    );
+    check(r#"{"type": "object", "properties": {}}"#, &[r#"{"$type": "com.example.any"}"#], &[]);
+}
+
+#[test]
+fn lx_022_a_token_has_no_data() {
+    let catalog = catalog(r##"{"type": "ref", "ref": "#name"}"##);
+    let faults: Vec<_> = catalog.link().iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["com.example.thing refers to com.example.thing#name, which is a token"]);
+    // Where the document is used all the same, the token's name is the one value.
+    check(
+        r##"{"type": "ref", "ref": "#name"}"##,
+        &[r#""com.example.thing#name""#],
+        &[("{}", "x: the token `com.example.thing#name` is expected")],
+    );
 }
 
 #[test]
@@ -264,26 +356,4 @@ fn parameters_bodies_and_messages() {
     assert!(catalog.validate_message(&stream, "#tick", &value(r#"{"seq": 1}"#)).is_ok());
     assert!(catalog.validate_message(&stream, "#tick", &value("{}")).is_err());
     assert!(catalog.validate_message(&stream, "#tock", &value("{}")).is_ok());
-}
-
-#[test]
-fn lx_026_decoding_drops_nothing() {
-    let catalog = catalog(r#"{"type": "string"}"#);
-    let name = nsid("com.example.thing");
-    let good = cbor::encode(&record(r#""a""#));
-    assert!(matches!(catalog.decode(&name, &good), Decoded::Dynamic(_)));
-    assert!(matches!(catalog.decode(&nsid("com.example.new"), &good), Decoded::Unknown(_)));
-
-    let bad = cbor::encode(&record("1"));
-    match catalog.decode(&name, &bad) {
-        Decoded::Invalid(bytes, InvalidRecord::Schema(error)) => {
-            assert_eq!(bytes, bad);
-            assert_eq!(error.path, "x");
-        }
-        other => panic!("{other:?}"),
-    }
-    let garbage = catalog.decode(&name, b"\xff");
-    assert!(matches!(garbage, Decoded::Invalid(_, InvalidRecord::Data(_))), "{garbage:?}");
-    let list = catalog.decode(&name, &cbor::encode(&Value::List(Vec::new())));
-    assert!(matches!(list, Decoded::Invalid(_, InvalidRecord::NotMap("array"))), "{list:?}");
 }

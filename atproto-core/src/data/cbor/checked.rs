@@ -1,0 +1,28 @@
+use serde::de::DeserializeOwned;
+
+use super::{CborError, CborFault, check};
+
+/// Bytes that [`check`] has found good: one value of the data model in its canonical form.
+///
+/// Having it checked once is enough for validating it and reading it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked<'a>(&'a [u8]);
+
+impl<'a> Checked<'a> {
+    /// Checks the bytes as [`check`] does.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, CborError> {
+        check(bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Reads a typed value, like [`from_slice`](super::from_slice) without its check.
+    pub fn read<T: DeserializeOwned>(self) -> Result<T, CborError> {
+        serde_ipld_dagcbor::from_slice(self.0)
+            .map_err(|error| CborError::new(0, CborFault::Type(error.to_string())))
+    }
+}
