@@ -9,7 +9,7 @@ use std::{
 use crate::{
     codegen,
     error::{Error, Report, Skipped},
-    load,
+    files, load,
     plan::{self, Style},
 };
 
@@ -87,14 +87,9 @@ impl Config {
         }
         for (path, text) in &files {
             let path = out.join(path);
-            if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
-                continue;
+            if !fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+                files::write(&path, text.as_bytes())?;
             }
-            let failed = |source| Error::Io { path: path.clone(), source };
-            if let Some(directory) = path.parent() {
-                fs::create_dir_all(directory).map_err(failed)?;
-            }
-            fs::write(&path, text).map_err(failed)?;
         }
         if std::env::var_os("OUT_DIR").is_some() {
             for path in &self.lexicons {

@@ -20,15 +20,24 @@ mod codegen;
 mod config;
 pub mod diff;
 mod error;
+mod files;
+#[cfg(feature = "resolve")]
+pub mod install;
 pub mod lint;
 mod load;
+pub mod manifest;
 mod named;
 mod names;
 mod plan;
+mod record;
+#[cfg(feature = "resolve")]
+pub mod resolve;
 mod roles;
+mod walk;
 
 pub use config::Config;
 pub use error::{Error, Report, Skipped, Unresolved};
+pub use record::{COLLECTION, RecordError};
 
 /// The examples of the readme, compiled.
 #[cfg(doctest)]

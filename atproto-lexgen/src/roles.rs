@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use atproto_core::lexicon::{BodySchema, Definition, Document, ObjectSchema, Reference, Schema};
+use atproto_core::lexicon::{BodySchema, Definition, Document, Reference, Schema};
+
+use crate::walk::{each_in_object, each_schema};
 
 /// What a definition is used for, as far as the documents at hand show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -64,10 +66,12 @@ pub(crate) fn roles<'a>(
             continue;
         }
         found.insert(reference.clone(), now);
-        let mut reach = |target: &Reference| open.push((target.clone(), now));
+        let mut reach = |schema: &Schema| {
+            open.extend(targets(schema).iter().map(|target| (target.clone(), now)));
+        };
         match inner.get(&reference) {
             Some(Definition::Record(record)) => each_in_object(&record.record, &mut reach),
-            Some(Definition::Value(value)) => each_reference(&value.schema, &mut reach),
+            Some(Definition::Value(value)) => each_schema(&value.schema, &mut reach),
             _ => {}
         }
     }
@@ -76,23 +80,17 @@ pub(crate) fn roles<'a>(
 
 fn in_body(body: &Option<BodySchema>, roles: Roles, open: &mut Vec<(Reference, Roles)>) {
     if let Some(schema) = body.as_ref().and_then(|body| body.schema.as_ref()) {
-        each_reference(schema, &mut |target| open.push((target.clone(), roles)));
+        each_schema(schema, &mut |schema| {
+            open.extend(targets(schema).iter().map(|target| (target.clone(), roles)));
+        });
     }
 }
 
-fn each_in_object(object: &ObjectSchema, visit: &mut impl FnMut(&Reference)) {
-    for property in &object.properties {
-        each_reference(&property.schema, visit);
-    }
-}
-
-/// Nesting is bounded because the document's JSON was.
-fn each_reference(schema: &Schema, visit: &mut impl FnMut(&Reference)) {
+/// What a type refers to by itself.
+fn targets(schema: &Schema) -> &[Reference] {
     match schema {
-        Schema::Array(array) => each_reference(&array.items, visit),
-        Schema::Object(object) => each_in_object(object, visit),
-        Schema::Ref(reference) => visit(reference),
-        Schema::Union(union) => union.refs.iter().for_each(visit),
-        _ => {}
+        Schema::Ref(reference) => std::slice::from_ref(reference),
+        Schema::Union(union) => &union.refs,
+        _ => &[],
     }
 }

@@ -6,6 +6,12 @@ mod command;
 mod diff;
 mod drift;
 mod golden;
+#[cfg(feature = "resolve")]
+mod install;
 mod lint;
 mod names;
+#[cfg(feature = "resolve")]
+mod network;
+#[cfg(feature = "resolve")]
+mod resolve;
 mod support;

@@ -3,7 +3,10 @@
 mod build;
 mod check;
 mod diff;
+mod install;
+mod network;
 mod output;
+mod resolve;
 
 use std::{
     io::{self, Write},
@@ -30,6 +33,8 @@ enum Command {
     Build(build::Build),
     Check(check::Check),
     Diff(diff::Diff),
+    Install(install::Install),
+    Resolve(resolve::Resolve),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
         Command::Build(build) => build.run(&mut output),
         Command::Check(check) => check.run(&mut output),
         Command::Diff(diff) => diff.run(&mut output),
+        Command::Install(install) => install.run(&mut output),
+        Command::Resolve(resolve) => resolve.run(&mut output),
     };
     // What was found before a failure is worth reading too.
     let result = result.and_then(|fine| output.flush().map(|()| fine));
