@@ -3,6 +3,7 @@
 //! - [`client`] calls any endpoint type, logs in, and reads subscriptions;
 //! - [`server`] routes endpoint types to async functions, each behind a policy;
 //! - [`auth`] makes and verifies the tokens of sessions and between services;
+//! - [`oauth`] reads what apps ask for, and says what they may do;
 //! - [`proxy`] passes a request on to another service in an account's name.
 //!
 //! Endpoint types come from `atproto-lexicons`, from one's own lexicons, or are written by
@@ -13,8 +14,8 @@
 
 pub mod auth;
 mod error;
-#[cfg(any(feature = "client", feature = "server"))]
 mod media_type;
+pub mod oauth;
 pub mod query_string;
 mod random;
 #[cfg(any(feature = "client", feature = "server"))]

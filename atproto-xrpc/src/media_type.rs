@@ -17,6 +17,20 @@ pub(crate) fn admits(declared: &str, media_type: &str) -> bool {
     })
 }
 
+/// Whether a text is a media type, `type/*` or `*/*`.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(in_name);
+    text == "*/*"
+        || text
+            .split_once('/')
+            .is_some_and(|(kind, of)| is_name(kind) && (of == "*" || is_name(of)))
+}
+
+/// What names of media types consist of (RFC 6838, section 4.2).
+fn in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte)
+}
+
 #[cfg(test)]
 mod tests {
     use super::admits;

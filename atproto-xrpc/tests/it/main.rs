@@ -8,6 +8,7 @@ mod net;
 mod policies;
 mod proxy;
 mod requests;
+mod scopes;
 mod seeds;
 mod service_auth;
 mod session;

@@ -8,12 +8,15 @@ mod headers;
 mod jwt;
 #[path = "../../../fuzz/properties/query.rs"]
 mod query;
+#[path = "../../../fuzz/properties/scopes.rs"]
+mod scopes;
 
 #[test]
 fn seeds_keep_their_properties() {
     replay("headers", headers::check);
     replay("jwt", jwt::check);
     replay("query", query::check);
+    replay("scopes", scopes::check);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {

@@ -1,0 +1,48 @@
+//! OAuth as the AT Protocol uses it. So far: what an app may do with an account.
+//!
+//! An app asks for *scopes*, texts with spaces between them. Each is a [`Scope`]: `atproto`
+//! (which every app needs), a [`Permission`] on one of the account's resources, or `include:`
+//! with the name of a permission set, that is, of a lexicon that lists permissions. When
+//! the sets have been resolved, [`Scopes::grant`] makes of it a [`Grant`], which answers
+//! whether one request is allowed.
+//!
+//! ```
+//! use atproto_core::syntax::Nsid;
+//! use atproto_xrpc::oauth::{Grant, Permission, RepoAction, Scopes};
+//!
+//! let scopes: Scopes = "atproto repo:com.example.post?action=create blob:image/*".parse()?;
+//! let grant = scopes.grant(|_| None)?;
+//!
+//! let posts = Nsid::new("com.example.post").unwrap();
+//! assert!(grant.allows_repo(RepoAction::Create, &posts));
+//! assert!(!grant.allows_repo(RepoAction::Delete, &posts));
+//! assert!(grant.allows_blob("image/png"));
+//! // What an answer to a refused request names:
+//! assert_eq!(
+//!     Permission::to_write(RepoAction::Delete, posts).to_string(),
+//!     "repo:com.example.post?action=delete",
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! See the [permission specification](https://atproto.com/specs/permission).
+
+mod audience;
+mod fields;
+mod grant;
+mod include;
+mod permission;
+mod scope;
+mod scopes;
+mod syntax;
+
+pub use audience::{Audience, AudienceError};
+pub use grant::Grant;
+pub use include::{Include, UnresolvedSet};
+pub use permission::{
+    AccountAction, AccountAttribute, AnyAudience, IdentityAttribute, Permission, PermissionError,
+    RepoAction, Selection,
+};
+pub use scope::{Scope, Transition};
+pub use scopes::Scopes;
+pub use syntax::{MAX_SCOPE_BYTES, MAX_SCOPES, ScopeError, ScopeSyntax};
