@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import readline from 'node:readline'
 import { BlockMap, DataDiff, MemoryBlockstore, MST } from '@atproto/repo'
+import { randomNumbers } from './random.mjs'
 
 /** Records, of which only the CIDs matter: by their texts. */
 const records = new BlockMap()
@@ -142,15 +143,4 @@ function minedKeys(random) {
 function layer(key) {
   const digest = createHash('sha256').update(key).digest()
   return Math.floor(Math.clz32(digest.readUInt32BE(0)) / 2)
-}
-
-/** Random whole numbers below a bound, the same ones for a seed (mulberry32). */
-function randomNumbers(seed) {
-  let state = seed
-  return (bound) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound
-  }
 }
