@@ -14,7 +14,9 @@
 
 pub mod auth;
 mod error;
+#[cfg(any(feature = "client", feature = "server"))]
 mod media_type;
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod oauth;
 pub mod query_string;
 mod random;

@@ -1,4 +1,5 @@
-//! OAuth as the AT Protocol uses it. So far: what an app may do with an account.
+//! OAuth as the AT Protocol uses it. So far: what an app may do with an account, and what
+//! apps and authorization servers say of themselves ([`ClientMetadata`], [`ServerMetadata`]).
 //!
 //! An app asks for *scopes*, texts with spaces between them. Each is a [`Scope`]: `atproto`
 //! (which every app needs), a [`Permission`] on one of the account's resources, or `include:`
@@ -25,18 +26,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! See the [permission specification](https://atproto.com/specs/permission).
+//! See the specifications of [OAuth](https://atproto.com/specs/oauth) and of
+//! [permissions](https://atproto.com/specs/permission).
 
 mod audience;
+mod client_id;
+mod client_metadata;
 mod fields;
 mod grant;
 mod include;
 mod permission;
 mod scope;
 mod scopes;
+mod server_metadata;
 mod syntax;
 
 pub use audience::{Audience, AudienceError};
+pub use client_id::ClientId;
+pub use client_metadata::{
+    ApplicationType, ClientAuthentication, ClientError, ClientMetadata, MAX_METADATA_BYTES,
+};
 pub use grant::Grant;
 pub use include::{Include, UnresolvedSet};
 pub use permission::{
@@ -45,4 +54,5 @@ pub use permission::{
 };
 pub use scope::{Scope, Transition};
 pub use scopes::Scopes;
+pub use server_metadata::{MAX_SERVER_METADATA_BYTES, ServerError, ServerMetadata};
 pub use syntax::{MAX_SCOPE_BYTES, MAX_SCOPES, ScopeError, ScopeSyntax};

@@ -37,11 +37,9 @@ impl Grant {
 
     /// Whether the app may call a method of another service.
     pub fn allows_rpc(&self, method: &Nsid, audience: &Audience) -> bool {
-        let transition = match method.as_str().starts_with(PRIVATE_MESSAGES) {
-            true => Transition::ChatBsky,
-            false => Transition::Generic,
-        };
-        self.has(transition)
+        let is_private = method.as_str().starts_with(PRIVATE_MESSAGES);
+        let admits_private = !is_private || self.has(Transition::ChatBsky);
+        self.has(Transition::Generic) && admits_private
             || self.any(|permission| match permission {
                 Permission::Rpc { lxm, aud } => lxm.covers(method) && aud.covers(audience),
                 _ => false,
@@ -93,5 +91,5 @@ impl Grant {
     }
 }
 
-/// The methods that `transition:generic` excludes.
+/// The methods that `transition:generic` excludes, and `transition:chat.bsky` adds to it.
 const PRIVATE_MESSAGES: &str = "chat.bsky.";

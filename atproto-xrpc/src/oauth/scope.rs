@@ -27,7 +27,7 @@ pub enum Transition {
     Generic,
     /// `transition:email`: seeing the e-mail address.
     Email,
-    /// `transition:chat.bsky`: private messages.
+    /// `transition:chat.bsky`: private messages too. Means nothing without `transition:generic`.
     ChatBsky,
 }
 

@@ -5,6 +5,7 @@ mod client;
 mod directory;
 mod endpoints;
 mod net;
+mod oauth_metadata;
 mod policies;
 mod proxy;
 mod requests;
