@@ -29,6 +29,8 @@ pub mod manifest;
 mod named;
 mod names;
 mod plan;
+#[cfg(feature = "resolve")]
+pub mod publish;
 mod record;
 #[cfg(feature = "resolve")]
 pub mod resolve;

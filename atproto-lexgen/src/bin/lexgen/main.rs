@@ -6,6 +6,7 @@ mod diff;
 mod install;
 mod network;
 mod output;
+mod publish;
 mod resolve;
 
 use std::{
@@ -34,6 +35,7 @@ enum Command {
     Check(check::Check),
     Diff(diff::Diff),
     Install(install::Install),
+    Publish(publish::Publish),
     Resolve(resolve::Resolve),
 }
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check.run(&mut output),
         Command::Diff(diff) => diff.run(&mut output),
         Command::Install(install) => install.run(&mut output),
+        Command::Publish(publish) => publish.run(&mut output),
         Command::Resolve(resolve) => resolve.run(&mut output),
     };
     // What was found before a failure is worth reading too.

@@ -9,6 +9,7 @@ mod export;
 mod harness;
 mod import;
 mod kill;
+mod lexicons;
 mod network;
 mod policies;
 mod preferences;
