@@ -56,7 +56,7 @@ enum Command {
     /// Decode, verify and follow event streams
     #[command(subcommand)]
     Firehose(firehose::Firehose),
-    /// Check lexicons, and records against them
+    /// Check lexicons, find them by name, and hold records against them
     #[command(subcommand)]
     Lex(lex::Lex),
     /// Verify tokens between services

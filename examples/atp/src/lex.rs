@@ -8,17 +8,24 @@ use std::{
 
 use anyhow::{Context, bail};
 use atproto_core::{
+    data::json as data_json,
     lexicon::{Catalog, Document},
-    syntax::Nsid,
+    syntax::{Did, Nsid},
 };
+use atproto_lexgen::resolve::LexiconResolver;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::{input, output::Output};
+use crate::{
+    input,
+    network::{Network, block_on},
+    output::Output,
+};
 
 #[derive(Subcommand)]
 pub(crate) enum Lex {
     Check(Check),
+    Resolve(Resolve),
     Validate(Validate),
 }
 
@@ -49,10 +56,24 @@ pub(crate) struct Validate {
     nsid: Option<Nsid>,
 }
 
+/// Fetch a lexicon from the network, with proof, and print it.
+///
+/// With `--json` also where it came from: the record's URI and hash.
+#[derive(Args)]
+pub(crate) struct Resolve {
+    nsid: Nsid,
+    /// The account that publishes it, whatever DNS says
+    #[arg(long, value_name = "DID")]
+    did: Option<Did>,
+    #[command(flatten)]
+    network: Network,
+}
+
 impl Lex {
     pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
         match self {
             Self::Check(check) => check.run(output),
+            Self::Resolve(resolve) => resolve.run(output),
             Self::Validate(validate) => validate.run(output),
         }
     }
@@ -109,6 +130,26 @@ impl Validate {
         };
         catalog.validate_record(&nsid, &record).with_context(context)?;
         output.item(&[("valid", json!(true)), ("collection", json!(nsid))], "ok")
+    }
+}
+
+impl Resolve {
+    fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let resolver = LexiconResolver::new(self.network.resolver()?);
+        let published = block_on(async {
+            let found = match &self.did {
+                Some(did) => resolver.fetch(did, &self.nsid).await,
+                None => resolver.resolve(&self.nsid).await,
+            };
+            found.with_context(|| self.nsid.to_string())
+        })?;
+        if output.is_json() {
+            let document = data_json::to_json(&published.record);
+            let (uri, cid) = (published.uri, published.cid);
+            return output.document(&json!({ "uri": uri, "cid": cid, "document": document }));
+        }
+        // In the order of the record's keys.
+        output.line(serde_json::to_string_pretty(&published.record)?)
     }
 }
 

@@ -31,6 +31,10 @@ impl Host {
         Self { url, bodies }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn put(&self, path: &str, body: Vec<u8>) {
         self.bodies.lock().unwrap().insert(path.to_owned(), body);
     }

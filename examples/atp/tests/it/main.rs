@@ -6,6 +6,7 @@ mod commands;
 mod directory;
 mod handles;
 mod host;
+mod lexicons;
 mod network;
 mod repositories;
 mod support;
