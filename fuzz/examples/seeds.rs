@@ -78,6 +78,20 @@ fn data() -> Result {
         "blob":{"$type":"blob","mimeType":"image/png","size":5,
             "ref":{"$link":"bafkreibme22gw2h7y2h7tg2fhqotaqjucnbc24deqo72b6mkl2egezxhvy"}}}"#;
     seed("validation", "json", record)?;
+    let document = r##"{"lexicon":1,"id":"com.example.pair","defs":{"main":{"type":"record",
+        "key":"any","record":{"type":"object","properties":{"a":{"type":"ref","ref":"#a"}}}},
+        "a":{"type":"object","properties":{"b":{"type":"union","refs":["#a","com.example.it"]},
+        "list":{"type":"array","items":{"type":"ref","ref":"#a"}}}}}}"##;
+    let other = r#"{"lexicon":1,"id":"com.example.it","defs":{"main":{"type":"query",
+        "parameters":{"type":"params","required":["n"],"properties":{"n":{"type":"integer"}}},
+        "output":{"encoding":"application/json","schema":{"type":"ref","ref":"com.example.pair"}}}}}"#;
+    let pair =
+        r#"{"$type":"com.example.pair","a":{"b":{"$type":"com.example.pair#a","list":[{}]}}}"#;
+    seed("validation", "documents", [document, other, pair].join("\n---\n"))?;
+    for number in 0..4u8 {
+        let choices = (0..400u16).map(|at| (at as u8).wrapping_mul(37).wrapping_add(number.wrapping_mul(91)));
+        seed("schema", &format!("choices-{number}"), choices.collect::<Vec<u8>>())?;
+    }
     seed("validation", "cbor", cbor::encode(&json::decode(record)?))
 }
 

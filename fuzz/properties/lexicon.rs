@@ -1,12 +1,23 @@
-//! Lexicon documents: whatever is read can be linked, written, and read again.
+//! Lexicon documents: whatever is read can be linked, written, and read again; what is not
+//! read has its fault in the text.
 
 use atproto_core::{
     data::{Map, Value},
-    lexicon::{Catalog, Document, Reference},
+    lexicon::{Catalog, Document, Reference, limits},
 };
 
 pub(crate) fn check(data: &[u8]) {
-    let Ok(document) = Document::from_json(data) else { return };
+    let document = match Document::from_json(data) {
+        Ok(document) => document,
+        Err(error) => {
+            let lines = data.split(|byte| *byte == b'\n').count();
+            let place = error.place().expect("within the limit of bytes");
+            assert!((1..=lines).contains(&place.line), "{error}");
+            assert!(place.column <= data.len() + 1, "{error}");
+            return;
+        }
+    };
+    assert!(document.defs.len() <= limits::MAX_DEFINITIONS);
     let compact = document.to_compact_json();
     Document::from_json(compact.as_bytes()).expect("what was written can be read");
 

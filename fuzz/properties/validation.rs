@@ -1,10 +1,18 @@
-//! Validation of an arbitrary value against a schema with every kind of type.
+//! Validation of an arbitrary value against a schema with every kind of type, or against any
+//! other documents: the verdict on a value is that on its bytes.
 
 use std::sync::LazyLock;
 
 use atproto_core::{
-    data::{cbor, json},
-    lexicon::{Catalog, Document},
+    data::{
+        Value,
+        cbor::{self, Checked},
+        json,
+    },
+    lexicon::{
+        Catalog, Decoded, Document, InvalidRecord, Reference, Subject, ValidationError,
+        ValidationOptions,
+    },
     syntax::Nsid,
 };
 
@@ -35,15 +43,93 @@ static CATALOG: LazyLock<(Nsid, Catalog)> = LazyLock::new(|| {
     (document.id.clone(), Catalog::from_documents([document]))
 });
 
+/// The input is a record, or documents and a record with [`BETWEEN`] between them.
 pub(crate) fn check(data: &[u8]) {
-    let (nsid, catalog) = &*CATALOG;
-    let _ = catalog.decode(nsid, data);
-    let value = json::decode(data).ok().or_else(|| cbor::decode(data).ok());
-    let Some(value) = value else { return };
-    if catalog.validate_record(nsid, &value).is_ok() {
-        let bytes = cbor::encode(&value);
-        let same =
-            cbor::check(&bytes).is_err() || catalog.decode(nsid, &bytes).label() != "invalid";
-        assert!(same, "valid as a value, invalid as bytes");
+    let mut parts = split(data);
+    let record = parts.pop().unwrap_or_default();
+    let bytes = match json::decode(record) {
+        Ok(value) => cbor::encode(&value),
+        Err(_) => record.to_vec(),
+    };
+    let documents = parts.into_iter().filter_map(|part| Document::from_json(part).ok());
+    let catalog = Catalog::from_documents(documents);
+    if catalog.is_empty() {
+        let (nsid, catalog) = &*CATALOG;
+        return agree(catalog, nsid, &bytes);
+    }
+    let _ = catalog.link();
+    for document in catalog.documents() {
+        agree(&catalog, &document.id, &bytes);
     }
 }
+
+/// Holds the bytes, and the value that they are if they are one, against every definition of
+/// a document, strictly and leniently.
+pub(crate) fn agree(catalog: &Catalog, nsid: &Nsid, bytes: &[u8]) {
+    let lenient = catalog.clone().options(ValidationOptions::LENIENT);
+    let value = cbor::decode(bytes);
+    let strictly = verdicts(catalog, nsid, bytes, value.as_ref().ok());
+    let leniently = verdicts(&lenient, nsid, bytes, value.as_ref().ok());
+    assert_eq!(strictly.len(), leniently.len());
+    for (strict, lenient) in strictly.iter().zip(&leniently) {
+        assert!(strict.is_err() || lenient.is_ok(), "valid strictly, but: {lenient:?}");
+    }
+}
+
+/// The verdict of every check that a catalog offers. What it decodes is what it validates.
+fn verdicts(
+    catalog: &Catalog,
+    nsid: &Nsid,
+    bytes: &[u8],
+    value: Option<&Value>,
+) -> Vec<Result<(), ValidationError>> {
+    let decoded = catalog.decode(nsid, bytes);
+    let (Some(value), Ok(checked)) = (value, Checked::new(bytes)) else {
+        assert!(matches!(decoded, Decoded::Invalid(_, InvalidRecord::Data(_))), "{decoded:?}");
+        return Vec::new();
+    };
+    let of_value = all(catalog, nsid, value);
+    let of_bytes = all(catalog, nsid, checked);
+    assert_eq!(of_value, of_bytes, "the value and its bytes differ: {value:?}");
+    match decoded {
+        Decoded::Dynamic(same) => assert_eq!((&same, &of_value[0]), (value, &Ok(()))),
+        Decoded::Invalid(kept, reason) => {
+            assert_eq!(kept, bytes);
+            let typed = value.type_name() == Some(nsid.as_str());
+            assert!(!typed || matches!(reason, InvalidRecord::Schema(_)), "{reason}");
+            assert!(of_value[0].is_err(), "valid, but {reason}");
+        }
+        other => panic!("neither typed nor unknown: {other:?}"),
+    }
+    of_value
+}
+
+fn all<'a>(
+    catalog: &Catalog,
+    nsid: &Nsid,
+    subject: impl Subject<'a> + Copy,
+) -> Vec<Result<(), ValidationError>> {
+    let mut verdicts = vec![
+        catalog.validate_record(nsid, subject),
+        catalog.validate_params(nsid, subject),
+        catalog.validate_input(nsid, subject),
+        catalog.validate_output(nsid, subject),
+        catalog.validate_message(nsid, "#a", subject),
+    ];
+    for (name, _) in catalog.get(nsid).iter().flat_map(|document| &document.defs) {
+        verdicts.push(catalog.validate(&Reference::new(nsid.clone(), name.as_str()), subject));
+    }
+    verdicts
+}
+
+fn split(mut data: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    while let Some(at) = data.windows(BETWEEN.len()).position(|window| window == BETWEEN) {
+        parts.push(&data[..at]);
+        data = &data[at + BETWEEN.len()..];
+    }
+    parts.push(data);
+    parts
+}
+
+const BETWEEN: &[u8] = b"\n---\n";

@@ -32,6 +32,8 @@ mod nsid_rkey_tid;
 mod plc;
 #[path = "../../../fuzz/properties/plc_log.rs"]
 mod plc_log;
+#[path = "../../../fuzz/properties/schema.rs"]
+mod schema;
 #[path = "../../../fuzz/properties/validation.rs"]
 mod validation;
 #[path = "../../../fuzz/properties/value.rs"]
@@ -52,6 +54,7 @@ fn seeds_keep_their_properties() {
     replay("nsid_rkey_tid", nsid_rkey_tid::check);
     replay("plc", plc::check);
     replay("plc_log", plc_log::check);
+    replay("schema", schema::check);
     replay("validation", validation::check);
     replay("value", value::check);
 }

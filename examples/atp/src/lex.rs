@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use atproto_core::{
     data::json as data_json,
-    lexicon::{Catalog, Document},
+    lexicon::{Catalog, Document, ValidationOptions},
     syntax::{Did, Nsid},
 };
 use atproto_lexgen::resolve::LexiconResolver;
@@ -51,6 +51,9 @@ pub(crate) struct Validate {
     /// Documents beside the first-party lexicons, which are built in
     #[arg(long, value_name = "DIR")]
     lexicons: Option<PathBuf>,
+    /// Let through what old software wrote: blobs of the old form, incomplete times
+    #[arg(long)]
+    lenient: bool,
     /// The collection; without it, the record's `$type`
     #[arg(long)]
     nsid: Option<Nsid>,
@@ -118,7 +121,10 @@ impl Check {
 impl Validate {
     fn run(self, output: &mut Output) -> anyhow::Result<()> {
         let context = || self.record.display().to_string();
-        let catalog = catalog(self.lexicons.as_deref())?;
+        let mut catalog = catalog(self.lexicons.as_deref())?;
+        if self.lenient {
+            catalog = catalog.options(ValidationOptions::LENIENT);
+        }
         let record = input::record(&self.record)?;
         let nsid = match self.nsid {
             Some(nsid) => nsid,
