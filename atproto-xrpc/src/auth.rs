@@ -13,4 +13,4 @@ pub mod service;
 pub mod session;
 
 mod clock;
-mod replay;
+pub(crate) mod replay;

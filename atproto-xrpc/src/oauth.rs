@@ -1,5 +1,6 @@
-//! OAuth as the AT Protocol uses it. So far: what an app may do with an account, and what
-//! apps and authorization servers say of themselves ([`ClientMetadata`], [`ServerMetadata`]).
+//! OAuth as the AT Protocol uses it. So far its parts: what an app may do with an account,
+//! what apps and authorization servers say of themselves ([`ClientMetadata`],
+//! [`ServerMetadata`]), proofs of possession ([`DpopRequest`], [`DpopVerifier`]) and [`Pkce`].
 //!
 //! An app asks for *scopes*, texts with spaces between them. Each is a [`Scope`]: `atproto`
 //! (which every app needs), a [`Permission`] on one of the account's resources, or `include:`
@@ -32,10 +33,13 @@
 mod audience;
 mod client_id;
 mod client_metadata;
+mod dpop;
 mod fields;
 mod grant;
 mod include;
+mod jwk;
 mod permission;
+mod pkce;
 mod scope;
 mod scopes;
 mod server_metadata;
@@ -46,12 +50,18 @@ pub use client_id::ClientId;
 pub use client_metadata::{
     ApplicationType, ClientAuthentication, ClientError, ClientMetadata, MAX_METADATA_BYTES,
 };
+pub use dpop::{
+    DpopError, DpopNonces, DpopProof, DpopRequest, DpopVerifier, MAX_AGE_SECONDS, MAX_JTI_BYTES,
+    REPLAY_CAPACITY,
+};
 pub use grant::Grant;
 pub use include::{Include, UnresolvedSet};
+pub use jwk::Jwk;
 pub use permission::{
     AccountAction, AccountAttribute, AnyAudience, IdentityAttribute, Permission, PermissionError,
     RepoAction, Selection,
 };
+pub use pkce::Pkce;
 pub use scope::{Scope, Transition};
 pub use scopes::Scopes;
 pub use server_metadata::{MAX_SERVER_METADATA_BYTES, ServerError, ServerMetadata};

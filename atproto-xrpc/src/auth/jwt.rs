@@ -1,8 +1,9 @@
 //! JSON Web Tokens in compact form: `header.claims.signature`.
 //!
 //! Three algorithms exist here: ES256K and ES256 (which of the two is the key's to say) and
-//! HS256. A header's `alg` is compared with that and otherwise not listened to; keys in the
-//! header are ignored, `crit` is refused.
+//! HS256. A header's `alg` is compared with that and otherwise not listened to; a key in the
+//! header is ignored but by proofs of possession, which are about that very key; `crit` is
+//! refused.
 
 use atproto_core::crypto::{Curve, PublicKey, SignError, Signature, Signer};
 use data_encoding::BASE64URL_NOPAD;
@@ -52,6 +53,8 @@ pub struct Header {
     /// Which of the signer's keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jwk: Option<serde_json::Value>,
     #[serde(default, skip_serializing)]
     crit: Option<serde_json::Value>,
 }
@@ -89,6 +92,12 @@ impl<'t> Unverified<'t> {
         &self.header
     }
 
+    /// The key in the header, if it is of that form.
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub(crate) fn key<K: DeserializeOwned>(&self) -> Option<K> {
+        serde_json::from_value(self.header.jwk.clone()?).ok()
+    }
+
     /// The claims before verification: only for finding out whose key to ask for.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, JwtError> {
         serde_json::from_slice(&self.claims).map_err(|_| JwtError::Claims)
@@ -96,11 +105,23 @@ impl<'t> Unverified<'t> {
 
     /// Checks algorithm and signature against a public key.
     pub fn verify(&self, key: &PublicKey) -> Result<(), JwtError> {
+        let signature = self.signature_by(key)?;
+        key.verify(self.signed.as_bytes(), &signature).map_err(|_| JwtError::Signature)
+    }
+
+    /// The same where signers may not know that `s` is to be low: browsers do not.
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub(crate) fn verify_any_s(&self, key: &PublicKey) -> Result<(), JwtError> {
+        let signature = self.signature_by(key)?;
+        let verified = key.verify_lowered(self.signed.as_bytes(), &signature);
+        verified.map(drop).map_err(|_| JwtError::Signature)
+    }
+
+    fn signature_by(&self, key: &PublicKey) -> Result<Signature, JwtError> {
         if self.header.alg != algorithm(key.curve()) {
             return Err(JwtError::Algorithm);
         }
-        let signature = Signature::from_bytes(&self.signature).map_err(|_| JwtError::Signature)?;
-        key.verify(self.signed.as_bytes(), &signature).map_err(|_| JwtError::Signature)
+        Signature::from_bytes(&self.signature).map_err(|_| JwtError::Signature)
     }
 
     /// Checks algorithm and signature against a secret.
@@ -120,8 +141,28 @@ pub fn sign<C: Serialize>(
     kid: Option<&str>,
     claims: &C,
 ) -> Result<String, SignError> {
-    let curve = signer.public_key().curve();
-    let signed = unsigned(algorithm(curve), typ, kid, claims).map_err(SignError::unavailable)?;
+    let header = Header { kid: kid.map(ToOwned::to_owned), ..Header::of(signer, typ) };
+    sign_under(signer, &header, claims)
+}
+
+/// The same with the public key in the header.
+#[cfg(any(feature = "client", feature = "server"))]
+pub(crate) fn sign_with_key<K: Serialize, C: Serialize>(
+    signer: &dyn Signer,
+    typ: &str,
+    key: &K,
+    claims: &C,
+) -> Result<String, SignError> {
+    let key = serde_json::to_value(key).map_err(SignError::unavailable)?;
+    sign_under(signer, &Header { jwk: Some(key), ..Header::of(signer, typ) }, claims)
+}
+
+fn sign_under<C: Serialize>(
+    signer: &dyn Signer,
+    header: &Header,
+    claims: &C,
+) -> Result<String, SignError> {
+    let signed = unsigned(header, claims).map_err(SignError::unavailable)?;
     let signature = signer.sign(signed.as_bytes())?;
     Ok(joined(signed, signature.as_bytes()))
 }
@@ -132,7 +173,7 @@ pub fn sign_hs256<C: Serialize>(
     typ: &str,
     claims: &C,
 ) -> Result<String, serde_json::Error> {
-    let signed = unsigned(HS256, typ, None, claims)?;
+    let signed = unsigned(&Header::new(HS256, typ), claims)?;
     let code = hs256(secret, &signed).finalize().into_bytes();
     Ok(joined(signed, &code))
 }
@@ -152,19 +193,18 @@ fn hs256(secret: &[u8], text: &str) -> Hmac<Sha256> {
     code
 }
 
-fn unsigned<C: Serialize>(
-    alg: &str,
-    typ: &str,
-    kid: Option<&str>,
-    claims: &C,
-) -> Result<String, serde_json::Error> {
-    let header = Header {
-        typ: Some(typ.to_owned()),
-        alg: alg.to_owned(),
-        kid: kid.map(ToOwned::to_owned),
-        crit: None,
-    };
-    let mut signed = BASE64URL_NOPAD.encode(&serde_json::to_vec(&header)?);
+impl Header {
+    fn new(alg: &str, typ: &str) -> Self {
+        Self { typ: Some(typ.to_owned()), alg: alg.to_owned(), kid: None, jwk: None, crit: None }
+    }
+
+    fn of(signer: &dyn Signer, typ: &str) -> Self {
+        Self::new(algorithm(signer.public_key().curve()), typ)
+    }
+}
+
+fn unsigned<C: Serialize>(header: &Header, claims: &C) -> Result<String, serde_json::Error> {
+    let mut signed = BASE64URL_NOPAD.encode(&serde_json::to_vec(header)?);
     signed.push('.');
     BASE64URL_NOPAD.encode_append(&serde_json::to_vec(claims)?, &mut signed);
     Ok(signed)

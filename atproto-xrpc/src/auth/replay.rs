@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// with a great many tokens cannot use up what the others need. A token that does not fit
 /// is refused: admitting it unremembered would be the very hole that this closes.
 #[derive(Debug)]
-pub(super) struct ReplayTable {
+pub(crate) struct ReplayTable {
     capacity: usize,
     per_issuer: usize,
     seen: Mutex<Seen>,
@@ -26,7 +26,7 @@ struct Seen {
 
 /// What the table says to a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(crate) enum Use {
     First,
     Repeated,
     /// No room to remember it.
@@ -34,12 +34,12 @@ pub(super) enum Use {
 }
 
 impl ReplayTable {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, per_issuer: (capacity / 16).max(1), seen: Mutex::default() }
     }
 
     /// Notes the use of a token that is refused for its age after `expires`.
-    pub(super) fn note(&self, issuer: &str, id: &str, expires: u64, now: u64) -> Use {
+    pub(crate) fn note(&self, issuer: &str, id: &str, expires: u64, now: u64) -> Use {
         let issuer = fingerprint(&[issuer]);
         let token = fingerprint(&[&issuer.to_string(), id]);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 mod cancellation;
 mod client;
 mod directory;
+mod dpop;
 mod endpoints;
 mod net;
 mod oauth_metadata;
