@@ -20,6 +20,7 @@
 mod build;
 mod check;
 mod checked;
+mod de;
 mod error;
 mod head;
 mod key;
@@ -80,7 +81,9 @@ pub fn encode(value: &Value) -> Vec<u8> {
 /// Reads a typed value. The bytes are checked as a whole first, fields unknown to the type
 /// included.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CborError> {
-    Checked::new(bytes)?.read()
+    check(bytes)?;
+    let mut reader = Reader::new(bytes);
+    T::deserialize(de::Item(&mut reader))
 }
 
 /// Writes a typed value. What comes out is checked like anything that arrives, so that a

@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod diff;
 mod drift;
+mod fidelity;
 mod golden;
 #[cfg(feature = "resolve")]
 mod install;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod catalog;
+mod features;
 mod frames;
 mod records;
 mod support;

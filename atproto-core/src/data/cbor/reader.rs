@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
     /// Reads a text string.
     pub fn text(&mut self) -> Result<&'a str, CborError> {
         let head = self.expect(Kind::Text)?;
-        utf8(self.content(&head)?).ok_or_else(|| CborError::new(head.at, CborFault::Utf8))
+        self.text_of(&head)
     }
 
     /// Reads a byte string.
@@ -176,6 +176,12 @@ impl<'a> Reader<'a> {
         };
         self.rest = rest;
         Ok(content)
+    }
+
+    /// The text of a text string, after its head.
+    #[inline]
+    pub(super) fn text_of(&mut self, head: &Head) -> Result<&'a str, CborError> {
+        utf8(self.content(head)?).ok_or_else(|| CborError::new(head.at, CborFault::Utf8))
     }
 
     /// A key with a short head, if that is next and all there.

@@ -114,9 +114,9 @@ fn typed_links_and_bytes_are_strict_in_json() {
 #[test]
 fn links_are_not_bytes_in_cbor() {
     let text = cbor::encode(&Value::from(Bytes::copy_from_slice(&cid().to_bytes())));
-    assert!(matches!(fault(cbor::from_slice::<CidLink>(&text)), CborFault::Type(_)));
+    assert!(matches!(fault(cbor::from_slice::<CidLink>(&text)), CborFault::Unexpected { .. }));
     let link = cbor::encode(&Value::Link(cid()));
-    assert!(matches!(fault(cbor::from_slice::<Bytes>(&link)), CborFault::Type(_)));
+    assert!(matches!(fault(cbor::from_slice::<Bytes>(&link)), CborFault::Unexpected { .. }));
 }
 
 /// An object as generated code has it: known fields, and room for the others.
@@ -195,4 +195,53 @@ fn a_known_name_among_the_extra_fields_is_not_written_twice() {
     assert_eq!(note.extra.remove("text"), Some(Value::from("again")));
     assert_eq!(note.extra, Extra::default());
     assert_eq!(size_of::<Extra>(), size_of::<usize>());
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Choice {
+    Plain,
+    Number(i64),
+    Pair(i64, Option<bool>),
+    Named { cid: CidLink },
+}
+
+#[test]
+fn what_serde_knows_comes_back() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Wrapped(String);
+    type All = (Vec<Choice>, Option<Wrapped>, (u8, u64, i64), Option<()>, char);
+    let choices = vec![
+        Choice::Plain,
+        Choice::Number(-1),
+        Choice::Pair(7, None),
+        Choice::Named { cid: cid().into() },
+    ];
+    let all: All = (choices, Some(Wrapped("x".into())), (255, 1 << 40, i64::MIN), None, 'é');
+    let bytes = cbor::to_vec(&all).unwrap();
+    assert_eq!(cbor::from_slice::<All>(&bytes).unwrap(), all);
+    assert_eq!(Value::from_typed(&all).unwrap(), cbor::decode(&bytes).unwrap());
+}
+
+#[test]
+fn what_does_not_fit_a_type_is_refused() {
+    fn fault_of<T: for<'de> Deserialize<'de>>(text: &str) -> CborFault {
+        let result = cbor::from_slice::<T>(&cbor::encode(&value(text))).map(drop);
+        fault(result)
+    }
+    for refused in [
+        fault_of::<(i64,)>("[1, 2]"),
+        fault_of::<[i64; 3]>("[1, 2]"),
+        fault_of::<u8>("256"),
+        fault_of::<u8>("-1"),
+        fault_of::<bool>("1"),
+        fault_of::<Choice>(r#""Odd""#),
+        fault_of::<Choice>(r#"{"Number": 1, "Plain": null}"#),
+        fault_of::<Post>("[]"),
+    ] {
+        assert!(matches!(refused, CborFault::Type(_)), "{refused}");
+    }
+    let unexpected = |fault| matches!(fault, CborFault::Unexpected { .. });
+    assert!(unexpected(fault_of::<String>("1")));
+    assert!(unexpected(fault_of::<CidLink>("{}")));
+    assert!(unexpected(fault_of::<Choice>("1")));
 }
