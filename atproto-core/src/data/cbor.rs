@@ -3,8 +3,8 @@
 //! One value has one encoding: shortest heads, definite lengths, keys sorted and unique,
 //! tag 42 alone and only around a CID of this protocol, no floats. [`check`] decides all
 //! of it in one pass without allocating, and [`decode`] is the same pass with values made
-//! on the way. [`from_slice`] begins with a check, because a deserializer never looks
-//! closely at the fields that its type leaves out.
+//! on the way. [`from_slice`] is strict in the same way, also on the fields that its type
+//! leaves out.
 //!
 //! # Memory
 //!
@@ -78,12 +78,10 @@ pub fn encode(value: &Value) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// Reads a typed value. The bytes are checked as a whole first, fields unknown to the type
-/// included.
+/// Reads a typed value. All bytes are checked, those of fields unknown to the type included,
+/// as by [`check`].
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CborError> {
-    check(bytes)?;
-    let mut reader = Reader::new(bytes);
-    T::deserialize(de::Item(&mut reader))
+    de::typed(bytes)
 }
 
 /// Writes a typed value. What comes out is checked like anything that arrives, so that a

@@ -65,6 +65,7 @@ impl<'de, A: MapAccess<'de>> ObjectReader<'de, A> {
                     self.next = place + 1;
                     return Ok(Some(place));
                 }
+                Some(Key::Type) => self.type_tag()?,
                 Some(Key::Other(key)) => self.undeclared(key)?,
             }
         }
@@ -98,22 +99,23 @@ impl<'de, A: MapAccess<'de>> ObjectReader<'de, A> {
         }
     }
 
-    fn undeclared(&mut self, key: SmolStr) -> Result<(), A::Error> {
-        if key == "$type" {
-            match self.tag {
-                TypeTag::Plain => {}
-                TypeTag::Expected(expected) => {
-                    let found: SmolStr = self.value()?;
-                    if found != expected {
-                        let text = format_args!("`$type` is `{found}`, not `{expected}`");
-                        return Err(A::Error::custom(text));
-                    }
-                    self.tag = TypeTag::Read;
-                    return Ok(());
+    fn type_tag(&mut self) -> Result<(), A::Error> {
+        match self.tag {
+            TypeTag::Plain => self.undeclared(SmolStr::new_static(TYPE)),
+            TypeTag::Expected(expected) => {
+                let found: SmolStr = self.value()?;
+                if found != expected {
+                    let text = format_args!("`$type` is `{found}`, not `{expected}`");
+                    return Err(A::Error::custom(text));
                 }
-                TypeTag::Read => return Err(A::Error::custom("`$type` occurs twice")),
+                self.tag = TypeTag::Read;
+                Ok(())
             }
+            TypeTag::Read => Err(A::Error::custom("`$type` occurs twice")),
         }
+    }
+
+    fn undeclared(&mut self, key: SmolStr) -> Result<(), A::Error> {
         match self.early.next_value() {
             Some(value) => self.extra.read(key, &mut OneValue::<A::Error>::new(value)),
             None => self.extra.read(key, &mut self.map),
@@ -123,6 +125,7 @@ impl<'de, A: MapAccess<'de>> ObjectReader<'de, A> {
 
 enum Key {
     Declared(usize),
+    Type,
     Other(SmolStr),
 }
 
@@ -133,6 +136,10 @@ struct KeySeed {
 
 impl KeySeed {
     fn find(&self, key: &str) -> Key {
+        // No lexicon declares it.
+        if key == TYPE {
+            return Key::Type;
+        }
         let (before, after) = self.keys.split_at(self.next.min(self.keys.len()));
         if let Some(place) = after.iter().position(|known| *known == key) {
             return Key::Declared(before.len() + place);
@@ -188,3 +195,6 @@ impl<'de, E: Error> MapAccess<'de> for OneValue<E> {
         seed.deserialize(Buffered::new(value))
     }
 }
+
+/// The key that names an object's type.
+const TYPE: &str = "$type";

@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     /// Checks the next item with everything in it and steps over it. Nesting is counted
     /// from here.
     pub fn skip(&mut self) -> Result<(), CborError> {
-        walk::item(self, &mut 0, 0, &mut Seen::Other)
+        self.skip_at(0)
     }
 
     /// Like [`skip`](Self::skip), and returns the encoding of the item.
@@ -151,6 +151,11 @@ impl<'a> Reader<'a> {
         let before = self.rest;
         self.skip()?;
         Ok(&before[..before.len() - self.rest.len()])
+    }
+
+    /// Steps over an item around which `depth` containers are open.
+    pub(super) fn skip_at(&mut self, depth: usize) -> Result<(), CborError> {
+        walk::item(self, &mut 0, depth, &mut Seen::Other)
     }
 
     #[inline]
@@ -235,7 +240,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn expect(&mut self, expected: Kind) -> Result<Head, CborError> {
+    pub(super) fn expect(&mut self, expected: Kind) -> Result<Head, CborError> {
         let head = self.head()?;
         match head.kind == expected {
             true => Ok(head),

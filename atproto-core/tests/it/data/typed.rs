@@ -1,9 +1,10 @@
 use std::fmt;
 
 use atproto_core::data::cbor::CborFault;
+use atproto_core::data::limits::MAX_DEPTH;
 use atproto_core::data::{Bytes, CidLink, DataError, Extra, ExtraReader, Value, cbor, json};
 use atproto_core::syntax::Cid;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -244,4 +245,44 @@ fn what_does_not_fit_a_type_is_refused() {
     assert!(unexpected(fault_of::<String>("1")));
     assert!(unexpected(fault_of::<CidLink>("{}")));
     assert!(unexpected(fault_of::<Choice>("1")));
+}
+
+/// Ten thousands of encodings, nearly all of them wrong in one byte.
+#[test]
+fn typed_reading_accepts_what_the_check_accepts() {
+    let text = format!(
+        r#"{{"$type": "com.example.note", "text": "é", "list": [1, -300, null, true, [], {{}}],
+            "blob": {{"$type": "blob", "ref": {{"$link": "{0}"}}, "mimeType": "a/b", "size": 7}},
+            "bytes": {{"$bytes": "AQID"}}, "link": {{"$link": "{0}"}}, "long-key-of-a-field": 1}}"#,
+        Cid::raw(b"")
+    );
+    let sound = cbor::encode(&value(&text));
+    let mut wrong = 0;
+    for at in 0..sound.len() {
+        for byte in 0..=u8::MAX {
+            let mut bytes = sound.clone();
+            bytes[at] = byte;
+            let is_sound = cbor::check(&bytes).is_ok();
+            assert_eq!(cbor::from_slice::<Value>(&bytes).is_ok(), is_sound, "{at} {byte}");
+            assert_eq!(cbor::from_slice::<IgnoredAny>(&bytes).is_ok(), is_sound, "{at} {byte}");
+            wrong += usize::from(!is_sound);
+        }
+        assert!(cbor::from_slice::<Value>(&sound[..at]).is_err());
+    }
+    assert!(wrong > 10_000, "{wrong}");
+    assert!(cbor::from_slice::<Value>(&[&sound[..], &[0]].concat()).is_err());
+}
+
+#[test]
+fn nesting_ends_at_the_same_depth_for_typed_reading() {
+    #[derive(Serialize, Deserialize)]
+    struct List(Vec<List>);
+    let nested = |depth: usize| [vec![0x81; depth - 1], vec![0x80]].concat();
+    for depth in [1, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 10_000] {
+        let bytes = nested(depth);
+        let is_sound = cbor::check(&bytes).is_ok();
+        assert_eq!(is_sound, depth <= MAX_DEPTH, "{depth}");
+        assert_eq!(cbor::from_slice::<List>(&bytes).is_ok(), is_sound, "{depth}");
+        assert_eq!(cbor::from_slice::<(IgnoredAny,)>(&bytes).is_ok(), is_sound && depth > 1);
+    }
 }
