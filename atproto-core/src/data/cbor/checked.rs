@@ -1,6 +1,6 @@
 use serde::de::DeserializeOwned;
 
-use super::{CborError, CborFault, check};
+use super::{CborError, check, de};
 
 /// Bytes that [`check`] has found good: one value of the data model in its canonical form.
 ///
@@ -20,9 +20,8 @@ impl<'a> Checked<'a> {
         self.0
     }
 
-    /// Reads a typed value, like [`from_slice`](super::from_slice) without its check.
+    /// Reads a typed value, as [`from_slice`](super::from_slice) does.
     pub fn read<T: DeserializeOwned>(self) -> Result<T, CborError> {
-        serde_ipld_dagcbor::from_slice(self.0)
-            .map_err(|error| CborError::new(0, CborFault::Type(error.to_string())))
+        de::typed(self.0)
     }
 }
