@@ -8,8 +8,21 @@
 //! Endpoint types implement the traits of [`atproto_core::endpoint`]; the value of a query
 //! is its parameters, that of a procedure its input. Records implement
 //! [`Record`](atproto_core::endpoint::Record). Required fields are arguments of `new`.
-//! Unknown fields are kept in `extra`, unknown members of unions in `Other`, so that what
-//! was decoded is encoded as it was.
+//! Unknown fields are kept in `extra`, unknown members of unions and unknown values of enums
+//! in `Other`, so that what was decoded is encoded as it was.
+//!
+//! A string with known values is an enum that any text converts into. A parameter with a
+//! default is no `Option`: it has the default unless set otherwise, and is always part of the
+//! request. What is optional is set on what `new` made:
+//!
+//! ```
+//! # #[cfg(feature = "app-bsky")] {
+//! use atproto_lexicons::app::bsky::feed::{SearchPosts, SearchPostsSort};
+//!
+//! let call = SearchPosts { sort: SearchPostsSort::Top, ..SearchPosts::new("butterflies") };
+//! assert_eq!((call.limit, call.sort == "top"), (25, true));
+//! # }
+//! ```
 //!
 //! ```
 //! use atproto_core::endpoint::Query;
