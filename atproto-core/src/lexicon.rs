@@ -1,10 +1,11 @@
 //! Lexicons: the schema language as data, and values held against it.
 //!
-//! A [`Document`] is one lexicon file: parsed strictly, with an error that names the place.
-//! A [`Catalog`] holds documents by name, follows references among them, validates records,
-//! parameters, bodies and messages, and decodes records in two tiers: into a generated type
-//! where the program has one, else into a [`Value`](crate::data::Value) that the schema
-//! approves, else into a value of which only the data model is known.
+//! A [`Document`] is one lexicon file: parsed strictly, with an error that names the document,
+//! the path and the line. A [`Catalog`] holds documents by name, follows references among
+//! them, validates records, parameters, bodies and messages, and decodes records in two
+//! tiers: into a generated type where the program has one, else into a
+//! [`Value`](crate::data::Value) that the schema approves, else into a value of which only
+//! the data model is known.
 //!
 //! ```
 //! use atproto_core::{data::json, lexicon::{Catalog, Document}, syntax::Nsid};
@@ -27,6 +28,60 @@
 //! assert_eq!(error.to_string(), "text: 6 graphemes are more than 5");
 //! # Ok::<(), atproto_core::lexicon::SchemaError>(())
 //! ```
+//!
+//! # The language
+//!
+//! A document has an NSID and definitions by name. The one called `main` is what the NSID
+//! itself means; the others are `nsid#name`, or `#name` within the document.
+//!
+//! | `type` of a definition | describes |
+//! |---|---|
+//! | `record` | an object in a collection of a repository, and the keys that it may have |
+//! | `query`, `procedure`, `subscription` | an endpoint: `parameters`, `input`, `output`, `message`, `errors` |
+//! | `permission-set` | permissions that are asked for together |
+//! | `object`, `array`, and every type below but `ref`, `union` and `unknown` | a value, to be referred to |
+//! | `token` | a name without data |
+//!
+//! The first three rows have to be called `main`. Properties, elements and bodies have types:
+//!
+//! | `type` of a value | constraints |
+//! |---|---|
+//! | `boolean` | `const`, `default` |
+//! | `integer` | `minimum`, `maximum`, `enum`, `const`, `default` |
+//! | `string` | `minLength`, `maxLength` in bytes of UTF-8, `minGraphemes`, `maxGraphemes`, `format`, `knownValues` (open), `enum` (closed), `const`, `default` |
+//! | `bytes` | `minLength`, `maxLength` |
+//! | `cid-link` | |
+//! | `blob` | `accept`, `maxSize` |
+//! | `array` | `items`, `minLength`, `maxLength` |
+//! | `object` | `properties`, of them those `required` and those `nullable` |
+//! | `ref` | the definition that it means: any but an endpoint or a token |
+//! | `union` | `refs` to objects and records, told apart by `$type`; others too unless `closed` |
+//! | `unknown` | any object but a blob |
+//!
+//! Fields that the language does not have are tolerated and kept in [`Document::source`]:
+//! documents are written for later versions too. A `type` that the language does not have is
+//! an error, because what it admits cannot be guessed, and that goes for `space` as long as
+//! it has no specification: a document with one is refused with its place, and
+//! [`Definition`] and [`Schema`] are `non_exhaustive` so that it can be added. Whoever reads
+//! foreign documents leaves out those that do not parse; records of their collections are
+//! then [`Decoded::Unknown`], not invalid.
+//!
+//! A named definition is never a `ref` or a `union`, so that following references always
+//! comes to a type that takes part of the value: a cycle of references may be endless, the
+//! values that it is held against are not. What a hostile document can cost is bounded by
+//! [`limits`].
+//!
+//! # Values
+//!
+//! Values are validated as they are held: a [`Value`](crate::data::Value), or bytes that were
+//! [`Checked`](crate::data::cbor::Checked), of which none is made for that. There is one set
+//! of rules for both, and success allocates nothing. The default is strict;
+//! [`ValidationOptions`] say what the lenient form lets through.
+//!
+//! Where the specification and the reference implementation differ, this follows the
+//! specification: `unknown` admits no blob, and `#main` or a fragment alone is no `$type`
+//! (lenient reading of open unions excepted). An integer may use all of its 64 bits.
+//! Objects may stand inside objects and arrays without a name.
 //!
 //! See the [lexicon specification](https://atproto.com/specs/lexicon).
 

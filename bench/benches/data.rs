@@ -1,13 +1,8 @@
 //! Records between bytes and values, and the check of untrusted bytes.
 
-use std::{
-    hint::black_box,
-    io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Duration,
-};
+use std::{hint::black_box, process::Command, time::Duration};
 
-use atproto_bench::{CpuTime, records};
+use atproto_bench::{CpuTime, Peer, hex, records};
 use atproto_core::data::{cbor, json};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use ipld_core::ipld::Ipld;
@@ -26,9 +21,9 @@ fn decode(c: &mut Criterion<CpuTime>) {
     each(&mut group, "atrium-data-model", &records, dagcbor_06::<atrium_api::types::DataModel>);
     each(&mut group, "jacquard-raw-data", &records, dagcbor_06::<RawData<'_>>);
     each(&mut group, "jacquard-data", &records, dagcbor_06::<Data>);
-    match Libipld::start(&records) {
+    match Peer::start(Command::new("python3").args(["-c", PROGRAM]), &[hex(&records)]) {
         Some(mut python) => {
-            group.bench_function("libipld", |b| b.iter_custom(|times| python.decode(times)));
+            group.bench_function("libipld", |b| b.iter_custom(|times| python.rounds(times)));
         }
         None => eprintln!("record-decode/libipld: skipped, python3 with libipld is not there"),
     }
@@ -126,53 +121,6 @@ fn dagcbor_06<'a, T: Deserialize<'a>>(
     bytes: &'a Vec<u8>,
 ) -> Result<T, impl std::fmt::Debug + use<'a, T>> {
     serde_ipld_dagcbor_06::from_slice(bytes)
-}
-
-/// A Python process that holds the records and says how much processor time it took to
-/// decode them, so that neither its start nor the pipe counts.
-struct Libipld {
-    process: Child,
-    ask: ChildStdin,
-    answer: BufReader<ChildStdout>,
-}
-
-impl Libipld {
-    fn start(records: &[Vec<u8>]) -> Option<Self> {
-        let mut process = Command::new("python3")
-            .args(["-c", PROGRAM])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let ask = process.stdin.take()?;
-        let answer = BufReader::new(process.stdout.take()?);
-        let mut python = Self { process, ask, answer };
-        for record in records {
-            let hex: String = record.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(python.ask, "{hex}").ok()?;
-        }
-        writeln!(python.ask).ok()?;
-        python.ask(0).map(|_| python)
-    }
-
-    fn decode(&mut self, times: u64) -> Duration {
-        self.ask(times).expect("the process answers")
-    }
-
-    fn ask(&mut self, times: u64) -> Option<Duration> {
-        writeln!(self.ask, "{times}").ok()?;
-        let mut line = String::new();
-        self.answer.read_line(&mut line).ok()?;
-        line.trim().parse().ok().map(Duration::from_nanos)
-    }
-}
-
-impl Drop for Libipld {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// Reads records in hexadecimal up to an empty line, then numbers of rounds.

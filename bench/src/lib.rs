@@ -1,6 +1,7 @@
 //! What the benchmarks share: inputs that look like the network's.
 
 mod cpu_time;
+mod peer;
 mod random_order;
 mod tree;
 
@@ -16,6 +17,7 @@ use atproto_repo::car::CarReader;
 use tokio::runtime::{Builder, Runtime};
 
 pub use cpu_time::CpuTime;
+pub use peer::{Peer, hex};
 pub use random_order::RandomOrder;
 pub use tree::{BlockOrder, Entry, account, account_key, archive, entries, made_repo};
 

@@ -150,6 +150,25 @@ fn lx_015_null_only_where_nullable() {
     );
 }
 
+/// Wherever it would stand among the keys that are there.
+#[test]
+fn lx_015_what_is_required_is_missed() {
+    let missing = "x: `bb` is required";
+    check(
+        r#"{"type": "object", "required": ["bb"], "properties":
+            {"ccc": {"type": "string"}, "bb": {"type": "string"}, "a": {"type": "string"}}}"#,
+        &[r#"{"bb": ""}"#, r#"{"a": "", "b": 1, "bb": "", "bc": 2, "ccc": "", "dddd": 3}"#],
+        &[
+            ("{}", missing),
+            (r#"{"a": ""}"#, missing),
+            (r#"{"ccc": ""}"#, missing),
+            (r#"{"a": "", "ccc": ""}"#, missing),
+            (r#"{"b": "", "bc": ""}"#, missing),
+            (r#"{"dddd": ""}"#, missing),
+        ],
+    );
+}
+
 #[test]
 fn lx_016_blobs() {
     let blob = |mime: &str, size: u64| {

@@ -161,7 +161,7 @@ async fn bad_records_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn validation_can_be_waived_or_required() {
+async fn lx_027_validation_is_waived_required_or_optimistic() {
     let (pds, _dir) = Pds::start().await;
     let alice = pds.account("alice").await;
     let create = |collection: &str, validate: Option<bool>| {
@@ -175,6 +175,7 @@ async fn validation_can_be_waived_or_required() {
     let method = "com.atproto.repo.createRecord";
     let unknown = alice.post(method, create("com.example.thing", None)).await.ok();
     assert_eq!(unknown["validationStatus"], "unknown");
+    assert_eq!(alice.post(method, create("com.example.thing", Some(true))).await.status, 400);
     let waived = alice.post(method, create("app.bsky.feed.post", Some(false))).await.ok();
     assert!(waived["validationStatus"].is_null());
     let profile =
