@@ -5,12 +5,20 @@ import { createInterface } from 'node:readline'
 import { decode } from '@atproto/lex-cbor'
 import { LexiconIterableIndexer, LexiconSchemaBuilder } from '@atproto/lex-document'
 
+// The builder wants references in full.
+const full = (ref) => (ref.includes('#') ? ref : `${ref}#main`)
+const document = (line) =>
+  JSON.parse(line, (key, value) => {
+    if (key === 'ref' && typeof value === 'string') return full(value)
+    return key === 'refs' && Array.isArray(value) ? value.map(full) : value
+  })
+
 const [documents, records] = [[], []]
 let schema
 let reading = documents
 for await (const line of createInterface({ input: process.stdin })) {
   if (reading && line) {
-    reading.push(reading === documents ? JSON.parse(line) : decode(Buffer.from(line, 'hex')))
+    reading.push(reading === documents ? document(line) : decode(Buffer.from(line, 'hex')))
   } else if (reading === documents) {
     const indexer = new LexiconIterableIndexer(documents)
     schema = await LexiconSchemaBuilder.build(indexer, `${process.argv[2]}#main`)

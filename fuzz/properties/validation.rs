@@ -1,6 +1,8 @@
 //! Validation of an arbitrary value against a schema with every kind of type, or against any
 //! other documents: the verdict on a value is that on its bytes.
 
+#![allow(dead_code, reason = "each target takes its part")]
+
 use std::sync::LazyLock;
 
 use atproto_core::{

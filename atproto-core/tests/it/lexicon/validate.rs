@@ -113,6 +113,9 @@ fn lx_012_known_values_are_open_and_enumerations_closed() {
         &[r#""a""#],
         &[(r#""b""#, "x: the value is not one of those allowed")],
     );
+    // In whatever order they are listed.
+    check(r#"{"type": "string", "enum": ["c", "b", "a"]}"#, &[r#""a""#, r#""b""#, r#""c""#], &[]);
+    check(r#"{"type": "integer", "enum": [3, 2, 1]}"#, &["1", "2", "3"], &[]);
 }
 
 #[test]
