@@ -286,3 +286,19 @@ fn nesting_ends_at_the_same_depth_for_typed_reading() {
         assert_eq!(cbor::from_slice::<(IgnoredAny,)>(&bytes).is_ok(), is_sound && depth > 1);
     }
 }
+
+#[test]
+fn the_rules_on_maps_hold_for_typed_reading() {
+    type Fields = std::collections::BTreeMap<String, IgnoredAny>;
+    for map in [
+        b"\xa1\x65$type\x60".as_slice(),
+        b"\xa1\x65$type\x01",
+        b"\xa1\x65$link\x61x",
+        b"\xa1\x66$bytes\x61x",
+        b"\xa1\x65$type\x64blob",
+    ] {
+        assert!(cbor::check(map).is_err());
+        assert!(matches!(fault(cbor::from_slice::<Fields>(map).map(drop)), CborFault::Data(_)));
+    }
+    assert_eq!(cbor::from_slice::<Fields>(b"\xa1\x65$type\x61x").unwrap().len(), 1);
+}
