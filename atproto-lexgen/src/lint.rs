@@ -30,7 +30,6 @@
 
 mod definitions;
 mod finding;
-mod lines;
 mod linter;
 mod names;
 mod values;
@@ -42,7 +41,7 @@ use std::{
 };
 
 use atproto_core::{
-    lexicon::{Catalog, Document},
+    lexicon::{Catalog, Document, Place},
     syntax::Nsid,
 };
 
@@ -142,12 +141,16 @@ fn in_file(
         return findings;
     }
     // The text was readable a moment ago. If it is gone, the findings go without lines.
-    let text = fs::read_to_string(file).unwrap_or_default();
+    let text = fs::read(file).ok();
     for finding in &mut findings {
-        finding.line = lines::line_of(&text, &finding.path);
+        finding.line = text.as_deref().map(|text| line_of(text, &finding.path));
         finding.file = Some(file.clone());
     }
     findings
+}
+
+fn line_of(text: &[u8], path: &[String]) -> usize {
+    Place::of(text, path.iter().map(String::as_str)).line
 }
 
 /// A document lies in `name.json`, or in a file called after the whole NSID.
@@ -165,15 +168,17 @@ fn fault(fault: Fault) -> Finding {
         load::Reason::Schema(error) => {
             let path = error.path().split('/').map(str::to_owned).collect();
             let document = error.document().map(str::to_owned);
-            Finding::new(Rule::LexiconSchema, document, path, error.rule().to_string())
+            let rule = error.rule().to_string();
+            let line = error.place().map(|place| place.line);
+            Finding { line, ..Finding::new(Rule::LexiconSchema, document, path, rule) }
         }
         load::Reason::Twice { id, .. } => {
             let path = vec!["id".to_owned()];
-            Finding::new(Rule::DefinedTwice, Some(id.clone()), path, fault.reason.to_string())
+            let line = fs::read(&fault.path).ok().map(|text| line_of(&text, &path));
+            let message = fault.reason.to_string();
+            Finding { line, ..Finding::new(Rule::DefinedTwice, Some(id.clone()), path, message) }
         }
     };
-    let text = fs::read_to_string(&fault.path).unwrap_or_default();
-    finding.line = lines::line_of(&text, &finding.path);
     finding.file = Some(fault.path);
     finding
 }

@@ -24,9 +24,17 @@ impl Place {
         Self { line, column }
     }
 
-    /// Where the value at a path begins, or as much of the path as there is. Reads the text
-    /// again, which is known to be JSON, so that only those who meet an error pay for this.
-    pub(super) fn of<'p>(text: &[u8], path: impl Iterator<Item = &'p str>) -> Self {
+    /// Where the value begins that keys and indices lead to, or as far as they lead, in a text
+    /// that is JSON. Reads the text again: for those who have an error to tell.
+    ///
+    /// ```
+    /// use atproto_core::lexicon::Place;
+    ///
+    /// let text = b"{\n  \"defs\": { \"main\": [1, 2] }\n}";
+    /// let place = Place::of(text, ["defs", "main", "1"].into_iter());
+    /// assert_eq!(place.to_string(), "line 2, column 25");
+    /// ```
+    pub fn of<'p>(text: &[u8], path: impl Iterator<Item = &'p str>) -> Self {
         let mut scanner = Scanner { text, at: 0 };
         scanner.blank();
         for segment in path {

@@ -239,7 +239,7 @@ fn findings_say_where() {
              there is neither a format nor a maxLength [unlimited-string]",
         ]
     );
-    assert!(lines[2].starts_with("/text.json: error: "), "{}", lines[2]);
+    assert!(lines[2].starts_with("/text.json:1: error: "), "{}", lines[2]);
     assert_eq!(
         lines[3],
         "/wrong.json:1: warning: id: com.example.right is expected in a file right.json [file-name]"

@@ -56,7 +56,7 @@ fn coverage_is_counted_by_section_and_level() {
 
 /// The floor under the other crates: all that must be, and nearly all that should be.
 #[test]
-fn coverage_of_the_lower_crates_is_complete() {
+fn coverage_of_finished_sections_is_complete() {
     let page = fs::read_to_string(PAGE).expect("the page is there");
     let rows = rows(&page, &tests_by_statement());
     for section in COMPLETE {
@@ -234,4 +234,5 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
 
 const LEVELS: [&str; 3] = ["M", "S", "N"];
 /// The sections whose statements have tests, and must keep them.
-const COMPLETE: [&str; 2] = ["A. atproto-core", "B. atproto-repo"];
+const COMPLETE: [&str; 3] =
+    ["A. atproto-core", "B. atproto-repo", "E. atproto-lexgen (parser, codegen, validator)"];
