@@ -1,6 +1,6 @@
 //! Installs lexicons from the network: what was asked for, and what that needs.
 //!
-//! The [manifest](crate::manifest) pins every document by the hash of its record. Without
+//! The [`manifest`] pins every document by the hash of its record. Without
 //! [`update`](Installer::update) nothing that is pinned changes: a file that is missing is
 //! fetched again and must be the version that is pinned. Nothing is written before
 //! everything has been fetched and proven, and no file is overwritten that was not

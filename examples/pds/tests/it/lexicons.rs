@@ -10,7 +10,7 @@ use atproto_core::{
 use atproto_lexgen::{
     install::{Installer, Source},
     manifest::Manifest,
-    publish::{Plan, PublishError, Publisher},
+    publish::{Plan, PublishError, Publisher, Step},
     resolve::{Authorities, LexiconError, LexiconResolver},
 };
 use atproto_xrpc::{Client, Session};
@@ -97,7 +97,7 @@ async fn lx_030_what_is_published_resolves_to_the_same_hash() {
 
     // Nothing is left to do, and nothing is written.
     let again = world.plan().await.unwrap();
-    assert!(again.steps.iter().all(|step| step.is_unchanged()));
+    assert!(again.steps.iter().all(Step::is_unchanged));
     assert!(world.publisher().publish(&again).await.unwrap().is_empty());
 
     let (lexicons, manifest) =
