@@ -153,6 +153,9 @@ impl ExtraReader {
     /// The fields read, refused if one came twice. They are sorted only now, because one
     /// insertion at a time would let a hostile order of keys cost quadratic time.
     pub fn finish<E: Error>(self) -> Result<Extra, E> {
+        if self.fields.is_empty() {
+            return Ok(Extra::default());
+        }
         Map::from_entries(self.fields).map(Extra::from).map_err(E::custom)
     }
 }

@@ -54,6 +54,7 @@ fn check_fails_for_errors_and_for_warnings_if_asked() {
     assert_eq!(lexgen(&["check"]).code, Some(2));
     let run = lexgen(&["check", "/nowhere/at/all"]);
     assert_eq!((run.code, run.err.lines().count()), (Some(1), 1), "{}", run.err);
+    assert_eq!(run.err.matches("No such file").count(), 1, "{}", run.err);
 }
 
 #[test]

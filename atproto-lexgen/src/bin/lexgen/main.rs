@@ -59,10 +59,22 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard error may be closed too; then the exit code has to say it alone.
-            let _unheard = writeln!(io::stderr(), "lexgen: {error:#}");
+            let _unheard = writeln!(io::stderr(), "lexgen: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes. Many causes are part of their error's own text; these are not
+/// said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.replace(char::is_control, " ")
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
