@@ -36,21 +36,36 @@ impl<'a> Differ<'a> {
                 self.default(place, &old.default, &new.default);
             }
             (Schema::Integer(old), Schema::Integer(new)) => {
-                self.maximum(place, Rule::Range, "value", old.maximum, new.maximum);
-                self.minimum(place, Rule::Range, "value", old.minimum, new.minimum);
+                self.bounds(
+                    place,
+                    Rule::Range,
+                    "value",
+                    (old.minimum, old.maximum),
+                    (new.minimum, new.maximum),
+                );
                 let values = only(&old.constant, old.enumeration.as_deref());
                 self.values(place, values, only(&new.constant, new.enumeration.as_deref()));
                 self.default(place, &old.default, &new.default);
             }
             (Schema::String(old), Schema::String(new)) => self.string(place, old, new),
             (Schema::Bytes(old), Schema::Bytes(new)) => {
-                self.maximum(place, Rule::Length, "length", old.max_length, new.max_length);
-                self.minimum(place, Rule::Length, "length", old.min_length, new.min_length);
+                self.bounds(
+                    place,
+                    Rule::Length,
+                    "length",
+                    (old.min_length, old.max_length),
+                    (new.min_length, new.max_length),
+                );
             }
             (Schema::Blob(old), Schema::Blob(new)) => self.blob(place, old, new),
             (Schema::Array(old), Schema::Array(new)) => {
-                self.maximum(place, Rule::Length, "length", old.max_length, new.max_length);
-                self.minimum(place, Rule::Length, "length", old.min_length, new.min_length);
+                self.bounds(
+                    place,
+                    Rule::Length,
+                    "length",
+                    (old.min_length, old.max_length),
+                    (new.min_length, new.max_length),
+                );
                 self.schema(&place.at("items"), &old.items, &new.items);
             }
             (Schema::Object(old), Schema::Object(new)) => self.object(place, old, new),
@@ -134,11 +149,21 @@ impl<'a> Differ<'a> {
                 Effect::of_sets(includes(new.format, old.format), includes(old.format, new.format));
             self.report(place, Rule::Format, effect, what);
         }
-        self.maximum(place, Rule::Length, "length", old.max_length, new.max_length);
-        self.minimum(place, Rule::Length, "length", old.min_length, new.min_length);
+        self.bounds(
+            place,
+            Rule::Length,
+            "length",
+            (old.min_length, old.max_length),
+            (new.min_length, new.max_length),
+        );
         let graphemes = "number of graphemes";
-        self.maximum(place, Rule::Graphemes, graphemes, old.max_graphemes, new.max_graphemes);
-        self.minimum(place, Rule::Graphemes, graphemes, old.min_graphemes, new.min_graphemes);
+        self.bounds(
+            place,
+            Rule::Graphemes,
+            graphemes,
+            (old.min_graphemes, old.max_graphemes),
+            (new.min_graphemes, new.max_graphemes),
+        );
         let values = only(&old.constant, old.enumeration.as_deref());
         self.values(place, values, only(&new.constant, new.enumeration.as_deref()));
         let same = |a: &[String], b: &[String]| a.iter().all(|value| b.contains(value));
@@ -163,7 +188,7 @@ impl<'a> Differ<'a> {
             let what = format!("the media types were {} and are {}", list(before), list(after));
             self.report(place, Rule::BlobTypes, effect, what);
         }
-        self.maximum(place, Rule::BlobSize, "size", old.max_size, new.max_size);
+        self.bounds(place, Rule::BlobSize, "size", (None, old.max_size), (None, new.max_size));
     }
 
     pub(super) fn union(&mut self, place: &Place, old: &UnionSchema, new: &UnionSchema) {
@@ -222,31 +247,22 @@ impl<'a> Differ<'a> {
         }
     }
 
-    fn maximum<T: Ord + Copy + Display>(
+    /// Compares a least and a greatest value.
+    fn bounds<T: Ord + Copy + Display>(
         &mut self,
         place: &Place,
         rule: Rule,
         of: &str,
-        old: Option<T>,
-        new: Option<T>,
+        old: (Option<T>, Option<T>),
+        new: (Option<T>, Option<T>),
     ) {
-        if old != new {
-            let what = format!("the greatest {of} was {} and is {}", text(&old), text(&new));
-            self.report(place, rule, Effect::of_maximum(old, new), what);
-        }
-    }
-
-    fn minimum<T: Ord + Copy + Display>(
-        &mut self,
-        place: &Place,
-        rule: Rule,
-        of: &str,
-        old: Option<T>,
-        new: Option<T>,
-    ) {
-        if old != new {
-            let what = format!("the least {of} was {} and is {}", text(&old), text(&new));
-            self.report(place, rule, Effect::of_minimum(old, new), what);
+        let bounds = [
+            ("greatest", old.1, new.1, Effect::of_maximum(old.1, new.1)),
+            ("least", old.0, new.0, Effect::of_minimum(old.0, new.0)),
+        ];
+        for (which, old, new, effect) in bounds.into_iter().filter(|(_, old, new, _)| old != new) {
+            let what = format!("the {which} {of} was {} and is {}", text(&old), text(&new));
+            self.report(place, rule, effect, what);
         }
     }
 }
