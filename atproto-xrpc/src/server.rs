@@ -23,6 +23,27 @@
 //! # let _: axum::Router = app;
 //! ```
 //!
+//! The same route without a policy:
+//!
+//! ```compile_fail
+//! use atproto_core::endpoint::{NoErrors, NoParams, Query};
+//! use atproto_xrpc::{XrpcError, server::{Context, Public, Router, RouterConfig}};
+//! # use serde::{Deserialize, Serialize};
+//! # #[derive(Serialize, Deserialize)] struct Ping {}
+//! # #[derive(Serialize, Deserialize)] struct Pong { text: String }
+//! # atproto_core::json_body!(Pong);
+//! # impl Query for Ping {
+//! #     const NSID: &'static str = "org.example.ping";
+//! #     type Output = Pong;
+//! #     type Error = NoErrors;
+//! # }
+//! async fn ping(_context: Context<()>, _params: Ping) -> Result<Pong, XrpcError> {
+//!     Ok(Pong { text: "pong".into() })
+//! }
+//!
+//! let app = Router::new(RouterConfig::default()).query::<Ping, _>(ping).into_router();
+//! ```
+//!
 //! A handler's future is dropped when its client hangs up. What a request goes through,
 //! outermost first: request id, span, CORS, rate limit, URL limit, panic guard, deadline,
 //! policy, parameters, body, lexicon validation, handler.
@@ -49,7 +70,8 @@ pub use config::{Limits, RouterConfig};
 pub use context::Context;
 pub use handler::{BodyHandler, Handler};
 pub use policy::{
-    Account, AccountVerifier, Admin, Credentials, Either, OneOf, Optional, Policy, Public, Service,
+    AccessToken, Account, AccountVerifier, Admin, Credentials, Either, OneOf, Optional, Policy,
+    Public, RefreshToken, Service,
 };
 pub use rate_limit::{Quota, RateLimit, RateLimiter};
 pub use reply::Reply;

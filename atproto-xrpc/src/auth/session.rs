@@ -55,6 +55,11 @@ pub enum Scope {
     Refresh,
 }
 
+impl Scope {
+    /// Those of an account's usual sessions: by its own password, and by app passwords.
+    pub const STANDARD: &[Self] = &[Self::Access, Self::AppPassword, Self::AppPasswordPrivileged];
+}
+
 /// What a session token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

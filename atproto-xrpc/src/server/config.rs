@@ -108,6 +108,9 @@ pub struct Limits {
     /// Bytes of a body that is streamed to its handler. Ours: 128 MiB; handlers of uploads
     /// set a tighter one of their own.
     pub upload_bytes: usize,
+    /// Requests that are worked on at a time; more are refused with 503. Subscriptions, which
+    /// have a limit of their own, and responses that have begun do not count. Ours: 1,024.
+    pub requests: usize,
     /// How long a request may take until its response begins. Ours: 30 s.
     pub deadline: Duration,
     /// The same for requests whose body is streamed. Ours: 10 min.
@@ -124,6 +127,7 @@ impl Default for Limits {
             body_bytes: 150 * 1024,
             body_timeout: Duration::from_secs(20),
             upload_bytes: 128 * 1024 * 1024,
+            requests: 1_024,
             deadline: Duration::from_secs(30),
             upload_deadline: Duration::from_secs(600),
             subscription: SubscriptionLimits::default(),

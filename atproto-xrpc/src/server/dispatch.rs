@@ -10,12 +10,12 @@ use axum::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use http::{
-    HeaderMap, Method,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Method,
+    header::{CONTENT_LENGTH, RETRY_AFTER, TRANSFER_ENCODING},
     request::Parts,
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
 use super::{
@@ -28,13 +28,26 @@ type Answer = Result<Response, XrpcError>;
 /// The state that all routes of a router share.
 pub(super) struct Shared {
     pub(super) config: RouterConfig,
+    /// Of requests, until their response begins.
+    running: Semaphore,
+    /// Of subscriptions.
     seats: Arc<Semaphore>,
 }
 
 impl Shared {
     pub(super) fn new(config: RouterConfig) -> Self {
-        let seats = config.limits.subscription.connections;
-        Self { config, seats: Arc::new(Semaphore::new(seats)) }
+        let running = Semaphore::new(config.limits.requests.min(Semaphore::MAX_PERMITS));
+        let seats = config.limits.subscription.connections.min(Semaphore::MAX_PERMITS);
+        Self { config, running, seats: Arc::new(Semaphore::new(seats)) }
+    }
+
+    /// Room for one more request.
+    fn room(&self) -> Result<SemaphorePermit<'_>, XrpcError> {
+        let busy = |_| {
+            let soon = HeaderValue::from_static("1");
+            XrpcError::unavailable("Too many requests at a time").with_header(RETRY_AFTER, soon)
+        };
+        self.running.try_acquire().map_err(busy)
     }
 
     /// A place for one more subscription.
@@ -58,8 +71,9 @@ impl Shared {
         let span = observe::span(label, &parts, &request_id);
         let mut quota = HeaderMap::new();
         let head = Head { parts, request_id: request_id.clone(), client_address, shared: self };
-        let answer = match head.admit(&mut quota) {
-            Ok(()) => endpoint.answer(head, body).instrument(span.clone()).await,
+        let shared = Arc::clone(&head.shared);
+        let answer = match head.admit(&mut quota).and_then(|()| shared.room()) {
+            Ok(_room) => endpoint.answer(head, body).instrument(span.clone()).await,
             Err(error) => Err(error),
         };
         let mut response = span.in_scope(|| observe::finish(answer, &span));

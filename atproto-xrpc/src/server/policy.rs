@@ -2,15 +2,18 @@
 
 use std::{future::Future, sync::Arc};
 
-use data_encoding::BASE64;
 use http::{header::AUTHORIZATION, request::Parts};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::{
     XrpcError,
     auth::service::{ServiceProof, ServiceVerifier},
 };
+
+mod admin;
+mod session;
+
+pub use admin::Admin;
+pub use session::{AccessToken, RefreshToken};
 
 /// Decides whether a request may pass, and what it proves about its caller.
 ///
@@ -145,46 +148,6 @@ impl Policy for Service {
     }
 }
 
-/// The operator, by HTTP Basic with the user `admin`.
-///
-/// Only a digest of the password is held, and digests are compared in constant time.
-#[derive(Clone)]
-pub struct Admin {
-    digest: [u8; 32],
-}
-
-impl Admin {
-    /// Admits whoever knows the password. An empty one admits nobody.
-    pub fn new(password: &str) -> Self {
-        Self { digest: if password.is_empty() { [0; 32] } else { digest(password) } }
-    }
-
-    fn admits(&self, encoded: &str) -> bool {
-        let decoded = BASE64.decode(encoded.as_bytes()).ok();
-        let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-        let Some(("admin", password)) = text.as_deref().and_then(|text| text.split_once(':'))
-        else {
-            return false;
-        };
-        digest(password).ct_eq(&self.digest).into()
-    }
-}
-
-impl Policy for Admin {
-    type Proof = ();
-
-    async fn authorize(&self, request: &Parts, _nsid: &str) -> Result<(), XrpcError> {
-        match Credentials::of(request)? {
-            Credentials::Basic(encoded) if self.admits(encoded) => Ok(()),
-            _ => Err(XrpcError::unauthorized("AuthenticationRequired", "Invalid credentials")),
-        }
-    }
-}
-
-fn digest(password: &str) -> [u8; 32] {
-    Sha256::digest(password).into()
-}
-
 /// Whoever the inner policy admits, and callers without credentials. Wrong credentials are
 /// refused all the same.
 #[derive(Debug, Clone, Default)]
@@ -232,21 +195,5 @@ impl<A: Policy, B: Policy> Policy for Either<A, B> {
             Err(error) if refusal.error == "InvalidToken" => Err(error),
             Err(_) => Err(refusal),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ls_006_admin_is_basic_with_the_user_admin() {
-        let admin = Admin::new("secret");
-        assert!(admin.admits(&BASE64.encode(b"admin:secret")));
-        for wrong in ["admin:secre", "root:secret", "admin", "admin:", ""] {
-            assert!(!admin.admits(&BASE64.encode(wrong.as_bytes())), "{wrong}");
-        }
-        assert!(!admin.admits("%%%"));
-        assert!(!Admin::new("").admits(&BASE64.encode(b"admin:")));
     }
 }

@@ -13,6 +13,7 @@ mod requests;
 mod scopes;
 mod seeds;
 mod service_auth;
+mod serving;
 mod session;
 mod shared;
 mod subscription;

@@ -13,8 +13,8 @@ use atproto_xrpc::{
         session::{Scope, SessionTokens},
     },
     server::{
-        Account, AccountVerifier, Admin, Context, Credentials, Either, OneOf, Optional, Policy,
-        Router, RouterConfig, Service,
+        AccessToken, Account, AccountVerifier, Admin, Context, Credentials, Either, OneOf,
+        Optional, Policy, RefreshToken, Router, RouterConfig, Service,
     },
 };
 use data_encoding::BASE64;
@@ -100,7 +100,57 @@ async fn ls_006_the_operator_is_admin() {
     let basic = |text: &str| format!("Basic {}", BASE64.encode(text.as_bytes()));
     assert_eq!(get(&server, &basic("admin:secret")).await.status, 200);
     for wrong in [basic("admin:other"), basic("root:secret"), "Bearer secret".into()] {
-        assert_eq!(get(&server, &wrong).await.status, 401, "{wrong}");
+        let refused = get(&server, &wrong).await;
+        assert_eq!((refused.status, refused.error().1.as_str()), (401, "AuthenticationRequired"));
+    }
+    let server = self::server(Admin::new("secret").bearer("token")).await;
+    assert_eq!(get(&server, &basic("admin:secret")).await.status, 200);
+    assert_eq!(get(&server, "Bearer token").await.status, 200);
+    assert_eq!(get(&server, "Bearer secret").await.status, 401);
+}
+
+#[tokio::test]
+async fn ls_004_app_passwords_are_kept_out_where_that_is_asked_for() {
+    let Sessions(tokens) = sessions();
+    let any = server(AccessToken::new(Arc::clone(&tokens))).await;
+    let own = server(AccessToken::new(Arc::clone(&tokens)).only(&[Scope::Access])).await;
+    let refusal = (400, "InvalidToken".to_owned(), "Bad token scope".to_owned());
+    for (scope, by_any, by_own) in [
+        (Scope::Access, true, true),
+        (Scope::AppPassword, true, false),
+        (Scope::AppPasswordPrivileged, true, false),
+        (Scope::SignupQueued, false, false),
+        (Scope::Takendown, false, false),
+    ] {
+        let token = tokens.mint(&alice(), scope).access_jwt;
+        for (server, admitted) in [(&any, by_any), (&own, by_own)] {
+            let answer = get(server, &format!("Bearer {token}")).await;
+            assert_eq!(answer.status == 200, admitted, "{scope:?}");
+            assert!(admitted || answer.error() == refusal, "{scope:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ls_001_and_t63_each_policy_takes_its_own_kind_of_token() {
+    let Sessions(tokens) = sessions();
+    let access = server(AccessToken::new(Arc::clone(&tokens))).await;
+    let refresh = server(RefreshToken::new(Arc::clone(&tokens))).await;
+    let leaving = server(RefreshToken::new(Arc::clone(&tokens)).or_expired()).await;
+    let pair = tokens.mint(&alice(), Scope::Access);
+    let old = tokens.mint_at(&alice(), Scope::Access, "id".into(), 1_000);
+    for (token, by_access, by_refresh, by_leaving) in [
+        (&pair.access_jwt, 200, 401, 401),
+        (&pair.refresh_jwt, 401, 200, 200),
+        (&old.access_jwt, 400, 401, 401),
+        (&old.refresh_jwt, 401, 400, 200),
+    ] {
+        for (server, status) in
+            [(&access, by_access), (&refresh, by_refresh), (&leaving, by_leaving)]
+        {
+            assert_eq!(get(server, &format!("Bearer {token}")).await.status, status);
+            assert_eq!(get(server, &format!("DPoP {token}")).await.status, 401);
+        }
     }
 }
 

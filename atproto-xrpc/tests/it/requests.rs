@@ -12,6 +12,7 @@ use atproto_xrpc::{
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
+use tokio::sync::Notify;
 
 use crate::{
     endpoints::{Download, GetThing, GetThingError, PutThing, Thing, Touch, Upload},
@@ -222,6 +223,38 @@ async fn a_deadline_ends_a_request() {
     let answer = server.get("/xrpc/org.example.getThing?actor=slow").await;
     let (status, name, _) = answer.error();
     assert_eq!((status, name.as_str()), (504, "UpstreamTimeout"));
+}
+
+#[tokio::test]
+async fn more_requests_at_a_time_than_are_allowed_are_refused() {
+    let mut limits = Limits::default();
+    limits.requests = 1;
+    let (inside, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (entered, left) = (Arc::clone(&inside), Arc::clone(&leave));
+    let handler = move |_context: Context<()>, _params: GetThing| {
+        let (entered, left) = (Arc::clone(&entered), Arc::clone(&left));
+        async move {
+            entered.notify_one();
+            left.notified().await;
+            Ok::<_, XrpcError>(Thing { text: String::new() })
+        }
+    };
+    let router =
+        Router::new(RouterConfig::default().limits(limits)).query::<GetThing, _>(Public, handler);
+    let server = Arc::new(Server::start(router).await);
+    let path = "/xrpc/org.example.getThing?actor=a";
+    let first = tokio::spawn({
+        let server = Arc::clone(&server);
+        async move { server.get(path).await }
+    });
+    inside.notified().await;
+    let second = server.get(path).await;
+    assert_eq!(second.error(), error(503, "NotEnoughResources", "Too many requests at a time"));
+    assert_eq!(second.header("retry-after"), "1");
+    leave.notify_one();
+    assert_eq!(first.await.unwrap().status, 200);
+    leave.notify_one();
+    assert_eq!(server.get(path).await.status, 200, "there is room again");
 }
 
 #[tokio::test]
