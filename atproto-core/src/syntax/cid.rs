@@ -1,3 +1,5 @@
+mod sha256;
+
 use std::{
     fmt,
     hash::{Hash, Hasher},
@@ -5,7 +7,6 @@ use std::{
 };
 
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
 
 use super::{Fault, SyntaxError, base32::Alphabet};
 
@@ -73,7 +74,7 @@ impl Cid {
 
     /// The CID of bytes under a codec: hashes the bytes.
     pub fn hash(codec: Codec, bytes: &[u8]) -> Self {
-        Self { codec, digest: Sha256::digest(bytes).into() }
+        Self { codec, digest: sha256::digest(bytes) }
     }
 
     /// The CID with that SHA-256 digest.
