@@ -4,6 +4,7 @@
 //! - [`server`] routes endpoint types to async functions, each behind a policy;
 //! - [`auth`] makes and verifies the tokens of sessions and between services;
 //! - [`oauth`] reads what apps ask for, and says what they may do;
+//! - [`framing`] is how event streams go over a WebSocket, for client and server alike;
 //! - [`proxy`] passes a request on to another service in an account's name.
 //!
 //! Endpoint types come from `atproto-lexicons`, from one's own lexicons, or are written by
@@ -14,6 +15,8 @@
 
 pub mod auth;
 mod error;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod framing;
 #[cfg(any(feature = "client", feature = "server"))]
 mod media_type;
 #[cfg(any(feature = "client", feature = "server"))]

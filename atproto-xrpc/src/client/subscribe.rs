@@ -1,13 +1,16 @@
 //! Reading event streams.
 //!
-//! A [`FrameStream`] yields the binary messages of a subscription as they come. It is pulled:
+//! A [`FrameStream`] yields the frames of a subscription as they come. It is pulled:
 //! nothing is read from the socket while nobody asks for the next message, so that a reader
-//! that cannot keep up slows down the server instead of filling its own memory. What the
-//! messages mean is the business of `atproto_core::frame` and of whoever reads them.
+//! that cannot keep up slows down the server instead of filling its own memory.
+//! [`into_messages`](FrameStream::into_messages) makes a stream of typed messages of it.
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::USER_AGENT};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{SEC_WEBSOCKET_PROTOCOL, USER_AGENT},
+};
 use tokio::time::timeout;
 use tokio_tungstenite::{
     Connector, client_async_tls_with_config,
@@ -16,12 +19,18 @@ use tokio_tungstenite::{
 use url::Url;
 
 use super::builder::is_loopback;
-use crate::{MAX_FRAME_BYTES, XrpcError, websocket};
+use crate::{
+    MAX_FRAME_BYTES, XrpcError,
+    framing::{CborV0, Framing, FramingError},
+    websocket,
+};
 
 mod dial;
+mod messages;
 mod stream;
 
 pub use dial::{Dial, PublicDial, SystemDial};
+pub use messages::{MessageStream, MessagesError};
 pub use stream::FrameStream;
 
 /// Options of a subscription.
@@ -39,6 +48,8 @@ pub struct SubscribeOptions {
     pub max_message: usize,
     /// Headers of the handshake. Default: only `User-Agent`.
     pub headers: HeaderMap,
+    /// The form in which messages come. Default: the binary one, which needs no asking for.
+    pub framing: Arc<dyn Framing>,
     /// How TCP connections are made. Default: [`SystemDial`].
     pub dial: Arc<dyn Dial>,
     /// Clear text to other machines, inside a container network. Default: no.
@@ -54,6 +65,7 @@ impl Default for SubscribeOptions {
             ping_interval: Duration::from_secs(30),
             max_message: MAX_FRAME_BYTES,
             headers: HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(agent))]),
+            framing: Arc::new(CborV0),
             dial: Arc::new(SystemDial),
             allow_clear_text: false,
         }
@@ -93,6 +105,13 @@ impl SubscribeOptions {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets [`framing`](Self::framing).
+    #[must_use]
+    pub fn framing(mut self, framing: impl Framing) -> Self {
+        self.framing = Arc::new(framing);
         self
     }
 
@@ -144,9 +163,9 @@ pub enum SubscribeError {
     /// Nothing came, not even an answer to a ping.
     #[error("nothing was heard for {0:?}")]
     Silent(Duration),
-    /// A text message came; subscriptions are binary.
-    #[error("a text message on a binary stream")]
-    Text,
+    /// A message is no frame of the form that was asked for.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
     /// A message is larger than the limit.
     #[error("a message is larger than {limit} bytes")]
     TooLarge {
@@ -223,6 +242,12 @@ async fn handshake(
 
     let mut request = url.as_str().into_client_request().map_err(|_| SubscribeError::Url)?;
     request.headers_mut().extend(options.headers.clone());
+    // Old servers know the binary form only, and no names for it.
+    let protocol = options.framing.protocol();
+    if protocol != CborV0.protocol() {
+        let name = HeaderValue::from_static(protocol);
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
+    }
     let config = websocket::config(options.max_message);
     let connector = Connector::Rustls(tls);
     let opened = client_async_tls_with_config(request, socket, Some(config), Some(connector));

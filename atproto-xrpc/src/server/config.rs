@@ -3,6 +3,8 @@ use std::{sync::Arc, time::Duration};
 use atproto_core::lexicon::Catalog;
 use tokio_util::sync::CancellationToken;
 
+use crate::framing::{CborV0, EncodeOnce, Framing};
+
 use super::{IpRange, RateLimiter, SubscriptionLimits};
 
 /// How a [`Router`](super::Router) behaves. All fields have defaults.
@@ -23,6 +25,9 @@ pub struct RouterConfig {
     /// Whether browsers of any origin may call; they may by default, as everywhere in the
     /// network: authority comes from tokens, never from cookies.
     pub cors: bool,
+    /// The forms of event streams that are spoken, the first with clients that name none.
+    /// Default: the binary one alone.
+    pub framings: Vec<Arc<dyn Framing>>,
     /// Ends all subscriptions when cancelled, with the close code 1001 (going away).
     pub shutdown: CancellationToken,
 }
@@ -36,6 +41,7 @@ impl Default for RouterConfig {
             rate_limit: None,
             trusted_proxies: Vec::new(),
             cors: true,
+            framings: vec![Arc::new(CborV0)],
             shutdown: CancellationToken::new(),
         }
     }
@@ -67,6 +73,14 @@ impl RouterConfig {
     #[must_use]
     pub fn trusted_proxies(mut self, ranges: impl IntoIterator<Item = IpRange>) -> Self {
         self.trusted_proxies = ranges.into_iter().collect();
+        self
+    }
+
+    /// The same configuration with a further form of event streams. Each frame is turned into
+    /// it once for all readers.
+    #[must_use]
+    pub fn framing(mut self, framing: impl Framing) -> Self {
+        self.framings.push(Arc::new(EncodeOnce::new(framing)));
         self
     }
 

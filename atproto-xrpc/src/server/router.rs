@@ -154,13 +154,13 @@ impl Router {
         self.add(S::NSID, Pace::Request, move |mut head: Head, _body| {
             let (route, target) = (Arc::clone(&route), target.clone());
             async move {
-                let upgrade = subscription::Upgrade::of(&mut head.parts)?;
+                let upgrade = subscription::Upgrade::of(&mut head.parts, &head.shared.config)?;
                 let proof = route.0.authorize(&head.parts, S::NSID).await?;
                 let params: S = head.params(&target)?;
                 let seat = head.shared.seat()?;
                 let stream = (route.1)(head.context(proof, S::NSID), params).await;
                 let frames = Box::pin(stream.map_err(Into::into)?);
-                Ok(upgrade.accept(frames, &head.shared.config, seat))
+                Ok(upgrade.accept(frames, target.nsid, &head.shared.config, seat))
             }
         })
     }

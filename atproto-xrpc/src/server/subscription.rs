@@ -1,7 +1,8 @@
 //! The server's side of a subscription.
 
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
+use atproto_core::{frame, syntax::Nsid};
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -20,15 +21,31 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::Instrument;
 
 use super::RouterConfig;
-use crate::XrpcError;
+use crate::{
+    XrpcError,
+    framing::{CborV0, Framing, FramingError, Payload},
+};
 
 mod pump;
 
-/// The framing that this server speaks, and that a client gets which names none.
-const PROTOCOL: &str = "xrpc.v0.cbor";
-
 /// The frames of one subscription.
 pub(super) type Frames = Pin<Box<dyn Stream<Item = Result<Bytes, StreamError>> + Send>>;
+
+/// How the frames of one subscription go over the wire.
+struct Form {
+    framing: Arc<dyn Framing>,
+    nsid: Nsid,
+}
+
+impl Form {
+    fn frame(&self, frame: &Bytes) -> Result<Payload, FramingError> {
+        self.framing.encode(&self.nsid, frame)
+    }
+
+    fn error(&self, error: &StreamError) -> Result<Payload, FramingError> {
+        self.frame(&frame::encode_error(&error.name, error.message.as_deref()).into())
+    }
+}
 
 /// The error that ends a subscription, sent as its last frame: `FutureCursor`,
 /// `ConsumerTooSlow`.
@@ -90,12 +107,14 @@ impl Default for SubscriptionLimits {
 pub(super) struct Upgrade {
     upgrade: OnUpgrade,
     accept: HeaderValue,
-    protocol: Option<HeaderValue>,
+    framing: Arc<dyn Framing>,
+    /// Whether the client asked for that form.
+    is_chosen: bool,
 }
 
 impl Upgrade {
     /// Checks the handshake of RFC 6455, section 4.2.1.
-    pub(super) fn of(parts: &mut Parts) -> Result<Self, XrpcError> {
+    pub(super) fn of(parts: &mut Parts, config: &RouterConfig) -> Result<Self, XrpcError> {
         if parts.method != Method::GET {
             return Err(XrpcError::wrong_verb(&parts.method, "GET")
                 .with_header(ALLOW, HeaderValue::from_static("GET")));
@@ -114,26 +133,27 @@ impl Upgrade {
             return Err(XrpcError::invalid_request("Sec-WebSocket-Key must be 16 bytes"));
         }
         let accept = HeaderValue::try_from(derive_accept_key(key)).map_err(XrpcError::internal)?;
-        let protocol = offered_protocol(headers)?;
+        let (framing, is_chosen) = agreed_framing(headers, &config.framings);
         // Absent where the connection cannot be upgraded, as in HTTP/2.
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let upgrade = upgrade.ok_or_else(|| upgrade_required("WebSockets need HTTP/1.1"))?;
-        Ok(Self { upgrade, accept, protocol })
+        Ok(Self { upgrade, accept, framing, is_chosen })
     }
 
     /// Answers 101 and sends the frames as soon as the connection is the socket's own.
     pub(super) fn accept(
         self,
         frames: Frames,
+        nsid: Nsid,
         config: &RouterConfig,
         seat: OwnedSemaphorePermit,
     ) -> Response {
         let limits = config.limits.subscription.clone();
         let shutdown = config.shutdown.clone();
-        let upgrade = self.upgrade;
+        let (upgrade, form) = (self.upgrade, Form { framing: Arc::clone(&self.framing), nsid });
         let serve = async move {
             match upgrade.await {
-                Ok(socket) => pump::run(socket, frames, &limits, shutdown).await,
+                Ok(socket) => pump::run(socket, frames, &form, &limits, shutdown).await,
                 Err(error) => tracing::debug!(%error, "the client left before the upgrade"),
             }
             drop(seat);
@@ -145,7 +165,8 @@ impl Upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept);
-        if let Some(protocol) = self.protocol {
+        if self.is_chosen {
+            let protocol = HeaderValue::from_static(self.framing.protocol());
             headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         response
@@ -169,13 +190,11 @@ fn list<'h>(headers: &'h HeaderMap, header: &HeaderName) -> impl Iterator<Item =
     lines.flat_map(|line| line.to_str().unwrap_or_default().split(',')).map(str::trim)
 }
 
-/// A client that names protocols must name ours; browsers insist on getting one of theirs.
-fn offered_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, XrpcError> {
-    if !headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-        return Ok(None);
-    }
-    if list(headers, &SEC_WEBSOCKET_PROTOCOL).any(|protocol| protocol == PROTOCOL) {
-        return Ok(Some(HeaderValue::from_static(PROTOCOL)));
-    }
-    Err(XrpcError::invalid_request(format!("only the subprotocol {PROTOCOL} is spoken here")))
+/// The first form that the client names and we speak, or else our first.
+fn agreed_framing(headers: &HeaderMap, framings: &[Arc<dyn Framing>]) -> (Arc<dyn Framing>, bool) {
+    let known = |name| framings.iter().find(|framing| framing.protocol() == name);
+    let chosen = list(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(known).cloned();
+    let is_chosen = chosen.is_some();
+    let default = || framings.first().cloned().unwrap_or_else(|| Arc::new(CborV0));
+    (chosen.unwrap_or_else(default), is_chosen)
 }

@@ -5,6 +5,7 @@ mod client;
 mod directory;
 mod dpop;
 mod endpoints;
+mod framing;
 mod net;
 mod oauth_metadata;
 mod policies;

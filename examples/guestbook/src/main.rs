@@ -42,12 +42,12 @@ async fn main() -> anyhow::Result<()> {
 
     let newest = client.call(ListEntries { limit: 1 }).await?;
     println!("last came {:?}", newest.entries[0].text);
-    let mut frames = client.subscribe(&Watch {}).await?;
-    while let Some(frame) = frames.next().await {
-        match WatchMessage::from_frame(&frame?)? {
-            Some(WatchMessage::Signed(signed)) => tell(&signed),
-            Some(WatchMessage::Full(_)) => break,
-            Some(WatchMessage::Other { .. }) | None => {}
+    let mut messages = client.subscribe(&Watch {}).await?.into_messages();
+    while let Some(message) = messages.next().await {
+        match message? {
+            WatchMessage::Signed(signed) => tell(&signed),
+            WatchMessage::Full(_) => break,
+            WatchMessage::Other { .. } => {}
         }
     }
     Ok(())

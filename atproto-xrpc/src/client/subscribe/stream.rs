@@ -1,10 +1,12 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use atproto_core::object;
 use bytes::Bytes;
 use futures::{Sink, Stream, StreamExt};
 use tokio::{
@@ -16,7 +18,8 @@ use tokio_tungstenite::{
     tungstenite::{self, Message},
 };
 
-use super::{SubscribeError, SubscribeOptions};
+use super::{MessageStream, SubscribeError, SubscribeOptions};
+use crate::framing::{Framing, Payload};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -24,12 +27,13 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// thousand without a word in between is a flood.
 const MAX_CONTROL_MESSAGES: usize = 1_000;
 
-/// The binary messages of a subscription, in order.
+/// The frames of a subscription, in order, each in its binary form.
 ///
 /// Pings are sent, and the server's silence is measured, only while a message is waited for:
 /// what happens between two polls is the reader's own time.
 pub struct FrameStream {
     socket: Socket,
+    framing: Arc<dyn Framing>,
     read_timeout: Duration,
     ping_interval: Duration,
     max_message: usize,
@@ -46,6 +50,7 @@ impl FrameStream {
     pub(super) fn new(socket: Socket, options: &SubscribeOptions) -> Self {
         Self {
             socket,
+            framing: Arc::clone(&options.framing),
             read_timeout: options.read_timeout,
             ping_interval: options.ping_interval,
             max_message: options.max_message,
@@ -56,6 +61,11 @@ impl FrameStream {
             control_messages: 0,
             ended: false,
         }
+    }
+
+    /// The frames as the messages that their lexicon has.
+    pub fn into_messages<M: object::Message>(self) -> MessageStream<M> {
+        MessageStream::new(self)
     }
 
     /// Ends the subscription with the closing handshake, as far as the server takes part.
@@ -79,14 +89,16 @@ impl FrameStream {
             };
             self.restart = true;
             let limit = self.max_message;
-            match message.transpose().map_err(|error| SubscribeError::of(error, limit))? {
-                Some(Message::Binary(bytes)) => {
+            let message = message.transpose().map_err(|error| SubscribeError::of(error, limit))?;
+            match message.map(Payload::of) {
+                Some(Ok(payload)) => {
                     self.control_messages = 0;
-                    return Poll::Ready(Ok(Some(bytes)));
+                    if let Some(frame) = self.framing.decode(payload)? {
+                        return Poll::Ready(Ok(Some(frame)));
+                    }
                 }
-                Some(Message::Text(_)) => return Poll::Ready(Err(SubscribeError::Text)),
-                Some(Message::Close(_)) | None => return Poll::Ready(Ok(None)),
-                Some(_) => {
+                Some(Err(Message::Close(_))) | None => return Poll::Ready(Ok(None)),
+                Some(Err(_)) => {
                     self.control_messages += 1;
                     if self.control_messages > MAX_CONTROL_MESSAGES {
                         return Poll::Ready(Err(SubscribeError::Flood));

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use atproto_core::frame;
 use bytes::Bytes;
 use futures::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
@@ -15,8 +14,8 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Frames, StreamError, SubscriptionLimits};
-use crate::websocket;
+use super::{Form, Frames, StreamError, SubscriptionLimits};
+use crate::{framing::FramingError, websocket};
 
 /// What a client may send in one message; it has nothing to say.
 const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
@@ -38,6 +37,8 @@ enum End {
     ClientSilent,
     ClientFloods,
     ClientTooSlow,
+    /// Whoever makes the frames made something else.
+    Frame(FramingError),
     Socket,
     Shutdown,
 }
@@ -51,29 +52,35 @@ enum End {
 pub(super) async fn run(
     socket: Upgraded,
     frames: Frames,
+    form: &Form,
     limits: &SubscriptionLimits,
     shutdown: CancellationToken,
 ) {
     let config = websocket::config(MAX_CLIENT_MESSAGE);
     let socket = TokioIo::new(socket);
     let socket = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-    let mut pump = Pump { socket, frames, limits, heard: Instant::now(), messages: 0 };
+    let mut pump = Pump { socket, frames, form, limits, heard: Instant::now(), messages: 0 };
     let end = tokio::select! {
         end = pump.run() => end,
         () = shutdown.cancelled() => End::Shutdown,
     };
+    tracing::debug!(?end, "subscription ended");
     match end {
         End::Shutdown => pump.close(CloseCode::Away, "shutting down").await,
         End::ClientFloods => pump.close(CloseCode::Policy, "too many messages").await,
         End::Finished | End::ClientLeft => pump.close(CloseCode::Normal, "").await,
+        End::Frame(error) => {
+            tracing::error!(%error, "a frame cannot be sent");
+            pump.close(CloseCode::Error, "").await;
+        }
         End::ClientSilent | End::ClientTooSlow | End::Socket => {}
     }
-    tracing::debug!(?end, "subscription ended");
 }
 
 struct Pump<'l> {
     socket: Socket,
     frames: Frames,
+    form: &'l Form,
     limits: &'l SubscriptionLimits,
     heard: Instant,
     messages: usize,
@@ -110,17 +117,24 @@ impl Pump<'_> {
 
     /// Writes a frame and those that are ready behind it, then flushes once.
     async fn send_burst(&mut self, first: Option<Item>) -> Result<(), End> {
-        let Self { socket, frames, .. } = self;
+        let Self { socket, frames, form, .. } = self;
         let write = async {
             let mut next = first;
             let mut room = BURST;
             loop {
                 match next {
-                    Some(Ok(frame)) => socket.feed(Message::Binary(frame)).await?,
+                    Some(Ok(frame)) => match form.frame(&frame) {
+                        Ok(payload) => socket.feed(payload.into_message()).await?,
+                        Err(error) => return Ok(Some(End::Frame(error))),
+                    },
                     Some(Err(error)) => {
-                        let frame = frame::encode_error(&error.name, error.message.as_deref());
-                        socket.send(Message::Binary(frame.into())).await?;
-                        return Ok(Some(End::Finished));
+                        return match form.error(&error) {
+                            Ok(payload) => {
+                                socket.send(payload.into_message()).await?;
+                                Ok(Some(End::Finished))
+                            }
+                            Err(error) => Ok(Some(End::Frame(error))),
+                        };
                     }
                     None => return socket.flush().await.map(|()| Some(End::Finished)),
                 }
