@@ -7,7 +7,7 @@
 
 mod error;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use atproto_core::{
     data::{Value, cbor, json},
@@ -33,7 +33,7 @@ use crate::{
 /// Publishes lexicons in the name of an account.
 #[derive(Clone)]
 pub struct Publisher {
-    session: Session,
+    session: Arc<dyn Session>,
     authority: Option<LexiconResolver>,
     force: bool,
 }
@@ -64,14 +64,14 @@ pub struct Step {
 impl Publisher {
     /// A publisher that asks with this resolver whether the account has the authority over
     /// the names.
-    pub fn new(session: Session, authority: LexiconResolver) -> Self {
-        Self { session, authority: Some(authority), force: false }
+    pub fn new(session: impl Session + 'static, authority: LexiconResolver) -> Self {
+        Self { session: Arc::new(session), authority: Some(authority), force: false }
     }
 
     /// A publisher that does not ask for the authority: for lexicons whose DNS is not set up
     /// yet. Nobody will find them until it is.
-    pub fn without_authority(session: Session) -> Self {
-        Self { session, authority: None, force: false }
+    pub fn without_authority(session: impl Session + 'static) -> Self {
+        Self { session: Arc::new(session), authority: None, force: false }
     }
 
     /// Whether to publish changes that break somebody.

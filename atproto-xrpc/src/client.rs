@@ -12,7 +12,7 @@
 //! #     type Error = NoErrors;
 //! # }
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! use atproto_xrpc::Client;
+//! use atproto_xrpc::{Client, Session};
 //! use futures::TryStreamExt;
 //!
 //! let client = Client::new("https://pds.example")?;
@@ -29,32 +29,45 @@
 //!
 //! Queries that fail for want of an answer are tried again under a [`RetryPolicy`];
 //! procedures only if the server cannot have acted on them. Dropping a call's future
-//! cancels it.
+//! cancels it. Requests go through a [`transport`], which tests can replace.
 
+mod answer;
 mod builder;
 mod call;
 mod download;
 mod error;
+mod labelers;
+pub mod oauth;
 mod pages;
+mod rate_limit;
+mod request;
 mod retry;
 mod send;
 mod session;
+pub mod store;
 pub mod subscribe;
+pub mod transport;
+mod untyped;
 
-#[cfg(feature = "server")]
+pub use answer::{Answer, RawResponse};
 pub(crate) use builder::is_loopback;
 pub use builder::{BuildError, ClientBuilder};
 pub use call::{Call, kind};
 pub use download::Download;
 pub use error::{CallError, RequestError, TransportError};
+pub use labelers::{Labeler, Labelers, LabelersError};
+pub use rate_limit::RateLimit;
+pub use request::{Request, Upload};
 pub use retry::RetryPolicy;
-pub use send::RawResponse;
-pub use session::{CommitMeta, Session, SessionState, Written};
+pub use session::{
+    CommitMeta, PasswordSession, Session, SessionError, SessionState, WithHeaders, Written,
+};
+pub use untyped::{Untyped, UntypedOutput};
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc, time::Duration};
 
 use atproto_core::{
-    endpoint::{Body, NoErrors, Procedure, Query, Subscription},
+    endpoint::{NoErrors, Procedure, Query, Subscription},
     syntax::{Did, Nsid},
 };
 use bytes::Bytes;
@@ -65,25 +78,32 @@ use url::Url;
 
 use crate::query_string;
 use retry::RetryBudget;
-use send::Outgoing;
+use send::Nobody;
+use store::{SessionStore, StoreError};
 use subscribe::{FrameStream, SubscribeError, SubscribeOptions};
+use transport::Transport;
 
 /// Calls the endpoints of one service. Cloning is cheap and shares connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
     headers: HeaderMap,
 }
 
-#[derive(Debug)]
 struct Inner {
-    http: reqwest::Client,
+    transport: Arc<dyn Transport>,
     tls: Arc<rustls::ClientConfig>,
     base: Url,
     retry: RetryPolicy,
     budget: RetryBudget,
+    timeout: Duration,
     max_response: usize,
+    user_agent: HeaderValue,
+    propagate: Option<Arc<Propagate>>,
 }
+
+/// Writes the trace that a span belongs to into the headers of a request.
+type Propagate = dyn Fn(&tracing::Span, &mut HeaderMap) + Send + Sync;
 
 impl Client {
     /// A client of the service at this URL, with the defaults of [`ClientBuilder`].
@@ -103,14 +123,16 @@ impl Client {
 
     /// The same client at another service.
     pub(crate) fn at(&self, base: Url) -> Self {
-        let Inner { http, tls, retry, max_response, .. } = &*self.inner;
         let inner = Inner {
-            http: http.clone(),
-            tls: Arc::clone(tls),
+            transport: Arc::clone(&self.inner.transport),
+            tls: Arc::clone(&self.inner.tls),
             base,
-            retry: retry.clone(),
-            budget: RetryBudget::default(),
-            max_response: *max_response,
+            retry: self.inner.retry.clone(),
+            budget: RetryBudget::new(&self.inner.retry),
+            timeout: self.inner.timeout,
+            max_response: self.inner.max_response,
+            user_agent: self.inner.user_agent.clone(),
+            propagate: self.inner.propagate.clone(),
         };
         Self { inner: Arc::new(inner), headers: self.headers.clone() }
     }
@@ -122,27 +144,50 @@ impl Client {
         self
     }
 
+    /// A client that sends these headers with every request, in place of those of their names.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// A client whose answers are to consider these labelers: `atproto-accept-labelers`. None
+    /// of them is another wish than no header, for then the server has its own.
+    #[must_use]
+    pub fn with_labelers(self, labelers: &Labelers) -> Self {
+        self.with_header(HeaderName::from_static(labelers::ACCEPT_LABELERS), labelers.to_header())
+    }
+
     /// A client whose requests the service passes on to another: `atproto-proxy`.
     ///
     /// `service_id` is the fragment in the other service's DID document, `bsky_appview`.
     #[must_use]
     pub fn with_proxy(self, service: &Did, service_id: &str) -> Self {
-        let target = format!("{service}#{}", service_id.trim_start_matches('#'));
-        match HeaderValue::try_from(target) {
-            Ok(value) => self.with_header(HeaderName::from_static("atproto-proxy"), value),
-            // A service id with control characters names no service; the call says so.
-            Err(_) => self.with_header(
-                HeaderName::from_static("atproto-proxy"),
-                HeaderValue::from_static("#"),
-            ),
-        }
+        self.with_header(HeaderName::from_static(PROXY), proxy_header(service, service_id))
     }
 
     /// Calls a query or a procedure.
     pub async fn call<K, C: Call<K>>(&self, call: C) -> Result<C::Output, CallError<C::Error>> {
-        let outgoing = call.into_outgoing().map_err(CallError::from)?;
-        let response = self.execute(&outgoing, None).await.map_err(CallError::of)?;
-        response.decode()
+        self.answer(call).await.map(|answer| answer.output)
+    }
+
+    /// Calls a query or a procedure, and keeps the headers of the answer.
+    pub async fn answer<K, C: Call<K>>(
+        &self,
+        call: C,
+    ) -> Result<Answer<C::Output>, CallError<C::Error>> {
+        let request = call.into_request()?;
+        self.execute(&request, &Nobody).await.map_err(CallError::of)?.typed()
+    }
+
+    /// Calls a method that no type is known for, with values of the data model.
+    pub async fn call_untyped(
+        &self,
+        untyped: Untyped,
+    ) -> Result<UntypedOutput, CallError<NoErrors>> {
+        let request = untyped.into_request()?;
+        let response = self.execute(&request, &Nobody).await.map_err(CallError::of)?;
+        Ok(UntypedOutput::read(response)?)
     }
 
     /// Calls a query.
@@ -164,16 +209,21 @@ impl Client {
         &self,
         query: Q,
     ) -> BoxStream<'static, Result<Q::Output, CallError<Q::Error>>> {
-        pages::pages(self.clone(), query)
+        let client = self.clone();
+        pages::pages(query, move |request| {
+            let client = client.clone();
+            async move { client.execute(&request, &Nobody).await }
+        })
     }
 
     /// Calls a query whose answer may be large and hands it over piece by piece.
     pub async fn download<Q: Query>(&self, query: Q) -> Result<Download, CallError<Q::Error>> {
-        let outgoing = Outgoing::query(&query).map_err(CallError::from)?;
-        self.open(&outgoing, None).await.map(Download::new).map_err(CallError::of)
+        let request = Request::query(&query)?;
+        self.open(&request, &Nobody).await.map(Download::new).map_err(CallError::of)
     }
 
-    /// Calls a method that no type is known for. `body` is a media type and bytes.
+    /// Calls a method that no type is known for, with bytes as they are. `body` is a media
+    /// type and bytes.
     pub async fn raw(
         &self,
         method: Method,
@@ -181,8 +231,8 @@ impl Client {
         params: &impl Serialize,
         body: Option<(&str, Bytes)>,
     ) -> Result<RawResponse, CallError<NoErrors>> {
-        let outgoing = Outgoing::raw(method, nsid, params, body).map_err(CallError::from)?;
-        self.execute(&outgoing, None).await.map_err(CallError::of)
+        let request = Request::raw(method, nsid, params, body)?;
+        self.execute(&request, &Nobody).await.map_err(CallError::of)
     }
 
     /// Logs in with a handle, DID or e-mail address and a password, best an app password.
@@ -190,8 +240,8 @@ impl Client {
         &self,
         identifier: &str,
         password: &str,
-    ) -> Result<Session, CallError<NoErrors>> {
-        Session::login(self, identifier, password, None).await
+    ) -> Result<PasswordSession, CallError<NoErrors>> {
+        PasswordSession::login(self, identifier, password, None).await
     }
 
     /// As [`login`](Self::login), with the code that was asked for by e-mail: after the error
@@ -201,13 +251,23 @@ impl Client {
         identifier: &str,
         password: &str,
         code: &str,
-    ) -> Result<Session, CallError<NoErrors>> {
-        Session::login(self, identifier, password, Some(code)).await
+    ) -> Result<PasswordSession, CallError<NoErrors>> {
+        PasswordSession::login(self, identifier, password, Some(code)).await
     }
 
     /// Takes up a session that was kept. Nothing is sent until the first call.
-    pub fn resume(&self, state: SessionState) -> Session {
-        Session::resume(self, state)
+    pub fn resume(&self, state: SessionState) -> PasswordSession {
+        PasswordSession::resume(self, state)
+    }
+
+    /// Takes up the session of an account that a store has, if it has one. The store gets
+    /// each new pair of tokens.
+    pub async fn restore(
+        &self,
+        store: Arc<dyn SessionStore>,
+        did: &Did,
+    ) -> Result<Option<PasswordSession>, StoreError> {
+        PasswordSession::restore(self, store, did).await
     }
 
     /// Opens a subscription by type.
@@ -234,7 +294,16 @@ impl Client {
     }
 }
 
-/// The media type that a typed output has, for `Accept`.
-fn accepted<B: Body>() -> &'static str {
-    B::ENCODING.unwrap_or("*/*")
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url()).finish_non_exhaustive()
+    }
 }
+
+fn proxy_header(service: &Did, service_id: &str) -> HeaderValue {
+    let target = format!("{service}#{}", service_id.trim_start_matches('#'));
+    // A service id with control characters names no service; the call says so.
+    HeaderValue::try_from(target).unwrap_or(HeaderValue::from_static("#"))
+}
+
+const PROXY: &str = "atproto-proxy";

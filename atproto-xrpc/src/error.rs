@@ -7,7 +7,12 @@
 //!
 //! See [Error responses](https://atproto.com/specs/xrpc#error-responses).
 
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use atproto_core::endpoint::ErrorSet;
 use http::{
@@ -27,14 +32,21 @@ pub struct XrpcError {
     pub error: String,
     /// The explanation for people.
     pub message: Option<String>,
-    headers: Option<Box<HeaderMap>>,
+    carried: Option<Box<Carried>>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What goes along with an error.
+#[derive(Debug, Clone, Default)]
+struct Carried {
+    headers: HeaderMap,
+    body: Vec<u8>,
 }
 
 impl XrpcError {
     /// An error of any status and name.
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, error: error.into(), message: None, headers: None, cause: None }
+        Self { status, error: error.into(), message: None, carried: None, cause: None }
     }
 
     /// 400 `InvalidRequest`: the request is malformed or breaks its lexicon.
@@ -151,19 +163,29 @@ impl XrpcError {
     /// The same error with one more response header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.get_or_insert_default().append(name, value);
+        self.carried.get_or_insert_default().headers.append(name, value);
         self
     }
 
     /// The response headers that came, or will go, with the error.
     pub fn headers(&self) -> Option<&HeaderMap> {
-        self.headers.as_deref()
+        self.carried.as_deref().map(|carried| &carried.headers)
     }
 
-    /// How long the server asked to wait: `Retry-After` in seconds, if it is there.
+    /// The body that came with the error, as it came; empty for an error of one's own.
+    pub fn body(&self) -> &[u8] {
+        self.carried.as_deref().map(|carried| &carried.body[..]).unwrap_or_default()
+    }
+
+    /// How long the server asked to wait: `Retry-After` in seconds or as a date, if it is
+    /// there.
     pub fn retry_after(&self) -> Option<Duration> {
-        let value = self.headers()?.get(RETRY_AFTER)?.to_str().ok()?;
-        value.trim().parse().ok().map(Duration::from_secs)
+        let value = self.headers()?.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = httpdate::parse_http_date(value).ok()?;
+        Some(date.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
     /// Reads an error response. A body that is not the JSON of an error (a proxy's HTML
@@ -175,7 +197,7 @@ impl XrpcError {
             status,
             error: error.unwrap_or_else(|| status_name(status).to_owned()),
             message: wire.message,
-            headers: Some(Box::new(headers.clone())),
+            carried: Some(Box::new(Carried { headers: headers.clone(), body: body.into() })),
             cause: None,
         }
     }
@@ -270,6 +292,26 @@ mod tests {
         let error = XrpcError::internal("password of the database is hunter2");
         assert!(!String::from_utf8_lossy(&error.to_json()).contains("hunter2"));
         assert!(error.source().is_some());
+    }
+
+    #[test]
+    fn xr_009_retry_after_may_be_a_date() {
+        let after = |text: &str| {
+            let value = HeaderValue::from_str(text).unwrap();
+            let error = XrpcError::new(StatusCode::TOO_MANY_REQUESTS, "RateLimitExceeded");
+            error.with_header(RETRY_AFTER, value).retry_after()
+        };
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(90));
+        assert!((60..=90).contains(&after(&later).unwrap().as_secs()), "{later}");
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(after("soon"), None);
+    }
+
+    #[test]
+    fn what_came_with_an_error_is_kept() {
+        let body = br#"{"error":"InvalidSwap","message":"no","current":"abc"}"#;
+        let error = XrpcError::from_response(StatusCode::BAD_REQUEST, &HeaderMap::new(), body);
+        assert_eq!(error.body(), body);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub mod proxy;
 pub mod server;
 
 #[cfg(feature = "client")]
-pub use client::{Client, Session};
+pub use client::{Client, PasswordSession, Session};
 
 pub use error::XrpcError;
 #[cfg(any(feature = "client", feature = "server"))]

@@ -1,10 +1,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use atproto_core::identity::tls;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use url::{Host, Url};
 
-use super::{Client, Inner, RetryPolicy, retry::RetryBudget};
+use super::{
+    Client, Inner, Propagate, RetryPolicy,
+    retry::RetryBudget,
+    transport::{HttpTransport, Transport},
+};
 
 /// Ours: 32 MiB. Larger answers are for [`Client::download`].
 const MAX_RESPONSE: usize = 32 * 1024 * 1024;
@@ -18,7 +22,8 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     user_agent: String,
     tls: Option<Arc<rustls::ClientConfig>>,
-    http: Option<reqwest::Client>,
+    transport: Option<Arc<dyn Transport>>,
+    propagate: Option<Arc<Propagate>>,
     allow_http: bool,
 }
 
@@ -32,6 +37,9 @@ pub enum BuildError {
     /// Clear text is for this machine; see [`ClientBuilder::allow_http`].
     #[error("{0} is not https")]
     Insecure(String),
+    /// The client's name for itself is no header.
+    #[error("the user agent is not the text of a header")]
+    UserAgent(#[source] http::header::InvalidHeaderValue),
     /// Not the URL of a service: `https://host` without path, query or user.
     #[error("{0:?} is not the URL of a service")]
     Url(String),
@@ -46,14 +54,15 @@ impl Default for ClientBuilder {
             retry: RetryPolicy::default(),
             user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).into(),
             tls: None,
-            http: None,
+            transport: None,
+            propagate: None,
             allow_http: false,
         }
     }
 }
 
 impl ClientBuilder {
-    /// How long one attempt may take without receiving anything. Default: 30 s.
+    /// How long one attempt may go without anything being sent or received. Default: 30 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -95,11 +104,26 @@ impl ClientBuilder {
         self
     }
 
-    /// An HTTP client of one's own, which then decides on timeouts, redirects and TLS. It
-    /// should follow no redirects: tokens are for the service that they were made for.
+    /// Another way to the server than the network; the connect timeout and TLS are its own
+    /// affair then.
     #[must_use]
-    pub fn http_client(mut self, client: reqwest::Client) -> Self {
-        self.http = Some(client);
+    pub fn transport(self, transport: impl Transport) -> Self {
+        self.shared_transport(Arc::new(transport))
+    }
+
+    pub(super) fn shared_transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// What writes the trace of a request's span into its headers, `traceparent` as a rule:
+    /// the propagator of whatever collects the spans. Default: nothing is written.
+    #[must_use]
+    pub fn propagate(
+        mut self,
+        write: impl Fn(&tracing::Span, &mut HeaderMap) + Send + Sync + 'static,
+    ) -> Self {
+        self.propagate = Some(Arc::new(write));
         self
     }
 
@@ -117,29 +141,22 @@ impl ClientBuilder {
             return Err(BuildError::Insecure(url.to_owned()));
         }
         let tls = self.tls.unwrap_or_else(|| Arc::new(tls::client_config()));
-        let http = match self.http {
-            Some(http) => http,
+        let transport = match self.transport {
+            Some(transport) => transport,
             None => {
-                let mut tls = rustls::ClientConfig::clone(&tls);
-                tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-                reqwest::Client::builder()
-                    .tls_backend_preconfigured(tls)
-                    .user_agent(self.user_agent)
-                    .connect_timeout(self.connect_timeout)
-                    .read_timeout(self.timeout)
-                    .redirect(reqwest::redirect::Policy::none())
-                    .referer(false)
-                    .build()
-                    .map_err(BuildError::Http)?
+                Arc::new(HttpTransport::new(&tls, self.connect_timeout).map_err(BuildError::Http)?)
             }
         };
         let inner = Inner {
-            http,
+            transport,
             tls,
             base,
+            budget: RetryBudget::new(&self.retry),
             retry: self.retry,
-            budget: RetryBudget::default(),
+            timeout: self.timeout,
             max_response: self.max_response,
+            user_agent: HeaderValue::try_from(self.user_agent).map_err(BuildError::UserAgent)?,
+            propagate: self.propagate,
         };
         Ok(Client { inner: Arc::new(inner), headers: HeaderMap::new() })
     }

@@ -1,6 +1,6 @@
 use atproto_core::endpoint::{Body, ErrorSet, Procedure, Query};
 
-use super::{TransportError, send::Outgoing};
+use super::{Request, TransportError};
 
 /// A query or a procedure: whatever [`Client::call`](super::Client::call) takes.
 ///
@@ -13,7 +13,7 @@ pub trait Call<Kind>: Send {
     type Error: ErrorSet;
 
     #[doc(hidden)]
-    fn into_outgoing(self) -> Result<Outgoing, TransportError>;
+    fn into_request(self) -> Result<Request, TransportError>;
 }
 
 /// The two kinds of [`Call`].
@@ -30,8 +30,8 @@ impl<Q: Query> Call<kind::Query> for Q {
     type Output = Q::Output;
     type Error = Q::Error;
 
-    fn into_outgoing(self) -> Result<Outgoing, TransportError> {
-        Outgoing::query(&self)
+    fn into_request(self) -> Result<Request, TransportError> {
+        Request::query(&self)
     }
 }
 
@@ -39,7 +39,7 @@ impl<P: Procedure> Call<kind::Procedure> for P {
     type Output = P::Output;
     type Error = P::Error;
 
-    fn into_outgoing(self) -> Result<Outgoing, TransportError> {
-        Outgoing::procedure(self)
+    fn into_request(self) -> Result<Request, TransportError> {
+        Request::procedure(self)
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use http::{HeaderMap, header::CONTENT_TYPE};
 
-use super::TransportError;
+use super::{TransportError, transport::Content};
 
 /// An answer that arrives piece by piece: a repository, a blob. How much of it is read is
 /// the reader's to limit; not reading holds up the server.
@@ -18,11 +18,12 @@ pub struct Download {
 }
 
 impl Download {
-    pub(super) fn new(response: reqwest::Response) -> Self {
+    pub(super) fn new(response: http::Response<Content>) -> Self {
+        let (head, content) = response.into_parts();
         Self {
-            headers: response.headers().clone(),
-            length: response.content_length(),
-            chunks: response.bytes_stream().map(|chunk| Ok(chunk?)).boxed(),
+            headers: head.headers,
+            length: content.length(),
+            chunks: content.into_stream().map(|chunk| Ok(chunk?)).boxed(),
         }
     }
 

@@ -1,7 +1,11 @@
 use std::fmt;
 
-use atproto_core::endpoint::{BodyError, ErrorSet};
+use atproto_core::{
+    data::json::JsonError,
+    endpoint::{BodyError, ErrorSet},
+};
 
+use super::{SessionError, transport::SendError};
 use crate::XrpcError;
 
 /// Why a call failed.
@@ -10,10 +14,12 @@ use crate::XrpcError;
 pub enum CallError<E> {
     /// The server answered with an error that the endpoint's lexicon declares.
     Declared(E),
-    /// The server answered with another error.
-    Xrpc(XrpcError),
+    /// The server answered with another error, which is kept with its headers and body.
+    Other(XrpcError),
     /// There is no usable answer.
     Transport(TransportError),
+    /// The session that the call was to be made in cannot go on.
+    Session(SessionError),
 }
 
 /// Why a call failed, before its endpoint's errors are known.
@@ -26,6 +32,9 @@ pub enum RequestError {
     /// There is no usable answer.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// The session that the request was to be made in cannot go on.
+    #[error(transparent)]
+    Session(#[from] SessionError),
 }
 
 /// Why there is no usable answer.
@@ -48,7 +57,10 @@ pub enum TransportError {
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The network, TLS or the peer's HTTP.
     #[error("the request failed")]
-    Http(#[from] reqwest::Error),
+    Send(#[from] SendError),
+    /// The answer is JSON, but no value of the data model.
+    #[error("the answer is no value of the data model")]
+    Value(#[source] JsonError),
     /// A page's cursor is the one that led to it: the pages would never end.
     #[error("the server repeats the cursor {0:?}")]
     RepeatedCursor(String),
@@ -63,12 +75,12 @@ pub enum TransportError {
 impl TransportError {
     /// Whether the request cannot have reached the server.
     pub(super) fn is_unsent(&self) -> bool {
-        matches!(self, Self::Http(error) if error.is_connect())
+        matches!(self, Self::Send(error) if error.is_unsent())
     }
 
     /// Whether another attempt may succeed.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Http(error) if !error.is_builder())
+        matches!(self, Self::Send(error) if !error.is_refused())
     }
 }
 
@@ -76,9 +88,10 @@ impl<E: ErrorSet> CallError<E> {
     pub(super) fn of(error: RequestError) -> Self {
         match error {
             RequestError::Transport(error) => Self::Transport(error),
+            RequestError::Session(error) => Self::Session(error),
             RequestError::Xrpc(error) => match E::from_name(&error.error, error.message.clone()) {
                 Some(declared) => Self::Declared(declared),
-                None => Self::Xrpc(error),
+                None => Self::Other(error),
             },
         }
     }
@@ -87,16 +100,16 @@ impl<E: ErrorSet> CallError<E> {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Declared(error) => Some(error.name()),
-            Self::Xrpc(error) => Some(&error.error),
-            Self::Transport(_) => None,
+            Self::Other(error) => Some(&error.error),
+            Self::Transport(_) | Self::Session(_) => None,
         }
     }
 
     /// The HTTP status, if the server answered with an error that is not declared.
     pub fn status(&self) -> Option<http::StatusCode> {
         match self {
-            Self::Xrpc(error) => Some(error.status),
-            Self::Declared(_) | Self::Transport(_) => None,
+            Self::Other(error) => Some(error.status),
+            Self::Declared(_) | Self::Transport(_) | Self::Session(_) => None,
         }
     }
 
@@ -104,9 +117,16 @@ impl<E: ErrorSet> CallError<E> {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Declared(_) => false,
-            Self::Xrpc(error) => matches!(error.status.as_u16(), 429 | 500 | 502..=504),
+            Self::Other(error) => matches!(error.status.as_u16(), 429 | 500 | 502..=504),
             Self::Transport(error) => error.is_transient(),
+            Self::Session(error) => error.is_transient(),
         }
+    }
+}
+
+impl<E> From<SessionError> for CallError<E> {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
     }
 }
 
@@ -123,8 +143,9 @@ impl<E: ErrorSet> fmt::Display for CallError<E> {
                 Some(message) => write!(f, "{}: {message}", error.name()),
                 None => f.write_str(error.name()),
             },
-            Self::Xrpc(error) => error.fmt(f),
+            Self::Other(error) => error.fmt(f),
             Self::Transport(error) => error.fmt(f),
+            Self::Session(error) => error.fmt(f),
         }
     }
 }
@@ -133,8 +154,9 @@ impl<E: ErrorSet> std::error::Error for CallError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Declared(_) => None,
-            Self::Xrpc(error) => error.source(),
+            Self::Other(error) => error.source(),
             Self::Transport(error) => error.source(),
+            Self::Session(error) => error.source(),
         }
     }
 }

@@ -1,8 +1,10 @@
+use std::future::Future;
+
 use atproto_core::endpoint::Query;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
 use serde::Deserialize;
 
-use super::{CallError, Client, TransportError, send::Outgoing};
+use super::{CallError, RawResponse, Request, RequestError, TransportError};
 use crate::query_string;
 
 /// The part of an answer that every paged query has.
@@ -11,33 +13,43 @@ struct Page {
     cursor: Option<String>,
 }
 
-struct Walk<Q> {
-    client: Client,
+struct Walk<Q, F> {
     query: Q,
+    send: F,
     cursor: Option<String>,
     done: bool,
 }
 
 /// The pages of a query. Only `cursor` changes between requests, as the specification asks;
 /// the last page is the one without a cursor.
-pub(super) fn pages<Q: Query>(
-    client: Client,
+pub(super) fn pages<Q, F, A>(
     query: Q,
-) -> BoxStream<'static, Result<Q::Output, CallError<Q::Error>>> {
-    let walk = Walk { client, query, cursor: None, done: false };
+    send: F,
+) -> BoxStream<'static, Result<Q::Output, CallError<Q::Error>>>
+where
+    Q: Query,
+    F: Fn(Request) -> A + Send + 'static,
+    A: Future<Output = Result<RawResponse, RequestError>> + Send + 'static,
+{
+    let walk = Walk { query, send, cursor: None, done: false };
     try_unfold(walk, Walk::step).boxed()
 }
 
-impl<Q: Query> Walk<Q> {
+impl<Q, F, A> Walk<Q, F>
+where
+    Q: Query,
+    F: Fn(Request) -> A,
+    A: Future<Output = Result<RawResponse, RequestError>>,
+{
     async fn step(mut self) -> Result<Option<(Q::Output, Self)>, CallError<Q::Error>> {
         if self.done {
             return Ok(None);
         }
-        let mut outgoing = Outgoing::query(&self.query)?;
+        let mut request = Request::query(&self.query)?;
         if let Some(cursor) = &self.cursor {
-            outgoing.query = query_string::with_value(&outgoing.query, "cursor", cursor);
+            request.query = query_string::with_value(&request.query, "cursor", cursor);
         }
-        let response = self.client.execute(&outgoing, None).await.map_err(CallError::of)?;
+        let response = (self.send)(request).await.map_err(CallError::of)?;
         let page: Option<Page> = serde_json::from_slice(&response.body).ok();
         let next = page.and_then(|page| page.cursor).filter(|cursor| !cursor.is_empty());
         let output = response.decode()?;

@@ -1,138 +1,106 @@
-use atproto_core::{
-    endpoint::{Body, ErrorSet, Procedure, Query},
-    syntax::Nsid,
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
 use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+    HeaderMap, HeaderValue, Method,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
-use serde::Serialize;
+use tokio::time::Instant;
 use tracing::Instrument;
+use url::Url;
 
-use super::{CallError, Client, RequestError, TransportError, accepted};
-use crate::{XrpcError, media_type, query_string};
+use super::{
+    Client, RawResponse, Request, RequestError, TransportError,
+    transport::{Content, SendError},
+};
+use crate::XrpcError;
 
-/// Ours: an error answer is a line of JSON; a proxy's page may be longer and is cut.
-const MAX_ERROR_BODY: usize = 64 * 1024;
+/// Credentials, added to each attempt at a request anew: proofs of possession pass once.
+pub(super) trait Authorize: Send + Sync {
+    /// Adds what shows whose request it is.
+    fn authorize(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &mut HeaderMap,
+    ) -> Result<(), TransportError>;
 
-/// A request, ready to be sent as often as it takes.
-#[doc(hidden)]
-#[derive(Debug, Clone)]
-pub struct Outgoing {
-    pub(super) method: Method,
-    pub(super) nsid: String,
-    pub(super) query: String,
-    pub(super) content_type: String,
-    pub(super) body: Option<Bytes>,
-    pub(super) accept: &'static str,
-}
-
-impl Outgoing {
-    pub(super) fn query<Q: Query>(query: &Q) -> Result<Self, TransportError> {
-        Ok(Self {
-            method: Method::GET,
-            nsid: Q::NSID.to_owned(),
-            query: encode_params(query)?,
-            content_type: String::new(),
-            body: None,
-            accept: accepted::<Q::Output>(),
-        })
-    }
-
-    pub(super) fn procedure<P: Procedure>(procedure: P) -> Result<Self, TransportError> {
-        let (params, input) = procedure.into_parts();
-        let (content_type, bytes) =
-            input.to_bytes().map_err(|error| TransportError::Encode(error.into()))?;
-        Ok(Self {
-            method: Method::POST,
-            nsid: P::NSID.to_owned(),
-            query: encode_params(&params)?,
-            body: P::Input::ENCODING.map(|_| bytes),
-            content_type,
-            accept: accepted::<P::Output>(),
-        })
-    }
-
-    pub(super) fn raw(
-        method: Method,
-        nsid: &Nsid,
-        params: &impl Serialize,
-        body: Option<(&str, Bytes)>,
-    ) -> Result<Self, TransportError> {
-        let (content_type, body) = body.unzip();
-        Ok(Self {
-            method,
-            nsid: nsid.as_str().to_owned(),
-            query: encode_params(params)?,
-            content_type: content_type.unwrap_or_default().to_owned(),
-            body,
-            accept: "*/*",
-        })
+    /// Sees the head of an answer, and may refuse it.
+    fn inspect(&self, _url: &Url, _answer: &http::Response<Content>) -> Result<(), TransportError> {
+        Ok(())
     }
 }
 
-fn encode_params(params: &impl Serialize) -> Result<String, TransportError> {
-    query_string::to_string(params).map_err(|error| TransportError::Encode(error.into()))
-}
+/// No credentials.
+pub(super) struct Nobody;
 
-/// An answer that is not an error.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct RawResponse {
-    /// The status, 200 as a rule.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body, complete.
-    pub body: Bytes,
-}
+/// An access token that whoever has it can use.
+pub(super) struct Bearer<'t>(pub(super) &'t str);
 
-impl RawResponse {
-    /// The body as a typed output, if it has the media type that the output declares.
-    pub(super) fn decode<B: Body, E: ErrorSet>(self) -> Result<B, CallError<E>> {
-        let Some(expected) = B::ENCODING else {
-            // Some servers send `{}` where nothing is declared; nobody will miss it.
-            return B::from_bytes("", Bytes::new())
-                .map_err(|error| TransportError::from(error).into());
-        };
-        let got = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let got = got.unwrap_or_default();
-        if !media_type::admits(expected, got) {
-            return Err(TransportError::ContentType { got: got.to_owned(), expected }.into());
-        }
-        B::from_bytes(got, self.body).map_err(|error| TransportError::from(error).into())
+impl Authorize for Nobody {
+    fn authorize(
+        &self,
+        _method: &Method,
+        _url: &Url,
+        _headers: &mut HeaderMap,
+    ) -> Result<(), TransportError> {
+        Ok(())
     }
+}
+
+impl Authorize for Bearer<'_> {
+    fn authorize(
+        &self,
+        _method: &Method,
+        _url: &Url,
+        headers: &mut HeaderMap,
+    ) -> Result<(), TransportError> {
+        headers.insert(AUTHORIZATION, secret_header(&format!("Bearer {}", self.0))?);
+        Ok(())
+    }
+}
+
+/// A header that is not shown in logs.
+pub(super) fn secret_header(text: &str) -> Result<HeaderValue, TransportError> {
+    let mut value = header(text)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl Client {
     /// Sends until there is an answer or the retry policy gives up, and reads it whole.
     pub(super) async fn execute(
         &self,
-        outgoing: &Outgoing,
-        token: Option<&str>,
+        request: &Request,
+        auth: &dyn Authorize,
     ) -> Result<RawResponse, RequestError> {
-        let response = self.open(outgoing, token).await?;
+        let response = self.open(request, auth).await?;
         Ok(self.read(response).await?)
     }
 
     /// Reads an answer whole, up to the client's limit.
     pub(super) async fn read(
         &self,
-        response: reqwest::Response,
+        response: http::Response<Content>,
     ) -> Result<RawResponse, TransportError> {
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = read(response, self.inner.max_response).await?;
-        Ok(RawResponse { status, headers, body })
+        let (head, content) = response.into_parts();
+        let body = read(content, self.inner.max_response).await?;
+        Ok(RawResponse { status: head.status, headers: head.headers, body })
     }
 
     /// As [`execute`](Self::execute), with the body unread.
     pub(super) async fn open(
         &self,
-        outgoing: &Outgoing,
-        token: Option<&str>,
-    ) -> Result<reqwest::Response, RequestError> {
-        let Outgoing { method, nsid, .. } = outgoing;
+        request: &Request,
+        auth: &dyn Authorize,
+    ) -> Result<http::Response<Content>, RequestError> {
+        let Request { method, nsid, .. } = request;
         let span = tracing::info_span!(
             "xrpc",
             otel.name = format_args!("xrpc {nsid}"),
@@ -141,98 +109,157 @@ impl Client {
             server.address = self.inner.base.host_str(),
             xrpc.method = nsid,
         );
-        self.attempt_all(outgoing, token).instrument(span).await
+        self.attempt_all(request, auth).instrument(span).await
     }
 
     async fn attempt_all(
         &self,
-        outgoing: &Outgoing,
-        token: Option<&str>,
-    ) -> Result<reqwest::Response, RequestError> {
-        let idempotent = outgoing.method != Method::POST;
+        request: &Request,
+        auth: &dyn Authorize,
+    ) -> Result<http::Response<Content>, RequestError> {
+        let idempotent = request.method != Method::POST;
         self.inner.budget.deposit();
         for attempt in 1.. {
-            let error = match self.attempt(outgoing, token).await {
+            let error = match self.attempt(request, auth).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             let wait = self.inner.retry.wait_after(&error, attempt, idempotent);
-            match wait.filter(|_| self.inner.budget.withdraw()) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            }
+            let Some(wait) = wait.filter(|_| self.inner.budget.withdraw()) else {
+                return Err(error);
+            };
+            tracing::debug!(attempt, wait_ms = wait.as_millis() as u64, %error, "trying again");
+            tokio::time::sleep(wait).await;
         }
         unreachable!("the retry policy bounds the attempts")
     }
 
     async fn attempt(
         &self,
-        outgoing: &Outgoing,
-        token: Option<&str>,
-    ) -> Result<reqwest::Response, RequestError> {
-        let request = self.request(outgoing, token)?;
-        let response = self.inner.http.execute(request).await.map_err(TransportError::from)?;
-        if response.status().is_success() {
+        request: &Request,
+        auth: &dyn Authorize,
+    ) -> Result<http::Response<Content>, RequestError> {
+        let url = self.method_url(request);
+        let moved = Arc::new(Moved::now());
+        let outgoing = self.outgoing(request, &url, auth, &moved)?;
+        let sent = self.inner.transport.send(outgoing);
+        let timeout = self.inner.timeout;
+        let response = unless_silent(timeout, &moved, sent).await.map_err(TransportError::from)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        auth.inspect(&url, &response)?;
+        let response = response.map(|content| content.without_silence(timeout));
+        if status.is_success() {
             return Ok(response);
         }
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_up_to(response, MAX_ERROR_BODY).await;
+        let body = read_up_to(response.into_body(), MAX_ERROR_BODY).await;
         Err(XrpcError::from_response(status, &headers, &body).into())
     }
 
-    fn request(
-        &self,
-        outgoing: &Outgoing,
-        token: Option<&str>,
-    ) -> Result<reqwest::Request, TransportError> {
+    fn method_url(&self, request: &Request) -> Url {
         let mut url = self.inner.base.clone();
-        url.set_path(&format!("/xrpc/{}", outgoing.nsid));
-        url.set_query((!outgoing.query.is_empty()).then_some(outgoing.query.as_str()));
-        let mut request = reqwest::Request::new(outgoing.method.clone(), url);
-        let encode = |error: http::header::InvalidHeaderValue| TransportError::Encode(error.into());
-        let headers = request.headers_mut();
-        headers.insert(ACCEPT, HeaderValue::from_static(outgoing.accept));
+        url.set_path(&format!("/xrpc/{}", request.nsid));
+        url.set_query((!request.query.is_empty()).then_some(request.query.as_str()));
+        url
+    }
+
+    fn outgoing(
+        &self,
+        request: &Request,
+        url: &Url,
+        auth: &dyn Authorize,
+        moved: &Arc<Moved>,
+    ) -> Result<http::Request<Content>, TransportError> {
+        let moved = Arc::clone(moved);
+        let content = request.body.open(move || moved.touch());
+        let mut outgoing = http::Request::new(content);
+        *outgoing.method_mut() = request.method.clone();
+        let uri = url.as_str().parse();
+        *outgoing.uri_mut() =
+            uri.map_err(|error: http::uri::InvalidUri| TransportError::Encode(error.into()))?;
+        let headers = outgoing.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static(request.accept));
+        headers.insert(USER_AGENT, self.inner.user_agent.clone());
         headers.extend(self.headers.clone());
-        if !outgoing.content_type.is_empty() {
-            headers.insert(
-                CONTENT_TYPE,
-                HeaderValue::from_str(&outgoing.content_type).map_err(encode)?,
-            );
+        headers.extend(request.headers.clone());
+        if !request.content_type.is_empty() {
+            headers.insert(CONTENT_TYPE, header(&request.content_type)?);
         }
-        if let Some(token) = token {
-            let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(encode)?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+        if let Some(propagate) = &self.inner.propagate {
+            propagate(&tracing::Span::current(), headers);
         }
-        *request.body_mut() = outgoing.body.clone().map(Into::into);
-        Ok(request)
+        auth.authorize(&request.method, url, headers)?;
+        Ok(outgoing)
     }
 }
 
-async fn read(mut response: reqwest::Response, limit: usize) -> Result<Bytes, TransportError> {
-    if response.content_length().is_some_and(|length| length > limit as u64) {
+/// When bytes of a request went out last.
+struct Moved(Mutex<Instant>);
+
+impl Moved {
+    fn now() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    fn touch(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for an answer, but not for longer than that after the last bytes went out: a large
+/// body may take its time.
+async fn unless_silent<T>(
+    longest: Duration,
+    moved: &Moved,
+    answer: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    let mut answer = pin!(answer);
+    loop {
+        let until = moved.last() + longest;
+        match tokio::time::timeout_at(until, &mut answer).await {
+            Ok(answer) => return answer,
+            Err(_) if moved.last() + longest > until => {}
+            Err(_) => return Err(SendError::silent_for(longest)),
+        }
+    }
+}
+
+async fn read(content: Content, limit: usize) -> Result<Bytes, TransportError> {
+    if content.length().is_some_and(|length| length > limit as u64) {
         return Err(TransportError::TooLarge { limit });
     }
+    let mut pieces = content.into_stream();
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        if chunk.len() > limit - body.len() {
+    while let Some(piece) = pieces.try_next().await? {
+        if piece.len() > limit - body.len() {
             return Err(TransportError::TooLarge { limit });
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(&piece);
     }
     Ok(body.freeze())
 }
 
 /// Reads what comes of an error page: what it says beyond the limit, or after the connection
 /// broke, would not change the error.
-async fn read_up_to(mut response: reqwest::Response, limit: usize) -> Vec<u8> {
+async fn read_up_to(content: Content, limit: usize) -> Vec<u8> {
+    let mut pieces = content.into_stream();
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
+    while let Ok(Some(piece)) = pieces.try_next().await {
         let room = limit - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        body.extend_from_slice(&piece[..piece.len().min(room)]);
         if body.len() == limit {
             break;
         }
     }
     body
 }
+
+fn header(text: &str) -> Result<HeaderValue, TransportError> {
+    HeaderValue::try_from(text).map_err(|error| TransportError::Encode(error.into()))
+}
+
+/// Ours: an error answer is a line of JSON; a proxy's page may be longer and is cut.
+const MAX_ERROR_BODY: usize = 64 * 1024;

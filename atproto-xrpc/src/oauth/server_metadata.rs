@@ -1,5 +1,5 @@
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 /// The longest server metadata in bytes. Ours: a document has some two thousand.
 pub const MAX_SERVER_METADATA_BYTES: usize = 64 << 10;
@@ -84,10 +84,32 @@ impl ServerMetadata {
     /// The endpoints have to be of that origin: whoever can write the document of one host
     /// is not to send codes and proofs to another.
     pub fn read(origin: &str, json: &[u8]) -> Result<Self, ServerError> {
+        Self::read_if(origin, json, |url| url.scheme() == "https")
+    }
+
+    /// The same for development, where the origin may also be `http:` and of this machine.
+    pub fn read_local(origin: &str, json: &[u8]) -> Result<Self, ServerError> {
+        let is_local = |url: &Url| match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        Self::read_if(origin, json, |url| match url.scheme() {
+            "http" => is_local(url),
+            scheme => scheme == "https",
+        })
+    }
+
+    fn read_if(
+        origin: &str,
+        json: &[u8],
+        admits: impl FnOnce(&Url) -> bool,
+    ) -> Result<Self, ServerError> {
         if json.len() > MAX_SERVER_METADATA_BYTES {
             return Err(ServerError::TooLarge);
         }
-        let url = Url::parse(origin).ok().filter(|url| url.scheme() == "https");
+        let url = Url::parse(origin).ok().filter(admits);
         let is_origin = |url: &Url| url.origin().ascii_serialization() == origin;
         let url = url.filter(is_origin).ok_or_else(|| ServerError::Origin(origin.to_owned()))?;
         let document: Document =

@@ -10,7 +10,7 @@ use atproto_core::{
     syntax::{Did, RecordKey},
 };
 use atproto_xrpc::{
-    Session, XrpcError,
+    PasswordSession, Session, XrpcError,
     auth::session::{Scope, SessionTokens, TokenPair},
     client::{CallError, SessionState},
     server::{Account, AccountVerifier, Context, Credentials, Router, RouterConfig, ServeConfig},
@@ -163,7 +163,7 @@ async fn upload_blob(headers: HeaderMap, body: Bytes) -> Json<Value> {
     } }))
 }
 
-async fn login(server: &Server) -> Session {
+async fn login(server: &Server) -> PasswordSession {
     server.client().login("alice.example", "secret").await.unwrap()
 }
 

@@ -5,7 +5,10 @@ use std::{env, path::PathBuf};
 use anyhow::Context;
 use atproto_core::syntax::{AtIdentifier, Handle};
 use atproto_lexicons::com::atproto::server::{CreateAccount, GetSession};
-use atproto_xrpc::{Client, client::SessionState};
+use atproto_xrpc::{
+    Client, Session,
+    client::{SessionState, store::SavedSession},
+};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -112,9 +115,9 @@ impl Create {
             handle: created.handle,
             access_jwt: created.access_jwt,
             refresh_jwt: created.refresh_jwt,
-            host: None,
+            host: Some(client.url().to_owned()),
         };
-        self.session.save(client.url(), state)?;
+        self.session.save(&SavedSession::Password(state)).await?;
         output.facts(&facts)
     }
 }
@@ -127,7 +130,7 @@ impl Login {
             Some(code) => client.login_with_code(&self.identifier, &password, code).await?,
             None => client.login(&self.identifier, &password).await?,
         };
-        self.session.save(client.url(), session.state())?;
+        self.session.save(&SavedSession::Password(session.state())).await?;
         output.facts(&[
             ("did", json!(session.did())),
             ("handle", json!(session.handle())),
@@ -148,24 +151,21 @@ impl Login {
 
 impl Logout {
     async fn run(self) -> anyhow::Result<()> {
-        let ended = self.session.with(async |session| Ok(session.logout().await?)).await;
+        let ended = self.session.session().await?.logout().await;
         // A login that the server does not know any more is ended as well.
-        self.session.remove()?;
+        self.session.forget().await?;
         ended.context("the login is forgotten here, but the server did not confirm")
     }
 }
 
 impl Status {
     async fn run(self, output: &mut Output) -> anyhow::Result<()> {
-        let calls = async |session: &atproto_xrpc::Session| {
-            let status = session.call(GetSession {}).await?;
-            Ok((status, session.client().url().to_owned()))
-        };
-        let (status, host) = self.session.with(calls).await?;
+        let session = self.session.session().await?;
+        let status = session.call(GetSession {}).await?;
         output.facts(&[
             ("did", json!(status.did)),
             ("handle", json!(status.handle)),
-            ("host", json!(host)),
+            ("host", json!(session.client().url())),
             ("email", json!(status.email)),
             ("active", json!(status.active.unwrap_or(true))),
             ("status", json!(status.status)),

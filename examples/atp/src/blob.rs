@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use atproto_core::syntax::{AtIdentifier, Cid};
 use atproto_lexicons::com::atproto::sync::{GetBlob, ListBlobs};
-use atproto_xrpc::client::Download;
+use atproto_xrpc::{Session, client::Download};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use futures::TryStreamExt;
@@ -83,10 +83,8 @@ impl Upload {
     async fn run(self, output: &mut Output) -> anyhow::Result<()> {
         let bytes = input::read(&self.file)?;
         let spinner = output::spinner("uploading");
-        let calls = async |session: &atproto_xrpc::Session| {
-            Ok(session.upload_blob(&self.mime_type, bytes).await?)
-        };
-        let blob = self.session.with(calls).await;
+        let session = self.session.session().await?;
+        let blob = session.upload_blob(&self.mime_type, bytes).await;
         spinner.finish_and_clear();
         output.document(&json!(blob?))
     }

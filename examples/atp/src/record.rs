@@ -10,6 +10,7 @@ use atproto_core::{
 use atproto_lexicons::com::atproto::repo::{
     CreateRecord, DeleteRecord, GetRecord, ListRecords, PutRecord,
 };
+use atproto_xrpc::Session;
 use clap::{Args, Subcommand};
 use futures::TryStreamExt;
 use serde_json::json;
@@ -119,12 +120,10 @@ impl Create {
     async fn run(self, output: &mut Output) -> anyhow::Result<()> {
         let record = input::record(&self.record)?;
         let collection = collection(self.collection, &record)?;
-        let calls = async |session: &atproto_xrpc::Session| {
-            let mut call = CreateRecord::new(session.did(), collection, record);
-            call.rkey = self.rkey;
-            Ok(session.call(call).await?)
-        };
-        let created = self.session.with(calls).await?;
+        let session = self.session.session().await?;
+        let mut call = CreateRecord::new(session.did(), collection, record);
+        call.rkey = self.rkey;
+        let created = session.call(call).await?;
         written(&created.uri, &created.cid, output)
     }
 }
@@ -150,21 +149,18 @@ impl Put {
     async fn run(self, output: &mut Output) -> anyhow::Result<()> {
         let record = input::record(&self.record)?;
         let collection = collection(self.collection, &record)?;
-        let calls = async |session: &atproto_xrpc::Session| {
-            Ok(session.call(PutRecord::new(session.did(), collection, self.rkey, record)).await?)
-        };
-        let put = self.session.with(calls).await?;
+        let session = self.session.session().await?;
+        let call = PutRecord::new(session.did(), collection, self.rkey, record);
+        let put = session.call(call).await?;
         written(&put.uri, &put.cid, output)
     }
 }
 
 impl Delete {
     async fn run(self, output: &mut Output) -> anyhow::Result<()> {
-        let calls = async |session: &atproto_xrpc::Session| {
-            let call = DeleteRecord::new(session.did(), self.collection, self.rkey);
-            Ok(session.call(call).await?)
-        };
-        let deleted = self.session.with(calls).await?;
+        let session = self.session.session().await?;
+        let call = DeleteRecord::new(session.did(), self.collection, self.rkey);
+        let deleted = session.call(call).await?;
         // Nothing was there if the server made no commit.
         let commit = deleted.commit.map(|commit| commit.cid);
         output.facts(&[("commit", json!(commit))])

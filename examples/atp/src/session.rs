@@ -1,15 +1,19 @@
 //! The login that is kept between commands.
 
 use std::{
-    env, fs,
+    env,
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, bail};
-use atproto_xrpc::{Client, Session, client::SessionState};
+use atproto_core::syntax::Did;
+use atproto_xrpc::{
+    Client, Session,
+    client::store::{FileStore, SavedSession, SessionStore, session_key},
+};
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 /// Which login.
 #[derive(Args)]
@@ -20,52 +24,47 @@ pub(crate) struct SessionFile {
     file: Option<PathBuf>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    /// The server that was logged in to.
-    service: String,
-    #[serde(flatten)]
-    state: SessionState,
-}
+/// The key of the account that is logged in.
+const CURRENT: &str = "current";
 
 impl SessionFile {
-    /// Takes the login up, makes calls with it, and keeps the tokens that it has then.
-    pub(crate) async fn with<T>(
-        &self,
-        calls: impl AsyncFnOnce(&Session) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let kept = self.load()?;
-        let session = Client::new(&kept.service)?.resume(kept.state.clone());
-        let result = calls(&session).await;
-        let state = session.state();
-        // Also after a failed call: a refresh token can be used once.
-        if state != kept.state {
-            self.save(&kept.service, state)?;
+    /// The login, whose tokens are kept as they change.
+    pub(crate) async fn session(&self) -> anyhow::Result<Arc<dyn Session>> {
+        let store = self.store()?;
+        let none = || {
+            format!("not logged in: `atp account login` comes first ({})", store.path().display())
+        };
+        let did = Did::new(store.load(CURRENT).await?.with_context(none)?)?;
+        let saved = SavedSession::load(&*store, &did).await?.with_context(none)?;
+        match saved {
+            SavedSession::Password(state) => {
+                let host = state.host.context("the login names no host")?;
+                let session = Client::new(&host)?.restore(store.clone(), &did).await?;
+                Ok(Arc::new(session.with_context(none)?))
+            }
+            _ => bail!("a login of another kind"),
         }
-        result
     }
 
-    pub(crate) fn save(&self, service: &str, state: SessionState) -> anyhow::Result<()> {
-        let path = self.path()?;
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-        }
-        let kept = Kept { service: service.to_owned(), state };
-        write_file(&path, &serde_json::to_vec_pretty(&kept)?)
+    /// Keeps a login in place of the one that was there.
+    pub(crate) async fn save(&self, session: &SavedSession) -> anyhow::Result<()> {
+        let store = self.store()?;
+        self.forget().await?;
+        session.save(&*store).await?;
+        Ok(store.save(CURRENT, session.did().as_str()).await?)
     }
 
-    pub(crate) fn remove(&self) -> anyhow::Result<()> {
-        let path = self.path()?;
-        fs::remove_file(&path).with_context(|| path.display().to_string())
+    /// Removes the login from the file.
+    pub(crate) async fn forget(&self) -> anyhow::Result<()> {
+        let store = self.store()?;
+        if let Some(did) = store.take(CURRENT).await? {
+            store.take(&session_key(&Did::new(did)?)).await?;
+        }
+        Ok(())
     }
 
-    fn load(&self) -> anyhow::Result<Kept> {
-        let path = self.path()?;
-        if !path.exists() {
-            bail!("not logged in: `atp account login` comes first ({})", path.display());
-        }
-        let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-        serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+    fn store(&self) -> anyhow::Result<Arc<FileStore>> {
+        Ok(Arc::new(FileStore::new(self.path()?)))
     }
 
     fn path(&self) -> anyhow::Result<PathBuf> {

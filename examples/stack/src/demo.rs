@@ -16,7 +16,7 @@ use atproto_lexicons::{
     com::atproto::{repo::StrongRef, server::CreateAccount},
 };
 use atproto_xrpc::{
-    Client, Session,
+    Client, PasswordSession, Session,
     client::{RetryPolicy, Written},
 };
 use bytes::Bytes;
@@ -73,7 +73,11 @@ pub(crate) async fn run(layout: &Layout, tell: &mut impl FnMut(News)) -> anyhow:
 }
 
 /// Logs in, or signs up at the first start. Says whether the account existed.
-async fn enter(pds: &Client, name: &str, layout: &Layout) -> anyhow::Result<(Session, bool)> {
+async fn enter(
+    pds: &Client,
+    name: &str,
+    layout: &Layout,
+) -> anyhow::Result<(PasswordSession, bool)> {
     let password = &layout.secrets.demo_password;
     match pds.login(name, password).await {
         Ok(session) => return Ok((session, true)),
@@ -88,7 +92,7 @@ async fn enter(pds: &Client, name: &str, layout: &Layout) -> anyhow::Result<(Ses
 }
 
 /// Follows unless that is the case already.
-async fn follow(who: &Session, whom: &Did) -> anyhow::Result<bool> {
+async fn follow(who: &impl Session, whom: &Did) -> anyhow::Result<bool> {
     let known = who.call(GetFollows::new(AtIdentifier::Did(who.did()))).await;
     // A fresh account is not indexed yet, and so has no follows.
     let follows = known.map(|output| output.follows).unwrap_or_default();
@@ -99,7 +103,7 @@ async fn follow(who: &Session, whom: &Did) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-async fn upload(who: &Session) -> anyhow::Result<BlobRef> {
+async fn upload(who: &impl Session) -> anyhow::Result<BlobRef> {
     let bytes = Bytes::from_static(PICTURE);
     who.upload_blob("image/png", bytes).await.context("uploading the picture")
 }
@@ -115,7 +119,7 @@ fn post_with(picture: BlobRef) -> anyhow::Result<Post> {
 }
 
 /// Bob likes and answers the post; both must come back to alice.
-async fn converse(alice: &Session, bob: &Session, post: &Written) -> anyhow::Result<()> {
+async fn converse(alice: &impl Session, bob: &impl Session, post: &Written) -> anyhow::Result<()> {
     let subject = StrongRef::new(post.uri.clone(), post.cid);
     bob.create(&Like::new(subject.clone(), Datetime::now())).await.context("the like")?;
     let mut reply = Post::new("Good morning, alice!", Datetime::now());
@@ -146,7 +150,7 @@ where
 }
 
 /// Whether a timeline holds a post.
-pub(crate) async fn in_timeline(who: &Session, uri: &AtUri) -> Option<()> {
+pub(crate) async fn in_timeline(who: &impl Session, uri: &AtUri) -> Option<()> {
     let output = who.call(atproto_lexicons::app::bsky::feed::GetTimeline::default()).await.ok()?;
     output.feed.iter().any(|item| item.post.uri == *uri).then_some(())
 }

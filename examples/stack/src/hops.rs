@@ -63,7 +63,7 @@ impl Watch {
         self,
         start: Instant,
         rev: Tid,
-        reader: &Session,
+        reader: &impl Session,
         post: &AtUri,
     ) -> anyhow::Result<Vec<Hop>> {
         self.rev.send_replace(Some(rev));

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use atproto_core::{identity::Resolver, syntax::AtIdentifier};
 use atproto_lexgen::publish::{Plan, Publisher, Step};
-use atproto_xrpc::{Client, Session};
+use atproto_xrpc::{Client, PasswordSession, Session};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -62,7 +62,11 @@ impl Publish {
         })
     }
 
-    async fn publish(&self, session: &Session, output: &mut Output) -> anyhow::Result<bool> {
+    async fn publish(
+        &self,
+        session: &PasswordSession,
+        output: &mut Output,
+    ) -> anyhow::Result<bool> {
         let publisher = match self.skip_dns {
             true => Publisher::without_authority(session.clone()),
             false => Publisher::new(session.clone(), self.network.lexicons()?),
@@ -76,7 +80,7 @@ impl Publish {
         Ok(self.force || plan.breaking().next().is_none())
     }
 
-    async fn log_in(&self) -> anyhow::Result<Session> {
+    async fn log_in(&self) -> anyhow::Result<PasswordSession> {
         let password = self.password()?;
         let client = match &self.host {
             Some(host) => Client::new(host)?,

@@ -2,16 +2,15 @@
 
 use atproto_core::{
     data::BlobRef,
-    endpoint::{BodyError, NoErrors, NoParams, Record},
+    endpoint::{BodyError, NoErrors, Record},
     syntax::{AtUri, Cid, Nsid, RecordKey, Tid},
 };
-use bytes::Bytes;
 use http::Method;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Session, wire};
-use crate::client::{CallError, TransportError, send::Outgoing};
+use crate::client::{CallError, Request, TransportError, request::RequestBody};
 
 /// Where a record was written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -40,85 +39,79 @@ struct Uploaded {
     blob: BlobRef,
 }
 
-impl Session {
-    /// Creates a record under a key that the server chooses.
-    pub async fn create<R: Record>(&self, record: &R) -> Result<Written, CallError<NoErrors>> {
-        let input = json!({ "record": as_json(record)? });
-        self.write("com.atproto.repo.createRecord", R::NSID, input).await
+pub(super) async fn create<R: Record>(
+    session: &impl Session,
+    key: Option<&RecordKey>,
+    record: &R,
+) -> Result<Written, CallError<NoErrors>> {
+    let mut input = json!({ "record": as_json(record)? });
+    if let Some(key) = key {
+        input["rkey"] = json!(key);
     }
+    write(session, "com.atproto.repo.createRecord", R::NSID, input).await
+}
 
-    /// Creates a record under this key; the server refuses if there is one already.
-    pub async fn create_at<R: Record>(
-        &self,
-        key: &RecordKey,
-        record: &R,
-    ) -> Result<Written, CallError<NoErrors>> {
-        let input = json!({ "rkey": key, "record": as_json(record)? });
-        self.write("com.atproto.repo.createRecord", R::NSID, input).await
-    }
+pub(super) async fn put<R: Record>(
+    session: &impl Session,
+    key: &RecordKey,
+    record: &R,
+) -> Result<Written, CallError<NoErrors>> {
+    let input = json!({ "rkey": key, "record": as_json(record)? });
+    write(session, "com.atproto.repo.putRecord", R::NSID, input).await
+}
 
-    /// Writes a record under this key, whatever was there before.
-    pub async fn put<R: Record>(
-        &self,
-        key: &RecordKey,
-        record: &R,
-    ) -> Result<Written, CallError<NoErrors>> {
-        let input = json!({ "rkey": key, "record": as_json(record)? });
-        self.write("com.atproto.repo.putRecord", R::NSID, input).await
-    }
+pub(super) async fn delete<R: Record>(
+    session: &impl Session,
+    key: &RecordKey,
+) -> Result<(), CallError<NoErrors>> {
+    let input = json!({ "rkey": key });
+    let _commit: Value = write(session, "com.atproto.repo.deleteRecord", R::NSID, input).await?;
+    Ok(())
+}
 
-    /// Deletes a record. There being none is no error.
-    pub async fn delete<R: Record>(&self, key: &RecordKey) -> Result<(), CallError<NoErrors>> {
-        let input = json!({ "rkey": key });
-        let _commit: Value = self.write("com.atproto.repo.deleteRecord", R::NSID, input).await?;
-        Ok(())
+pub(super) async fn get<R: Record>(
+    session: &impl Session,
+    key: &RecordKey,
+) -> Result<R, CallError<NoErrors>> {
+    #[derive(Deserialize)]
+    struct Found {
+        value: Value,
     }
+    let params = json!({ "repo": session.did(), "collection": R::NSID, "rkey": key });
+    let nsid = Nsid::new("com.atproto.repo.getRecord").expect("a well-known name");
+    let request = Request::raw(Method::GET, &nsid, &params, None)?;
+    let found: Found = exchange(session, &request).await?;
+    let record = serde_json::from_value(found.value).map_err(BodyError::from);
+    Ok(record.map_err(TransportError::from)?)
+}
 
-    /// Reads a record of the account's own.
-    pub async fn get<R: Record>(&self, key: &RecordKey) -> Result<R, CallError<NoErrors>> {
-        #[derive(Deserialize)]
-        struct Found {
-            value: Value,
-        }
-        let params = json!({ "repo": self.did(), "collection": R::NSID, "rkey": key });
-        let nsid = Nsid::new("com.atproto.repo.getRecord").expect("a well-known name");
-        let outgoing = Outgoing::raw(Method::GET, &nsid, &params, None)?;
-        let found: Found = self.exchange(&outgoing).await?;
-        let record = serde_json::from_value(found.value).map_err(BodyError::from);
-        Ok(record.map_err(TransportError::from)?)
-    }
+pub(super) async fn upload(
+    session: &impl Session,
+    mime_type: &str,
+    body: RequestBody,
+) -> Result<BlobRef, CallError<NoErrors>> {
+    let request = Request::post("com.atproto.repo.uploadBlob", mime_type, body);
+    let uploaded: Uploaded = exchange(session, &request).await?;
+    Ok(uploaded.blob)
+}
 
-    /// Uploads a blob. It is kept once a record refers to it.
-    pub async fn upload_blob(
-        &self,
-        mime_type: &str,
-        bytes: impl Into<Bytes>,
-    ) -> Result<BlobRef, CallError<NoErrors>> {
-        let nsid = Nsid::new("com.atproto.repo.uploadBlob").expect("a well-known name");
-        let body = Some((mime_type, bytes.into()));
-        let outgoing = Outgoing::raw(Method::POST, &nsid, &NoParams {}, body)?;
-        let uploaded: Uploaded = self.exchange(&outgoing).await?;
-        Ok(uploaded.blob)
-    }
+async fn write<T: DeserializeOwned>(
+    session: &impl Session,
+    method: &str,
+    collection: &str,
+    mut input: Value,
+) -> Result<T, CallError<NoErrors>> {
+    input["repo"] = json!(session.did());
+    input["collection"] = json!(collection);
+    exchange(session, &wire::post(method, &input)?).await
+}
 
-    async fn write<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        collection: &str,
-        mut input: Value,
-    ) -> Result<T, CallError<NoErrors>> {
-        input["repo"] = json!(self.did());
-        input["collection"] = json!(collection);
-        self.exchange(&wire::post(method, Some(&input))?).await
-    }
-
-    async fn exchange<T: DeserializeOwned>(
-        &self,
-        outgoing: &Outgoing,
-    ) -> Result<T, CallError<NoErrors>> {
-        let response = self.send(outgoing).await.map_err(CallError::of)?;
-        Ok(wire::parse(&response.body)?)
-    }
+async fn exchange<T: DeserializeOwned>(
+    session: &impl Session,
+    request: &Request,
+) -> Result<T, CallError<NoErrors>> {
+    let response = session.receive(request).await.map_err(CallError::of)?;
+    Ok(wire::parse(&response.body)?)
 }
 
 /// A record as it is sent: an object that names its type.

@@ -7,11 +7,10 @@ use atproto_core::{
     syntax::{Did, Handle},
 };
 use bytes::Bytes;
-use http::Method;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    super::{Client, TransportError, builder, send::Outgoing},
+    super::{Client, Request, TransportError, builder, request::RequestBody},
     SessionState,
 };
 
@@ -41,7 +40,7 @@ impl Tokens {
     /// The session that these tokens begin.
     pub(super) fn into_state(self, client: &Client) -> SessionState {
         SessionState {
-            host: self.host(client),
+            host: Some(self.host(client)),
             did: self.did,
             handle: self.handle,
             access_jwt: self.access_jwt,
@@ -59,30 +58,28 @@ impl Tokens {
         }
     }
 
-    /// Where the account lives, if the service that was logged in to says that it is
-    /// elsewhere. It must not be less safe than that service.
-    fn host(&self, client: &Client) -> Option<String> {
+    /// Where the account lives: elsewhere, if the service that was logged in to says so. That
+    /// must not be less safe than that service.
+    fn host(&self, client: &Client) -> String {
+        let elsewhere = self.document().and_then(|document| {
+            let host = builder::service_url(document.pds_endpoint()?)?;
+            let is_safe = host.scheme() == "https" || client.url().starts_with("http://");
+            is_safe.then(|| host.as_str().trim_end_matches('/').to_owned())
+        });
+        elsewhere.unwrap_or_else(|| client.url().to_owned())
+    }
+
+    fn document(&self) -> Option<DidDocument> {
         let json = serde_json::to_vec(self.did_doc.as_ref()?).ok()?;
-        let document = DidDocument::from_json(&json).ok().filter(|it| it.id == self.did)?;
-        let host = builder::service_url(document.pds_endpoint()?)?;
-        let is_safe = host.scheme() == "https" || client.url().starts_with("http://");
-        let is_other = host.as_str().trim_end_matches('/') != client.url();
-        (is_safe && is_other).then(|| host.as_str().trim_end_matches('/').to_owned())
+        DidDocument::from_json(&json).ok().filter(|document| document.id == self.did)
     }
 }
 
-/// A procedure with a JSON input, or with none.
-pub(super) fn post(nsid: &str, input: Option<&impl Serialize>) -> Result<Outgoing, TransportError> {
-    let body = input.map(serde_json::to_vec).transpose();
+/// A procedure with a JSON input.
+pub(super) fn post(nsid: &str, input: &impl Serialize) -> Result<Request, TransportError> {
+    let body = serde_json::to_vec(input);
     let body = body.map_err(|error| TransportError::Encode(error.into()))?;
-    Ok(Outgoing {
-        method: Method::POST,
-        nsid: nsid.to_owned(),
-        query: String::new(),
-        content_type: if body.is_some() { JSON.to_owned() } else { String::new() },
-        body: body.map(Into::into),
-        accept: JSON,
-    })
+    Ok(Request::post(nsid, JSON, RequestBody::Bytes(body.into())))
 }
 
 pub(super) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, TransportError> {

@@ -45,7 +45,7 @@ async fn elsewhere(app: &App, params: GetRecord) -> Result<GetRecordOutput, Xrpc
     };
     appview.query(params).await.map_err(|error| match error {
         CallError::Declared(error) => error.into(),
-        CallError::Xrpc(error) => error,
+        CallError::Other(error) => error,
         other => XrpcError::upstream_failure(other.to_string()),
     })
 }

@@ -13,7 +13,7 @@ use atproto_lexgen::{
     publish::{Plan, PublishError, Publisher, Step},
     resolve::{Authorities, LexiconError, LexiconResolver},
 };
-use atproto_xrpc::{Client, Session};
+use atproto_xrpc::{Client, PasswordSession};
 use tempfile::TempDir;
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 /// A server with an account whose domain is `example.com`, and a folder of lexicons.
 struct World {
     pds: Pds,
-    session: Session,
+    session: PasswordSession,
     resolver: LexiconResolver,
     folder: TempDir,
     _data: TempDir,
