@@ -13,7 +13,7 @@ pub mod jwt;
 pub mod service;
 pub mod session;
 
-mod clock;
+pub(crate) mod clock;
 pub(crate) mod replay;
 mod secret;
 

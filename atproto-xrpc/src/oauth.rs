@@ -31,6 +31,8 @@
 //! [permissions](https://atproto.com/specs/permission).
 
 mod audience;
+#[cfg(feature = "server")]
+pub mod authorization_server;
 mod client_id;
 mod client_metadata;
 mod dpop;

@@ -70,8 +70,8 @@ pub use config::{Limits, RouterConfig};
 pub use context::Context;
 pub use handler::{BodyHandler, Handler};
 pub use policy::{
-    AccessToken, Account, AccountVerifier, Admin, Credentials, Either, OneOf, Optional, Policy,
-    Public, RefreshToken, Service,
+    AccessToken, Account, AccountVerifier, Admin, Credentials, Either, OAuth, OAuthAccount, OneOf,
+    Optional, Policy, Public, RefreshToken, Service, with_dpop_nonces,
 };
 pub use rate_limit::{Quota, RateLimit, RateLimiter};
 pub use reply::Reply;

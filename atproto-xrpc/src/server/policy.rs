@@ -10,9 +10,11 @@ use crate::{
 };
 
 mod admin;
+mod oauth;
 mod session;
 
 pub use admin::Admin;
+pub use oauth::{OAuth, OAuthAccount, with_dpop_nonces};
 pub use session::{AccessToken, RefreshToken};
 
 /// Decides whether a request may pass, and what it proves about its caller.

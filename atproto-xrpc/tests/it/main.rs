@@ -1,5 +1,7 @@
 //! Client and server against each other, over real sockets on the loopback interface.
 
+mod authorization_server;
+mod authorization_store;
 mod cancellation;
 mod client;
 mod directory;
