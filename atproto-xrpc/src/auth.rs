@@ -18,3 +18,6 @@ pub(crate) mod replay;
 mod secret;
 
 pub use secret::Secret;
+
+#[cfg(feature = "client")]
+pub(crate) use clock::unix_now;

@@ -18,6 +18,8 @@ pub(crate) struct Directory {
     cached: Mutex<HashMap<Did, DidDocument>>,
     current: Mutex<HashMap<Did, DidDocument>>,
     pub(crate) purges: Mutex<Vec<Did>>,
+    /// Where handles point to, whatever the documents say.
+    handles: Mutex<HashMap<Handle, Did>>,
 }
 
 impl Directory {
@@ -36,6 +38,13 @@ impl Directory {
     }
 }
 
+impl Directory {
+    /// Lets a handle point to a DID.
+    pub(crate) fn point(&self, handle: &str, did: &Did) {
+        self.handles.lock().unwrap().insert(Handle::new(handle).unwrap(), did.clone());
+    }
+}
+
 impl Resolver for Directory {
     fn did<'a>(&'a self, did: &'a Did) -> BoxFuture<'a, Result<Arc<DidDocument>, ResolveError>> {
         let mut cached = self.cached.lock().unwrap();
@@ -50,7 +59,9 @@ impl Resolver for Directory {
     }
 
     fn handle<'a>(&'a self, handle: &'a Handle) -> BoxFuture<'a, Result<Did, ResolveError>> {
-        async { Err(ResolveError::NotFound(handle.to_string())) }.boxed()
+        let found = self.handles.lock().unwrap().get(handle).cloned();
+        let found = found.ok_or_else(|| ResolveError::NotFound(handle.to_string()));
+        async { found }.boxed()
     }
 
     fn purge(&self, did: &Did) {

@@ -19,6 +19,8 @@ pub struct OAuthState {
     pub did: Did,
     /// The authorization server.
     pub issuer: String,
+    /// The app that the tokens are for.
+    pub client_id: String,
     /// The account's host.
     pub host: String,
     /// What was granted.
@@ -38,6 +40,13 @@ pub struct OAuthState {
 /// The key of a session, kept as hexadecimal digits.
 #[derive(Clone)]
 pub(super) struct DpopKey(pub(super) Arc<SecretKey>);
+
+impl DpopKey {
+    /// A new one, of the curve that every server supports.
+    pub(super) fn generate() -> Self {
+        Self(Arc::new(SecretKey::generate(Curve::P256)))
+    }
+}
 
 impl PartialEq for DpopKey {
     fn eq(&self, other: &Self) -> bool {
