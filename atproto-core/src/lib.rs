@@ -100,6 +100,7 @@
 
 #![deny(missing_docs)]
 
+mod class;
 pub mod crypto;
 pub mod data;
 pub mod endpoint;
@@ -108,6 +109,8 @@ pub mod identity;
 pub mod lexicon;
 pub mod object;
 pub mod syntax;
+
+pub use class::{Class, Classify};
 
 #[doc(hidden)]
 pub mod __private {

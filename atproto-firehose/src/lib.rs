@@ -2,6 +2,7 @@
 //! producer.
 
 pub mod checkpoint;
+mod class;
 pub mod consumer;
 pub mod event;
 pub mod filter;

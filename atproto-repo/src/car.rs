@@ -45,7 +45,7 @@ mod writer;
 #[cfg(feature = "tokio")]
 pub use async_reader::AsyncReaderBlocks;
 pub use decoder::Limits;
-pub use error::CarError;
+pub use error::{CarError, HeaderError};
 pub use reader::ReaderBlocks;
 pub use slice::{SharedBlocks, SliceBlocks};
 pub use writer::{CarWriter, write};

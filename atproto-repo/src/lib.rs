@@ -19,6 +19,7 @@
 //! See the [specification](https://atproto.com/specs/repository).
 
 mod blocks;
+mod class;
 mod path;
 
 pub mod car;

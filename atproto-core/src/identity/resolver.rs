@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 
 use super::plc::LogError;
 use super::{DidDocument, DocumentError};
+use crate::Classify;
 use crate::syntax::{Did, Handle, UnsupportedDid};
 
 /// Finds the document of a DID and the DID of a handle.
@@ -108,7 +109,7 @@ impl ResolveError {
     /// Whether asking again later may give an answer. Never take a transient error as a
     /// statement about the identity: neither as good nor as bad.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        self.class().is_transient()
     }
 
     /// A short constant name, for metrics and logs.

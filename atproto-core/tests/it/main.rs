@@ -1,5 +1,6 @@
 //! Integration tests of the core, one module for each module of the crate.
 
+mod class;
 mod crypto;
 mod data;
 mod frame;

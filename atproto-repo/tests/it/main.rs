@@ -1,5 +1,6 @@
 //! Tests of the public interface, one module per module of the crate.
 
+mod class;
 mod support;
 
 mod blocks;

@@ -1,5 +1,6 @@
 //! Tests of the workspace as a whole.
 
 mod arrows;
+mod classes;
 mod coverage;
 mod network;

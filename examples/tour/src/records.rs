@@ -1,6 +1,7 @@
 //! Reads records of any kind: of generated types, of schemas known only now, and of none.
 
 use atproto_core::{
+    Class, Classify,
     data::{cbor, json},
     lexicon::{Catalog, Decoded},
     syntax::{Datetime, Nsid},
@@ -31,9 +32,25 @@ fn tell(catalog: &Catalog, collection: &str, bytes: &[u8]) -> anyhow::Result<()>
         },
         Decoded::Dynamic(value) => format!("valid by its schema: {}", json::encode(&value)),
         Decoded::Unknown(value) => format!("without a schema: {}", json::encode(&value)),
-        Decoded::Invalid(bytes, reason) => format!("{} bytes kept, because {reason}", bytes.len()),
+        Decoded::Invalid(bytes, reason) => {
+            format!("{} bytes kept, because {reason}: {}", bytes.len(), advice(&reason))
+        }
         _ => "an outcome of the future".to_owned(),
     };
     println!("{collection}: {outcome}");
     Ok(())
+}
+
+/// Every error of the libraries says by its class what to do about it.
+fn advice(error: &impl Classify) -> &'static str {
+    match error.class() {
+        Class::UpstreamInvalid => "theirs to mend, so count it and go on",
+        Class::UpstreamUnavailable | Class::StoreTransient => "try again soon",
+        Class::RateLimited { .. } => "try again when the server allows it",
+        Class::Auth => "ask for other credentials",
+        Class::Client => "ours to mend",
+        Class::Conflict => "read again and decide anew",
+        Class::StoreCorrupt | Class::Bug => "stop and look",
+        _ => "a class of the future",
+    }
 }

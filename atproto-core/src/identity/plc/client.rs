@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{AuditEntry, SignedOperation, State};
+use crate::Classify;
 use crate::identity::safe_client::{FetchError, FetchLimits, Fetched, SafeClient};
 use crate::identity::{DidDocument, DocumentError};
 use crate::syntax::{Datetime, Did, DidMethod};
@@ -81,11 +82,7 @@ impl PlcClientError {
     /// Whether the same request may succeed later: a failure of the network or the server, a
     /// limit of rates. The others are answers.
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Fetch(error) => !error.is_refusal(),
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 500..),
-            _ => false,
-        }
+        self.class().is_transient()
     }
 
     /// For how long the directory asks to be left alone, if it does.

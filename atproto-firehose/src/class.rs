@@ -1,0 +1,83 @@
+//! The classes of this crate's errors.
+
+use atproto_core::{Class, Classify, classify};
+
+use crate::{
+    consumer::{ConsumerError, Failure, TransportError},
+    log::LogError,
+    producer::{AppendError, StreamEnd, SubscribeError},
+    state::StoreError,
+    verify::Rejection,
+};
+
+classify!(Client: SubscribeError);
+classify!(StoreTransient: StoreError);
+
+impl Classify for LogError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Corrupt { .. } => Class::StoreCorrupt,
+            Self::Expired { .. } | Self::TooLarge { .. } => Class::Client,
+            Self::Exhausted => Class::Bug,
+            Self::Locked => Class::Conflict,
+            Self::Io { .. } | Self::Stopped => Class::StoreTransient,
+        }
+    }
+}
+
+impl Classify for AppendError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Closed => Class::UpstreamUnavailable,
+            Self::Log(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for StreamEnd {
+    fn class(&self) -> Class {
+        match self {
+            Self::Closed => Class::UpstreamUnavailable,
+            Self::ConsumerTooSlow { .. } => Class::Client,
+            Self::Log(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for TransportError {
+    fn class(&self) -> Class {
+        if self.permanent { Class::Client } else { Class::UpstreamUnavailable }
+    }
+}
+
+impl Classify for ConsumerError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NoResolver | Self::NoStart | Self::Stopped(_) => Class::Client,
+            Self::Handler(_) => Class::Bug,
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for Failure {
+    fn class(&self) -> Class {
+        match self {
+            Self::Fatal(_) => Class::Bug,
+            Self::Reject(_) => Class::UpstreamInvalid,
+            Self::Retry(after) => Class::RateLimited { retry_after: Some(*after) },
+            Self::Unavailable(_) => Class::StoreTransient,
+        }
+    }
+}
+
+impl Classify for Rejection {
+    fn class(&self) -> Class {
+        match self {
+            Self::Identity(error) => error.class(),
+            Self::NoKey(error) => error.class(),
+            Self::Violation(error) => error.class(),
+            Self::NoHost | Self::WrongHost { .. } => Class::UpstreamInvalid,
+        }
+    }
+}
