@@ -9,8 +9,8 @@ use crate::{
     frame::FrameError,
     identity::{DocumentError, ResolveError, plc},
     lexicon::{
-        DirError, InvalidRecord, LinkError, LinkErrors, LinkFault, NotListed, Rule, SchemaError,
-        SchemaRule, ValidationError,
+        DirError, InvalidRecord, LinkError, LinkErrors, LinkFault, Rule, SchemaError, SchemaRule,
+        ValidationError,
     },
     object::{MessageError, NotListed},
     syntax::{Fault, SyntaxError, UnsupportedDid},
