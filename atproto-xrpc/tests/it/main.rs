@@ -8,6 +8,7 @@ mod directory;
 mod dpop;
 mod endpoints;
 mod framing;
+mod idle_readers;
 mod net;
 mod oauth_client;
 mod oauth_metadata;
