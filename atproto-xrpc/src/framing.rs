@@ -92,9 +92,11 @@ impl Payload {
         }
     }
 
+    /// Its bytes, and whether they are text.
     #[cfg(feature = "server")]
-    pub(crate) fn into_message(self) -> Message {
-        self.0
+    pub(crate) fn into_bytes(self) -> (Bytes, bool) {
+        let is_text = self.0.is_text();
+        (self.0.into_data(), is_text)
     }
 }
 

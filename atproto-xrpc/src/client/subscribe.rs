@@ -248,7 +248,7 @@ async fn handshake(
         let name = HeaderValue::from_static(protocol);
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
     }
-    let config = websocket::config(options.max_message);
+    let config = websocket::config(options.max_message, websocket::BUFFER_BYTES);
     let connector = Connector::Rustls(tls);
     let opened = client_async_tls_with_config(request, socket, Some(config), Some(connector));
     let (socket, _response) =

@@ -26,6 +26,7 @@ use crate::{
     framing::{CborV0, Framing, FramingError, Payload},
 };
 
+mod burst;
 mod pump;
 
 /// The frames of one subscription.

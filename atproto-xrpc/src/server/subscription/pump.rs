@@ -1,10 +1,13 @@
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, MissedTickBehavior, error::Elapsed, interval_at, timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, MissedTickBehavior, error::Elapsed, interval_at, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -14,14 +17,21 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Form, Frames, StreamError, SubscriptionLimits};
+use super::{Form, Frames, StreamError, SubscriptionLimits, burst::Burst};
 use crate::{framing::FramingError, websocket};
 
 /// What a client may send in one message; it has nothing to say.
 const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
 
-/// How many frames are written between two looks at what the client sends.
-const BURST: usize = 64;
+/// What is read of it at a time: room for its pings.
+const CLIENT_BUFFER: usize = 512;
+
+/// How many frames are written between two looks at what the client sends: as many as one
+/// call of the system takes, head and body apart.
+const BURST: usize = 32;
+
+/// How many bytes are enough for one burst, whatever the number of its frames.
+const BURST_BYTES: usize = 64 << 10;
 
 /// How long a client may take to answer the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,14 +66,12 @@ pub(super) async fn run(
     limits: &SubscriptionLimits,
     shutdown: CancellationToken,
 ) {
-    let config = websocket::config(MAX_CLIENT_MESSAGE);
+    let config = websocket::config(MAX_CLIENT_MESSAGE, CLIENT_BUFFER);
     let socket = TokioIo::new(socket);
     let socket = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-    let mut pump = Pump { socket, frames, form, limits, heard: Instant::now(), messages: 0 };
-    let end = tokio::select! {
-        end = pump.run() => end,
-        () = shutdown.cancelled() => End::Shutdown,
-    };
+    let mut pump =
+        Pump { socket, frames, form, limits, shutdown, heard: Instant::now(), messages: 0 };
+    let end = pump.run().await;
     tracing::debug!(?end, "subscription ended");
     match end {
         End::Shutdown => pump.close(CloseCode::Away, "shutting down").await,
@@ -82,6 +90,7 @@ struct Pump<'l> {
     frames: Frames,
     form: &'l Form,
     limits: &'l SubscriptionLimits,
+    shutdown: CancellationToken,
     heard: Instant,
     messages: usize,
 }
@@ -96,6 +105,7 @@ impl Pump<'_> {
                 message = self.socket.next() => self.hear(message.as_ref()),
                 frame = self.frames.next() => self.send_burst(frame).await,
                 _ = pings.tick() => self.ping().await,
+                () = self.shutdown.cancelled() => Err(End::Shutdown),
             };
             if let Err(end) = step {
                 return end;
@@ -115,39 +125,50 @@ impl Pump<'_> {
         if self.messages > self.limits.client_messages { Err(End::ClientFloods) } else { Ok(()) }
     }
 
-    /// Writes a frame and those that are ready behind it, then flushes once.
+    /// Writes a frame and those that are ready behind it.
     async fn send_burst(&mut self, first: Option<Item>) -> Result<(), End> {
-        let Self { socket, frames, form, .. } = self;
+        let (mut burst, end) = self.gather(first);
+        let Self { socket, limits, shutdown, .. } = self;
         let write = async {
-            let mut next = first;
-            let mut room = BURST;
-            loop {
-                match next {
-                    Some(Ok(frame)) => match form.frame(&frame) {
-                        Ok(payload) => socket.feed(payload.into_message()).await?,
-                        Err(error) => return Ok(Some(End::Frame(error))),
-                    },
-                    Some(Err(error)) => {
-                        return match form.error(&error) {
-                            Ok(payload) => {
-                                socket.send(payload.into_message()).await?;
-                                Ok(Some(End::Finished))
-                            }
-                            Err(error) => Ok(Some(End::Frame(error))),
-                        };
-                    }
-                    None => return socket.flush().await.map(|()| Some(End::Finished)),
-                }
-                room -= 1;
-                // The room is asked first: an item once taken must be written.
-                let ready = (room > 0).then(|| frames.next().now_or_never()).flatten();
-                match ready {
-                    Some(item) => next = item,
-                    None => return socket.flush().await.map(|()| None),
-                }
-            }
+            // What the library has to send, such as the answer to a ping, is never in the
+            // middle of a frame of ours.
+            socket.flush().await?;
+            let stream = socket.get_mut();
+            stream.write_all_buf(&mut burst).await?;
+            Ok(stream.flush().await?)
         };
-        finished(timeout(self.limits.send_timeout, write).await)
+        let mut write = std::pin::pin!(write);
+        let written = tokio::select! {
+            written = timeout(limits.send_timeout, &mut write) => written,
+            // A frame is finished before the goodbye, if that does not take long.
+            () = shutdown.cancelled() => timeout(CLOSE_TIMEOUT, write).await,
+        };
+        finished(&written)?;
+        end.map_or(Ok(()), Err)
+    }
+
+    /// The frames that are ready, and whether the stream is over behind them.
+    fn gather(&mut self, first: Option<Item>) -> (Burst, Option<End>) {
+        let (mut burst, mut room, mut next) = (Burst::default(), BURST, first);
+        loop {
+            let (payload, end) = match next {
+                Some(Ok(frame)) => (self.form.frame(&frame), None),
+                Some(Err(error)) => (self.form.error(&error), Some(End::Finished)),
+                None => return (burst, Some(End::Finished)),
+            };
+            match payload {
+                Ok(payload) => burst.push(payload),
+                Err(error) => return (burst, Some(End::Frame(error))),
+            }
+            room -= 1;
+            if end.is_some() || room == 0 || burst.remaining() >= BURST_BYTES {
+                return (burst, end);
+            }
+            match self.frames.next().now_or_never() {
+                Some(item) => next = item,
+                None => return (burst, None),
+            }
+        }
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -156,7 +177,7 @@ impl Pump<'_> {
         }
         self.messages = 0;
         let ping = self.socket.send(Message::Ping(Bytes::new()));
-        finished(timeout(self.limits.send_timeout, ping).await.map(|sent| sent.map(|()| None)))
+        finished(&timeout(self.limits.send_timeout, ping).await)
     }
 
     /// Closes in order: what was written arrives only if what the client sent is read, since
@@ -172,12 +193,9 @@ impl Pump<'_> {
     }
 }
 
-type Written = Result<Option<End>, tungstenite::Error>;
-
-fn finished(written: Result<Written, Elapsed>) -> Result<(), End> {
+fn finished(written: &Result<tungstenite::Result<()>, Elapsed>) -> Result<(), End> {
     match written {
-        Ok(Ok(None)) => Ok(()),
-        Ok(Ok(Some(end))) => Err(end),
+        Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(End::Socket),
         Err(_) => Err(End::ClientTooSlow),
     }
