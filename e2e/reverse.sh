@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Our relay and AppView behind a PDS and a PLC directory that we did not write.
+# Our relay and AppView behind a PDS and a PLC directory that we did not write, and our client
+# against that PDS.
 set -euo pipefail
 cd "$(dirname "$0")"
 data=$1
@@ -13,7 +14,7 @@ free_port() { node -e 'const s=require("net").createServer().listen(0,"127.0.0.1
 await_url() { for _ in $(seq 300); do curl -fsS -o /dev/null "$1" 2>/dev/null && return; sleep 0.1; done; echo "$1 does not answer" >&2; return 1; }
 
 plc=$(free_port) pds=$(free_port) relay=$(free_port) appview=$(free_port)
-export TS_PDS_URL="http://localhost:$pds" RELAY_URL="http://127.0.0.1:$relay"
+export TS_PDS_URL="http://localhost:$pds" TS_PLC_URL="http://localhost:$plc" RELAY_URL="http://127.0.0.1:$relay"
 
 (cd "$ts" && . ./env.sh && exec node --import ./loopback.mjs plc.mjs "$plc") >"$data/ts-plc.log" 2>&1 & pids+=($!)
 await_url "http://127.0.0.1:$plc/_health"
@@ -31,3 +32,6 @@ await_url "$TS_PDS_URL/xrpc/_health"
 await_url "$RELAY_URL/xrpc/_health"
 
 node --test reverse.test.mjs || { tail -n 40 "$data"/reverse-*.log "$data"/ts-pds.log; exit 1; }
+
+echo '--- our client logs in to the reference PDS, writes, renews its tokens and logs out'
+cargo test --locked -p atp --test it reference:: || { tail -n 40 "$data/ts-pds.log"; exit 1; }

@@ -52,9 +52,6 @@ pub enum TransportError {
         /// What the lexicon says it is.
         expected: &'static str,
     },
-    /// The host has answered a proof of possession without a `DPoP-Nonce`, as none must.
-    #[error("the host does not give nonces")]
-    NoNonce,
     /// The parameters or the input cannot be written down.
     #[error("the request cannot be encoded")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),

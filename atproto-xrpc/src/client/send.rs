@@ -31,10 +31,8 @@ pub(super) trait Authorize: Send + Sync {
         headers: &mut HeaderMap,
     ) -> Result<(), TransportError>;
 
-    /// Sees the head of an answer, and may refuse it.
-    fn inspect(&self, _url: &Url, _answer: &http::Response<Content>) -> Result<(), TransportError> {
-        Ok(())
-    }
+    /// Sees the head of each answer.
+    fn inspect(&self, _url: &Url, _answer: &http::Response<Content>) {}
 }
 
 /// No credentials.
@@ -146,7 +144,7 @@ impl Client {
         let timeout = self.inner.timeout;
         let response = unless_silent(timeout, &moved, sent).await.map_err(TransportError::from)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        auth.inspect(&url, &response)?;
+        auth.inspect(&url, &response);
         let response = response.map(|content| content.without_silence(timeout));
         if status.is_success() {
             return Ok(response);

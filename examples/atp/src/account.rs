@@ -1,24 +1,23 @@
 //! `atp account`
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use atproto_core::syntax::{AtIdentifier, Handle};
 use atproto_lexicons::com::atproto::server::{CreateAccount, GetSession};
 use atproto_xrpc::{
     Client, Session,
-    client::{SessionState, store::SavedSession},
+    client::{
+        SessionState,
+        oauth::{LoopbackListener, OAuthApp},
+        store::SavedSession,
+    },
+    oauth::Scopes,
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::{
-    error::Usage,
-    input,
-    network::{Network, block_on},
-    output::Output,
-    session::SessionFile,
-};
+use crate::{error::Usage, input, network::block_on, output::Output, session::SessionFile};
 
 #[derive(Subcommand)]
 pub(crate) enum Account {
@@ -46,11 +45,22 @@ pub(crate) struct Create {
     session: SessionFile,
 }
 
-/// Log in, best with an app password.
+/// Log in: with --oauth in the browser, or with a password, best an app password.
 #[derive(Args)]
 pub(crate) struct Login {
-    /// Handle, DID or e-mail address
+    /// Handle, DID or e-mail address; with --oauth also the URL of a server
     identifier: String,
+    /// Agree in the browser, at the address that is printed; no password is seen here
+    #[arg(long, conflicts_with_all = ["host", "code", "password_file"])]
+    oauth: bool,
+    /// What to ask for
+    #[arg(
+        long,
+        value_name = "SCOPES",
+        requires = "oauth",
+        default_value = "atproto transition:generic"
+    )]
+    scope: Scopes,
     /// The account's host; without it, the one that its DID document names
     #[arg(long, value_name = "URL")]
     host: Option<String>,
@@ -61,8 +71,6 @@ pub(crate) struct Login {
     password: Password,
     #[command(flatten)]
     session: SessionFile,
-    #[command(flatten)]
-    network: Network,
 }
 
 /// End the login, here and at the server.
@@ -124,6 +132,9 @@ impl Create {
 
 impl Login {
     async fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        if self.oauth {
+            return self.in_the_browser(output).await;
+        }
         let password = self.password.read()?;
         let client = self.client().await?;
         let session = match &self.code {
@@ -138,6 +149,26 @@ impl Login {
         ])
     }
 
+    /// Prints where to agree, and waits until the user comes back to this machine.
+    async fn in_the_browser(self, output: &mut Output) -> anyhow::Result<()> {
+        let listener = LoopbackListener::bind().await?;
+        let app = OAuthApp::localhost(listener.redirect_uri().clone(), self.scope.clone())?;
+        let oauth = self.session.oauth(app)?;
+        let flow = oauth.authorize(&self.identifier).await?;
+        let url = flow.url.as_str();
+        output.item(&[("url", json!(url))], &format!("To log in, open {url}"))?;
+        output.flush()?;
+        let callback = tokio::time::timeout(PATIENCE, listener.callback()).await;
+        let callback = callback.context("nobody came back from the browser in time")??;
+        let session = oauth.callback(&callback).await?.session;
+        self.session.use_from_now_on(&session.did()).await?;
+        output.facts(&[
+            ("did", json!(session.did())),
+            ("host", json!(session.client().url())),
+            ("scope", json!(session.state().scope)),
+        ])
+    }
+
     async fn client(&self) -> anyhow::Result<Client> {
         if let Some(host) = &self.host {
             return Ok(Client::new(host)?);
@@ -145,7 +176,7 @@ impl Login {
         let account = AtIdentifier::new(&self.identifier).map_err(|_| {
             Usage("--host is needed with an identifier that is no handle or DID".to_owned())
         })?;
-        Ok(self.network.host_of(&account, None).await?.1)
+        Ok(self.session.network.host_of(&account, None).await?.1)
     }
 }
 
@@ -184,3 +215,6 @@ impl Password {
         Ok(from_environment.ok_or_else(missing)?)
     }
 }
+
+/// How long somebody may take to agree. Ours; servers forget a request earlier.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);

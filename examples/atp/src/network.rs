@@ -28,12 +28,16 @@ pub(crate) struct Network {
 }
 
 impl Network {
+    /// Whether servers on this machine are believed and asked.
+    pub(crate) fn admits_loopback(&self) -> bool {
+        self.allow_loopback || !self.handle_hosts.is_empty()
+    }
+
     /// A resolver that asks the network.
     pub(crate) fn resolver(&self) -> anyhow::Result<HttpResolver> {
-        let loopback = self.allow_loopback || !self.handle_hosts.is_empty();
         let mut config = HttpResolverConfig::default()
             .plc_url(self.plc_url.trim_end_matches('/'))
-            .allow_loopback(loopback);
+            .allow_loopback(self.admits_loopback());
         for host in &self.handle_hosts {
             let (suffix, url) = host
                 .split_once('=')

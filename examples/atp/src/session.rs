@@ -7,25 +7,35 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use atproto_core::syntax::Did;
 use atproto_xrpc::{
     Client, Session,
-    client::store::{FileStore, SavedSession, SessionStore, session_key},
+    client::{
+        oauth::{OAuthApp, OAuthClient},
+        store::{FileStore, SavedSession, SessionStore, session_key},
+    },
 };
 use clap::Args;
 
-/// Which login.
+use crate::network::Network;
+
+/// Which login, and where its identity comes from.
 #[derive(Args)]
 pub(crate) struct SessionFile {
     /// Where the login is kept, readable for you alone.
     /// Default: `$XDG_CONFIG_HOME/atp/session.json`
     #[arg(id = "session", long, value_name = "FILE", env = "ATP_SESSION")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 /// The key of the account that is logged in.
 const CURRENT: &str = "current";
+
+/// Where nobody is sent back to.
+const NOWHERE: &str = "http://127.0.0.1/";
 
 impl SessionFile {
     /// The login, whose tokens are kept as they change.
@@ -36,22 +46,38 @@ impl SessionFile {
         };
         let did = Did::new(store.load(CURRENT).await?.with_context(none)?)?;
         let saved = SavedSession::load(&*store, &did).await?.with_context(none)?;
-        match saved {
-            SavedSession::Password(state) => {
-                let host = state.host.context("the login names no host")?;
-                let session = Client::new(&host)?.restore(store.clone(), &did).await?;
-                Ok(Arc::new(session.with_context(none)?))
-            }
-            _ => bail!("a login of another kind"),
+        if let SavedSession::Password(state) = saved {
+            let host = state.host.context("the login names no host")?;
+            let session = Client::new(&host)?.restore(store.clone(), &did).await?;
+            return Ok(Arc::new(session.with_context(none)?));
         }
+        // The session knows its app; this one begins no flow.
+        let app = OAuthApp::localhost(NOWHERE.parse()?, "atproto".parse()?)?;
+        let session = self.oauth(app)?.restore(&did).await?;
+        Ok(Arc::new(session.with_context(none)?))
+    }
+
+    /// A client that keeps its logins here.
+    pub(crate) fn oauth(&self, app: OAuthApp) -> anyhow::Result<OAuthClient> {
+        let resolver = Arc::new(self.network.resolver()?);
+        let oauth = OAuthClient::builder(app, resolver, self.store()?);
+        Ok(oauth.allow_loopback(self.network.admits_loopback()).build()?)
     }
 
     /// Keeps a login in place of the one that was there.
     pub(crate) async fn save(&self, session: &SavedSession) -> anyhow::Result<()> {
+        session.save(&*self.store()?).await?;
+        self.use_from_now_on(session.did()).await
+    }
+
+    /// Makes a login that is in the file the one of later commands, in place of another's.
+    pub(crate) async fn use_from_now_on(&self, did: &Did) -> anyhow::Result<()> {
         let store = self.store()?;
-        self.forget().await?;
-        session.save(&*store).await?;
-        Ok(store.save(CURRENT, session.did().as_str()).await?)
+        let former = store.load(CURRENT).await?;
+        if let Some(former) = former.filter(|former| former != did.as_str()) {
+            store.take(&session_key(&Did::new(former)?)).await?;
+        }
+        Ok(store.save(CURRENT, did.as_str()).await?)
     }
 
     /// Removes the login from the file.

@@ -8,6 +8,7 @@ mod handles;
 mod host;
 mod lexicons;
 mod network;
+mod reference;
 mod repositories;
 mod support;
 mod vectors;
