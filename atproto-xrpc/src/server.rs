@@ -64,7 +64,7 @@ mod serve;
 mod subscription;
 mod validate;
 
-pub use address::{IpRange, IpRangeError};
+pub use address::{IpRange, IpRangeError, client_address};
 pub use body::body_error;
 pub use config::{Limits, RouterConfig};
 pub use context::Context;

@@ -1,8 +1,8 @@
 use atproto_core::syntax::Nsid;
 
 use super::{
-    AccountAction, AccountAttribute, Audience, IdentityAttribute, Permission, RepoAction, Scope,
-    Scopes, Transition,
+    AccountAction, AccountAttribute, AnyAudience, Audience, IdentityAttribute, Permission,
+    RepoAction, Scope, Scopes, Selection, Transition,
 };
 use crate::media_type;
 
@@ -37,11 +37,20 @@ impl Grant {
 
     /// Whether the app may call a method of another service.
     pub fn allows_rpc(&self, method: &Nsid, audience: &Audience) -> bool {
-        let is_private = method.as_str().starts_with(PRIVATE_MESSAGES);
+        self.allows_token(Some(method), Some(audience))
+    }
+
+    /// Whether the app may have a service token: for one method or for any, for a service or for
+    /// all services of a DID.
+    pub fn allows_token(&self, method: Option<&Nsid>, audience: Option<&Audience>) -> bool {
+        let is_private = method.is_none_or(|name| name.as_str().starts_with(PRIVATE_MESSAGES));
         let admits_private = !is_private || self.has(Transition::ChatBsky);
         self.has(Transition::Generic) && admits_private
             || self.any(|permission| match permission {
-                Permission::Rpc { lxm, aud } => lxm.covers(method) && aud.covers(audience),
+                Permission::Rpc { lxm, aud } => {
+                    method.map_or(*lxm == Selection::All, |name| lxm.covers(name))
+                        && audience.map_or(*aud == AnyAudience::All, |only| aud.covers(only))
+                }
                 _ => false,
             })
     }

@@ -55,11 +55,11 @@ fn mapped(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// Where a request came from.
+/// Where a request came from; none where the server does not note its peers.
 ///
 /// `X-Forwarded-For` is read from its end, and only as far as trusted proxies wrote it: what
 /// stands before was written by whoever asked and could be anything.
-pub(super) fn client_address(
+pub fn client_address(
     headers: &HeaderMap,
     extensions: &Extensions,
     trusted: &[IpRange],

@@ -39,13 +39,13 @@ const MIGRATIONS: &[&str] =
 /// Parsed signing keys kept in memory; ours: about 100 bytes each.
 const KEYS: usize = 10_000;
 
-/// The account database.
-#[derive(Debug)]
+/// The account database. Cloning shares it.
+#[derive(Debug, Clone)]
 pub struct Accounts {
     writer: Arc<AsyncMutex<Connection>>,
     reader: Arc<AsyncMutex<Connection>>,
     pool: Pool,
-    keys: Mutex<HashMap<Did, Arc<SecretKey>>>,
+    keys: Arc<Mutex<HashMap<Did, Arc<SecretKey>>>>,
 }
 
 /// An account.
@@ -148,7 +148,7 @@ impl Accounts {
             writer: Arc::new(AsyncMutex::new(writer)),
             reader: Arc::new(AsyncMutex::new(reader)),
             pool,
-            keys: Mutex::default(),
+            keys: Arc::default(),
         })
     }
 

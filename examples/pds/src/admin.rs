@@ -39,6 +39,7 @@ async fn update_password(
     passwords::check(&input.password)?;
     let hash = app.auth.passwords.hash(&input.password).await?;
     app.accounts.set_password(&input.did, hash).await?;
+    app.end_apps(&input.did).await?;
     tracing::info!(did = %input.did, "password replaced by the operator");
     Ok(NoBody)
 }

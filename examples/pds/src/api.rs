@@ -2,11 +2,11 @@
 
 use std::{future::Future, sync::Arc};
 
-use atproto_xrpc::server::{Router, RouterConfig};
+use atproto_xrpc::server::{Router, RouterConfig, with_dpop_nonces};
 use axum::middleware;
 use service_kit::Shutdown;
 
-use crate::{admin, app::App, identity, preferences, proxy, repo, server, sync, well_known};
+use crate::{admin, app::App, identity, oauth, preferences, proxy, repo, server, sync, well_known};
 
 /// The server's HTTP interface.
 pub fn router(app: &Arc<App>, shutdown: &Shutdown) -> axum::Router {
@@ -22,10 +22,11 @@ pub fn router(app: &Arc<App>, shutdown: &Shutdown) -> axum::Router {
     let router = identity::routes(router, app);
     let router = admin::routes(router, app);
     let router = preferences::routes(router, app);
-    let router = proxy::routes(router, app);
+    let router = proxy::routes(router, app).into_router();
+    let router = with_dpop_nonces(router, Arc::clone(&app.oauth));
     router
-        .into_router()
         .merge(well_known::router(app))
+        .merge(oauth::router(app))
         .layer(middleware::from_fn(service_kit::http::observe))
 }
 

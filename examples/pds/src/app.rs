@@ -20,7 +20,10 @@ use atproto_firehose::{
     producer::{Producer, ProducerOptions},
 };
 use atproto_repo::repo::Head;
-use atproto_xrpc::{Client, XrpcError, auth::session::SessionTokens};
+use atproto_xrpc::{
+    Client, XrpcError, auth::session::SessionTokens,
+    oauth::authorization_server::AuthorizationServer,
+};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
@@ -32,7 +35,7 @@ use crate::{
     config::Config,
     counters,
     database::{DatabaseError, Pool},
-    identity, limits,
+    identity, limits, oauth,
     proxy::Services,
     secrets::Secrets,
     sequencer::{self, Pending, Running, Sequencer},
@@ -54,6 +57,8 @@ pub struct App {
     pub sessions: SessionTokens,
     /// Proves who is who.
     pub auth: Auth,
+    /// Gives apps access to accounts whose owners agree.
+    pub oauth: Arc<AuthorizationServer>,
     /// The directory of did:plc identities.
     pub directory: PlcClient,
     /// For requests to other services: it connects to public addresses and to the services
@@ -120,6 +125,9 @@ impl App {
         let auth = Auth::new(&config, &service_did, Arc::clone(&resolver))?;
         let client = identity::client(&config)?;
         let directory = PlcClient::new(&config.plc_url, client.clone());
+        let catalog = Arc::new(Catalog::new().with_generated(atproto_lexicons::SCHEMAS));
+        let oauth = oauth::server(&config, &service_did, &secrets, &accounts, &client, &catalog);
+        let oauth = oauth.context("the authorization server")?;
         let recovery_key = config.recovery_key.as_deref().map(PublicKey::from_did_key).transpose();
         let recovery_key = recovery_key.context("the recovery key")?;
         let services = Services::new(&config)?;
@@ -132,6 +140,7 @@ impl App {
             secrets,
             sessions,
             auth,
+            oauth,
             directory,
             client,
             services,
@@ -139,7 +148,7 @@ impl App {
             accounts,
             stores,
             blobs,
-            catalog: Arc::new(Catalog::new().with_generated(atproto_lexicons::SCHEMAS)),
+            catalog,
             resolver,
             appview,
             producer,

@@ -2,7 +2,7 @@
 //!
 //! | policy | admits |
 //! |---|---|
-//! | [`AccountPolicy`] | accounts, by their access tokens |
+//! | [`AccountPolicy`] | accounts, by their access tokens; apps that act for them |
 //! | [`RefreshPolicy`] | accounts, by their refresh tokens |
 //! | [`ViewerPolicy`] | everybody; tells who may see more |
 //! | [`AdminPolicy`] | the operator |
@@ -17,12 +17,14 @@ use atproto_xrpc::{
         service::ServiceVerifier,
         session::{Scope, SessionClaims, SessionTokenError},
     },
-    server::{Admin, Credentials, Policy},
+    oauth::{Grant, Permission},
+    server::{AccountVerifier, Admin, Credentials, OAuth, OAuthAccount, Policy},
 };
 use axum::extract::ConnectInfo;
 use http::{header::AUTHORIZATION, request::Parts};
 
 use crate::{
+    access::Access,
     accounts::{Account, Status},
     app::App,
     attempts::Attempts,
@@ -32,6 +34,8 @@ use crate::{
     limits::{self, Limits},
     passwords::Passwords,
 };
+
+pub use crate::access::Caller;
 
 /// What proving who one is needs of the server.
 pub struct Auth {
@@ -68,34 +72,23 @@ impl Auth {
     }
 }
 
-/// An account that has proven itself.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// Who it is.
-    pub did: Did,
-    /// What its token allows.
-    pub scope: Scope,
-}
-
-impl Caller {
-    /// Whether it may use private messages, and act as the account's owner elsewhere.
-    pub fn is_privileged(&self) -> bool {
-        matches!(self.scope, Scope::Access | Scope::AppPasswordPrivileged)
-    }
-}
-
-/// Admits accounts by their access tokens.
+/// Admits accounts by their access tokens, and apps that act for them where that is said.
 #[derive(Clone)]
 pub struct AccountPolicy {
     app: Arc<App>,
     scopes: &'static [Scope],
     statuses: &'static [Status],
+    apps: Option<Permit>,
 }
+
+/// Says whether a grant is enough, or what is missing.
+type Permit = fn(&Grant) -> Result<(), Permission>;
 
 impl AccountPolicy {
     /// Admits active accounts.
     pub fn active(app: &Arc<App>) -> Self {
-        Self { app: Arc::clone(app), scopes: STANDARD, statuses: &[Status::Active] }
+        let statuses = &[Status::Active];
+        Self { app: Arc::clone(app), scopes: STANDARD, statuses, apps: None }
     }
 
     /// Admits active and deactivated accounts: an account that moves in is deactivated
@@ -118,6 +111,36 @@ impl AccountPolicy {
         self.scopes = if leaving { &[Scope::Access, Scope::Takendown] } else { &[Scope::Access] };
         self
     }
+
+    /// The same policy, which also admits apps by OAuth. What they may do is the handler's to
+    /// ask of its [`Caller`].
+    #[must_use]
+    pub fn apps(self) -> Self {
+        self.apps_with(|_| Ok(()))
+    }
+
+    /// The same policy, which also admits apps that have such a grant.
+    #[must_use]
+    pub fn apps_with(mut self, permit: Permit) -> Self {
+        self.apps = Some(permit);
+        self
+    }
+
+    async fn app(&self, token: &str, request: &Parts, nsid: &str) -> Result<Caller, XrpcError> {
+        let account = self.app.acting(token, request, nsid).await?;
+        let Some(permit) = self.apps else {
+            return Err(XrpcError::forbidden("Apps are not admitted to this method"));
+        };
+        permit(&account.grant).map_err(XrpcError::scope_missing)?;
+        let status = self.app.accounts.by_did(&account.did).await?.map(|account| account.status);
+        let status = status.unwrap_or(Status::Deleted);
+        // Whoever leaves after a takedown does it with the account's own password.
+        let is_present = matches!(status, Status::Active | Status::Deactivated);
+        if !is_present || !self.statuses.contains(&status) {
+            return Err(refusal(status));
+        }
+        Ok(Caller { did: account.did, access: Access::App(account.grant) })
+    }
 }
 
 const STANDARD: &[Scope] = &[Scope::Access, Scope::AppPassword, Scope::AppPasswordPrivileged];
@@ -129,9 +152,12 @@ const LEFT: &[Status] =
 impl Policy for AccountPolicy {
     type Proof = Caller;
 
-    async fn authorize(&self, request: &Parts, _nsid: &str) -> Result<Caller, XrpcError> {
-        let token = Credentials::of(request)?.bearer()?;
-        let (account, scope) = self.app.session(token).await?;
+    async fn authorize(&self, request: &Parts, nsid: &str) -> Result<Caller, XrpcError> {
+        let credentials = Credentials::of(request)?;
+        if let Credentials::Dpop(token) = credentials {
+            return self.app(token, request, nsid).await;
+        }
+        let (account, scope) = self.app.session(credentials.bearer()?).await?;
         if !self.scopes.contains(&scope) {
             // Not 401: another token of the same session would be no better.
             return Err(XrpcError::bad_request("InvalidToken", "Bad token scope"));
@@ -139,7 +165,7 @@ impl Policy for AccountPolicy {
         if !self.statuses.contains(&account.status) {
             return Err(refusal(account.status));
         }
-        Ok(Caller { did: account.did, scope })
+        Ok(Caller { did: account.did, access: Access::Session(scope) })
     }
 }
 
@@ -210,6 +236,10 @@ impl Policy for ViewerPolicy {
             Credentials::Basic(_) => {
                 self.admin.authorize(request, nsid).await?;
                 Ok(Viewer::Admin)
+            }
+            Credentials::Dpop(token) => {
+                let account = self.app.acting(token, request, nsid).await?;
+                Ok(Viewer::Account(account.did))
             }
             credentials => {
                 let (account, _) = self.app.session(credentials.bearer()?).await?;
@@ -290,6 +320,17 @@ impl Policy for IdentityPolicy {
 }
 
 impl App {
+    /// The account that an app acts for, by OAuth.
+    async fn acting(
+        &self,
+        token: &str,
+        request: &Parts,
+        nsid: &str,
+    ) -> Result<OAuthAccount, XrpcError> {
+        let apps = OAuth::new(Arc::clone(&self.oauth));
+        apps.verify(Credentials::Dpop(token), request, nsid).await
+    }
+
     /// The account of an access token, and what the token allows. The token is good for as
     /// long as its session has not ended.
     pub async fn session(&self, token: &str) -> Result<(Account, Scope), XrpcError> {

@@ -158,6 +158,10 @@ pub struct Config {
     /// Relays that are asked to crawl this server at its start; comma separated URLs.
     #[arg(long, env = "PDS_CRAWLERS", value_delimiter = ',', value_name = "URLS")]
     pub crawlers: Vec<String>,
+    /// Client ids of apps whose name and home page users are shown; comma separated. Of others
+    /// they see the client id alone.
+    #[arg(long, env = "PDS_OAUTH_TRUSTED_CLIENTS", value_delimiter = ',', value_name = "URLS")]
+    pub oauth_trusted_clients: Vec<String>,
     /// Shown by describeServer.
     #[arg(long, env = "PDS_PRIVACY_POLICY_URL", value_name = "URL")]
     pub privacy_policy_url: Option<String>,

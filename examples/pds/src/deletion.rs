@@ -22,6 +22,7 @@ impl App {
     /// is removed soon after.
     pub async fn delete_account(self: &Arc<Self>, did: &Did) -> Result<(), XrpcError> {
         self.accounts.begin_deletion(did).await?;
+        self.end_apps(did).await?;
         tracing::info!(%did, "account deleted");
         self.continue_deletion(did);
         Ok(())

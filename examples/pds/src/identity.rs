@@ -21,6 +21,7 @@ use atproto_lexicons::com::atproto::identity::{
 };
 use atproto_xrpc::{
     XrpcError,
+    oauth::{Grant, IdentityAttribute, Permission},
     server::{Public, Router},
 };
 
@@ -31,17 +32,34 @@ use crate::{api::with, app::App, auth::AccountPolicy, config::Config};
 /// Adds the namespace's endpoints.
 pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
     let present = || AccountPolicy::present(app);
+    let handle = |grant: &Grant| match grant.allows_identity(IdentityAttribute::Handle) {
+        true => Ok(()),
+        false => Err(Permission::Identity(IdentityAttribute::Handle)),
+    };
     router
         .query::<ResolveHandle, _>(Public, with(app, resolve_handle::handle))
-        .procedure::<UpdateHandle, _>(present().full(), with(app, update_handle::handle))
+        .procedure::<UpdateHandle, _>(
+            present().full().apps_with(handle),
+            with(app, update_handle::handle),
+        )
         .query::<GetRecommendedDidCredentials, _>(
-            present(),
+            present().apps(),
             with(app, get_recommended_did_credentials::handle),
         )
 }
 
 /// The resolver that the options ask for, with a cache in front whose numbers are metrics.
 pub fn resolver(config: &Config) -> anyhow::Result<Arc<dyn Resolver>> {
+    let http = HttpResolver::new(resolver_config(config)).context("the resolver")?;
+    let cache = CachingResolver::new(Arc::new(http), CacheConfig::default());
+    let shared = cache.clone();
+    Numbers::new("atproto_identity_cache", "the cache of identities")
+        .publish(move || (shared.stats().counters(), shared.stats().gauges()));
+    Ok(Arc::new(cache))
+}
+
+/// How identities, and the lexicons that they publish, are reached.
+pub(crate) fn resolver_config(config: &Config) -> HttpResolverConfig {
     let mut options =
         HttpResolverConfig::default().plc_url(&config.plc_url).allow_loopback(config.dev_mode);
     if config.dev_mode {
@@ -49,12 +67,7 @@ pub fn resolver(config: &Config) -> anyhow::Result<Arc<dyn Resolver>> {
             options = options.dev_handle_host(domain, config.public_url());
         }
     }
-    let http = HttpResolver::new(options).context("the resolver")?;
-    let cache = CachingResolver::new(Arc::new(http), CacheConfig::default());
-    let shared = cache.clone();
-    Numbers::new("atproto_identity_cache", "the cache of identities")
-        .publish(move || (shared.stats().counters(), shared.stats().gauges()));
-    Ok(Arc::new(cache))
+    options
 }
 
 /// The client for requests to other services. What the operator configured is trusted to be

@@ -14,7 +14,8 @@
 //! | [`config`] | options and environment |
 //! | [`app`] | what all requests share; opening and recovery |
 //! | [`api`] | the routes |
-//! | [`accounts`], [`auth`], [`identity`], [`secrets`] | who is who, and who may |
+//! | [`accounts`], [`auth`], [`access`], [`identity`], [`secrets`] | who is who, and who may |
+//! | [`oauth`] | apps that ask for access, and the pages on which users answer |
 //! | [`creation`], `deletion` | the beginning and the end of an account |
 //! | [`handles`], [`passwords`], [`attempts`], [`limits`] | what is granted and how often |
 //! | [`proxy`] | what other services answer |
@@ -33,6 +34,7 @@
     reason = "methods of `View` are not general enough in its lifetime to stand for closures"
 )]
 
+pub mod access;
 pub mod accounts;
 mod admin;
 pub mod api;
@@ -51,6 +53,7 @@ mod error;
 pub mod handles;
 pub mod identity;
 pub mod limits;
+pub mod oauth;
 mod page;
 pub mod passwords;
 mod preferences;
@@ -105,6 +108,7 @@ async fn host(mut config: Config, context: service_kit::Context) -> anyhow::Resu
     });
     tokio::spawn(observe(Arc::clone(&app)));
     tokio::spawn(crawlers::run(Arc::clone(&app)));
+    tokio::spawn(oauth::expire(Arc::clone(&app)));
     tracing::info!(listen = %listener.local_addr()?, url = app.config.public_url(), "serving");
     let router = api::router(&app, &context.shutdown);
     let shutdown = context.shutdown.clone();

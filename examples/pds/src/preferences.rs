@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use atproto_core::endpoint::NoBody;
+use atproto_core::{endpoint::NoBody, syntax::Nsid};
 use atproto_lexicons::app::bsky::actor::{
     GetPreferences, GetPreferencesOutput, PutPreferences, defs,
 };
 use atproto_xrpc::{
     XrpcError,
-    auth::session::Scope,
     server::{Context, Router},
 };
 
@@ -29,8 +28,8 @@ const NAMESPACE: &str = "app.bsky.";
 /// Adds both methods.
 pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
     router
-        .query::<GetPreferences, _>(AccountPolicy::present(app), with(app, get))
-        .procedure::<PutPreferences, _>(AccountPolicy::present(app), with(app, put))
+        .query::<GetPreferences, _>(AccountPolicy::present(app).apps(), with(app, get))
+        .procedure::<PutPreferences, _>(AccountPolicy::present(app).apps(), with(app, put))
 }
 
 async fn get(
@@ -38,9 +37,8 @@ async fn get(
     context: Context<Caller>,
     _params: GetPreferences,
 ) -> Result<GetPreferencesOutput, XrpcError> {
-    let Caller { did, scope } = context.proof;
-    let hidden = out_of_reach(scope);
-    let stored = app.accounts.preferences(&did).await?;
+    let (did, hidden) = (&context.proof.did, out_of_reach(&app, &context)?);
+    let stored = app.accounts.preferences(did).await?;
     let shown = stored.iter().filter(|preference| !hidden.contains(&preference.kind.as_str()));
     let parsed: Result<defs::Preferences, DatabaseError> = shown.map(parse).collect();
     Ok(GetPreferencesOutput::new(parsed?))
@@ -51,18 +49,25 @@ async fn put(
     context: Context<Caller>,
     input: PutPreferences,
 ) -> Result<NoBody, XrpcError> {
-    let Caller { did, scope } = context.proof;
-    let keep = out_of_reach(scope);
+    let keep = out_of_reach(&app, &context)?;
     let mut preferences = Vec::with_capacity(input.preferences.len());
     for preference in &input.preferences {
         preferences.push(check(preference, keep)?);
     }
-    app.accounts.replace_preferences(&did, preferences, keep).await?;
+    app.accounts.replace_preferences(&context.proof.did, preferences, keep).await?;
     Ok(NoBody)
 }
 
-fn out_of_reach(scope: Scope) -> &'static [&'static str] {
-    if scope == Scope::Access { &[] } else { PRIVATE }
+/// What the caller neither sees nor changes. Apps need the permission to call the method at the
+/// AppView, which is whose they are by name.
+fn out_of_reach(
+    app: &App,
+    context: &Context<Caller>,
+) -> Result<&'static [&'static str], XrpcError> {
+    let caller = &context.proof;
+    let method = Nsid::new(context.nsid.as_ref()).map_err(XrpcError::internal)?;
+    caller.may_call(Some(&method), &app.services.appview_audience())?;
+    Ok(if caller.is_owner() { &[] } else { PRIVATE })
 }
 
 fn check(preference: &defs::Preference, forbidden: &[&str]) -> Result<Preference, XrpcError> {

@@ -78,6 +78,12 @@ impl Services {
         Ok(Self { appview, reports, moderation, options, own_url: config.public_url() })
     }
 
+    /// The AppView's audience, or the one that most apps name where there is none here.
+    pub(crate) fn appview_audience(&self) -> String {
+        let target = self.appview.as_ref().map(|service| service.target.audience());
+        target.unwrap_or_else(|| "did:web:api.bsky.app#bsky_appview".to_owned())
+    }
+
     /// The service that has a method by default.
     fn default_for(&self, nsid: &Nsid) -> Option<&Service> {
         match nsid.as_str() {
@@ -101,10 +107,10 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
     router
         // Whoever has been taken down may complain about it.
         .raw_procedure::<CreateReport, _>(
-            AccountPolicy::leaving(app),
+            AccountPolicy::leaving(app).apps(),
             move |context, params, body| create_report(Arc::clone(&report), context, params, body),
         )
-        .fallback(AccountPolicy::active(app), with(app, pass_on))
+        .fallback(AccountPolicy::active(app).apps(), with(app, pass_on))
 }
 
 async fn create_report(
@@ -131,6 +137,7 @@ async fn pass_on(
         return Err(XrpcError::bad_request("InvalidToken", "Bad token method"));
     }
     let service = app.service_for(&nsid, request.headers()).await?;
+    caller.may_call(Some(&nsid), &service.target.audience())?;
     if service.origin == app.services.own_url {
         return Err(XrpcError::invalid_request("the service is this server"));
     }

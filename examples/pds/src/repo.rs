@@ -24,6 +24,7 @@ use atproto_lexicons::com::atproto::repo::{
 };
 use atproto_xrpc::{
     XrpcError,
+    oauth::{AccountAction, AccountAttribute, Grant, Permission},
     server::{Public, Router},
 };
 
@@ -33,9 +34,17 @@ use crate::{
 
 /// Adds the namespace's endpoints.
 pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
-    let account = || AccountPolicy::active(app);
+    let account = || AccountPolicy::active(app).apps();
     // What an account that moves in needs before it is active.
     let present = || AccountPolicy::present(app);
+    let imports =
+        |grant: &Grant| match grant.allows_account(AccountAttribute::Repo, AccountAction::Manage) {
+            true => Ok(()),
+            false => Err(Permission::Account {
+                attribute: AccountAttribute::Repo,
+                action: AccountAction::Manage,
+            }),
+        };
     router
         .procedure::<ApplyWrites, _>(account(), with(app, apply_writes::handle))
         .procedure::<CreateRecord, _>(account(), with(app, create_record::handle))
@@ -44,14 +53,14 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
         .query::<DescribeRepo, _>(Public, with(app, describe_repo::handle))
         .query::<GetRecord, _>(Public, with(app, get_record::handle))
         .query::<ListRecords, _>(Public, with(app, list_records::handle))
-        .query::<ListMissingBlobs, _>(present(), with(app, list_missing_blobs::handle))
-        .raw_procedure::<ImportRepo, _>(present().full(), {
+        .query::<ListMissingBlobs, _>(present().apps(), with(app, list_missing_blobs::handle))
+        .raw_procedure::<ImportRepo, _>(present().full().apps_with(imports), {
             let app = Arc::clone(app);
             move |context, params, body| {
                 import_repo::handle(Arc::clone(&app), context, params, body)
             }
         })
-        .raw_procedure::<UploadBlob, _>(present(), {
+        .raw_procedure::<UploadBlob, _>(present().apps(), {
             let app = Arc::clone(app);
             move |context, params, body| {
                 upload_blob::handle(Arc::clone(&app), context, params, body)

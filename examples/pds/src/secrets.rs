@@ -20,6 +20,8 @@ pub struct Secrets {
     pub jwt: Vec<u8>,
     /// Signs operations on the identities of accounts that were made here.
     pub rotation_key: Arc<SecretKey>,
+    /// Signs the access tokens of apps.
+    pub oauth_key: Arc<SecretKey>,
 }
 
 impl Secrets {
@@ -28,12 +30,20 @@ impl Secrets {
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let directory = config.data_directory.join("secrets");
         fs::create_dir_all(&directory)?;
-        let jwt = given_or_kept(config.jwt_secret.as_deref(), &directory.join("jwt"))?;
-        let rotation =
-            given_or_kept(config.plc_rotation_key.as_deref(), &directory.join("rotation-key"))?;
+        let kept = |given: &Option<String>, name, fresh| {
+            given_or_kept(given.as_deref(), &directory.join(name), fresh)
+        };
+        let jwt = kept(&config.jwt_secret, "jwt", random)?;
+        let rotation = kept(&config.plc_rotation_key, "rotation-key", || key(Curve::K256))?;
+        let oauth = kept(&None, "oauth-key", || key(Curve::P256))?;
         let rotation_key =
             SecretKey::from_hex(Curve::K256, &rotation).context("the PLC rotation key")?;
-        Ok(Self { jwt: jwt.into_bytes(), rotation_key: Arc::new(rotation_key) })
+        let oauth_key = SecretKey::from_hex(Curve::P256, &oauth).context("the OAuth key")?;
+        Ok(Self {
+            jwt: jwt.into_bytes(),
+            rotation_key: Arc::new(rotation_key),
+            oauth_key: Arc::new(oauth_key),
+        })
     }
 }
 
@@ -43,22 +53,31 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
-fn given_or_kept(given: Option<&str>, path: &Path) -> anyhow::Result<String> {
+/// A secret as hex.
+type Fresh = fn() -> anyhow::Result<String>;
+
+fn given_or_kept(given: Option<&str>, path: &Path, fresh: Fresh) -> anyhow::Result<String> {
     if let Some(secret) = given {
         return Ok(secret.trim().to_owned());
     }
     match fs::read_to_string(path) {
         Ok(secret) => Ok(secret.trim().to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => keep(path, &fresh()?),
         Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
 }
 
-/// Makes 32 random bytes, as hex. A rotation key may be any but one in 2^128 of them.
-fn make(path: &Path) -> anyhow::Result<String> {
+fn random() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
-    let secret = HEXLOWER.encode(&bytes);
+    Ok(HEXLOWER.encode(&bytes))
+}
+
+fn key(curve: Curve) -> anyhow::Result<String> {
+    Ok(HEXLOWER.encode(SecretKey::generate(curve).to_bytes().as_slice()))
+}
+
+fn keep(path: &Path, secret: &str) -> anyhow::Result<String> {
     // A half-written secret would be taken for a whole one at the next start.
     let unfinished = path.with_extension("new");
     let mut file = OpenOptions::new()
@@ -71,5 +90,5 @@ fn make(path: &Path) -> anyhow::Result<String> {
     file.write_all(secret.as_bytes())?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    Ok(secret)
+    Ok(secret.to_owned())
 }

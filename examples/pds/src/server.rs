@@ -11,7 +11,7 @@ mod describe_server;
 mod get_service_auth;
 mod get_session;
 mod invite_codes;
-mod login;
+pub(crate) mod login;
 mod refresh_session;
 mod session;
 
@@ -23,7 +23,10 @@ use atproto_lexicons::com::atproto::server::{
     GetAccountInviteCodes, GetServiceAuth, GetSession, ListAppPasswords, RefreshSession,
     RevokeAppPassword,
 };
-use atproto_xrpc::server::{Public, Router};
+use atproto_xrpc::{
+    oauth::{AccountAction, AccountAttribute, Grant, Permission},
+    server::{Public, Router},
+};
 
 use crate::{
     api::with,
@@ -41,6 +44,13 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
     let full = || AccountPolicy::present(app).full();
     let leaving = || AccountPolicy::leaving(app);
     let admin = || AdminPolicy::new(app);
+    let status = |grant: &Grant| {
+        let (attribute, action) = (AccountAttribute::Status, AccountAction::Manage);
+        match grant.allows_account(attribute, action) {
+            true => Ok(()),
+            false => Err(Permission::Account { attribute, action }),
+        }
+    };
     router
         .query::<DescribeServer, _>(Public, with(app, describe_server::handle))
         .procedure::<CreateAccount, _>(IdentityPolicy::new(app), with(app, create_account::handle))
@@ -50,15 +60,18 @@ pub(crate) fn routes(router: Router, app: &Arc<App>) -> Router {
             RefreshPolicy::or_expired(app),
             with(app, delete_session::handle),
         )
-        .query::<GetSession, _>(present(), with(app, get_session::handle))
-        .query::<GetServiceAuth, _>(leaving(), with(app, get_service_auth::handle))
+        .query::<GetSession, _>(present().apps(), with(app, get_session::handle))
+        .query::<GetServiceAuth, _>(leaving().apps(), with(app, get_service_auth::handle))
         .procedure::<CreateAppPassword, _>(full(), with(app, app_passwords::create))
         .query::<ListAppPasswords, _>(present(), with(app, app_passwords::list))
         .procedure::<RevokeAppPassword, _>(full(), with(app, app_passwords::revoke))
         .procedure::<CreateInviteCode, _>(admin(), with(app, invite_codes::create_one))
         .procedure::<CreateInviteCodes, _>(admin(), with(app, invite_codes::create))
         .query::<GetAccountInviteCodes, _>(full(), with(app, invite_codes::of_account))
-        .query::<CheckAccountStatus, _>(present(), with(app, check_account_status::handle))
+        .query::<CheckAccountStatus, _>(present().apps(), with(app, check_account_status::handle))
         .procedure::<ActivateAccount, _>(full(), with(app, activate_account::handle))
-        .procedure::<DeactivateAccount, _>(leaving().full(), with(app, deactivate_account::handle))
+        .procedure::<DeactivateAccount, _>(
+            leaving().full().apps_with(status),
+            with(app, deactivate_account::handle),
+        )
 }

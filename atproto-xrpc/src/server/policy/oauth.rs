@@ -16,7 +16,7 @@ use crate::{
     XrpcError,
     auth::clock::unix_now,
     oauth::{
-        Grant, Permission,
+        Grant,
         authorization_server::{
             AuthorizationServer, OAuthError, OAuthErrorCode,
             http::{DPOP, DPOP_NONCE, proof},
@@ -94,11 +94,13 @@ impl fmt::Debug for OAuth {
 }
 
 impl XrpcError {
-    /// 403 `ScopeMissingError`: the app would need this permission, and does not have it. Name
-    /// and text are those of the reference PDS.
-    pub fn scope_missing(permission: &Permission) -> Self {
+    /// 403 `ScopeMissingError`: the app would need this scope, as [`Permission`] writes it, and
+    /// does not have it. Name and text are those of the reference PDS.
+    ///
+    /// [`Permission`]: crate::oauth::Permission
+    pub fn scope_missing(scope: impl fmt::Display) -> Self {
         Self::new(StatusCode::FORBIDDEN, "ScopeMissingError")
-            .with_message(format!("Missing required scope \"{permission}\""))
+            .with_message(format!("Missing required scope \"{scope}\""))
     }
 }
 

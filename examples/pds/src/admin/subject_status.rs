@@ -55,6 +55,7 @@ pub(super) async fn update(
 async fn set_takedown(app: &App, did: &Did, takedown: &StatusAttr) -> Result<(), XrpcError> {
     if takedown.applied {
         app.accounts.take_down(did, takedown.r#ref.clone()).await?;
+        app.end_apps(did).await?;
     } else {
         app.accounts.lift_takedown(did).await?;
     }

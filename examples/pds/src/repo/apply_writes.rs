@@ -11,7 +11,7 @@ use atproto_lexicons::com::atproto::repo::{
     apply_writes::{CreateResult, DeleteResult, UpdateResult},
 };
 use atproto_repo::repo::MAX_COMMIT_OPS;
-use atproto_xrpc::{XrpcError, server::Context};
+use atproto_xrpc::{XrpcError, oauth::RepoAction, server::Context};
 
 use super::{commit_meta, own_repo, prepare, uri};
 use crate::{
@@ -30,6 +30,14 @@ pub(super) async fn handle(
     if input.writes.len() > MAX_COMMIT_OPS {
         let message = format!("Too many writes. Max: {MAX_COMMIT_OPS}");
         return Err(XrpcError::invalid_request(message));
+    }
+    for write in &input.writes {
+        let (action, collection) = match write {
+            ApplyWritesWrite::Create(create) => (RepoAction::Create, &create.collection),
+            ApplyWritesWrite::Update(update) => (RepoAction::Update, &update.collection),
+            ApplyWritesWrite::Delete(delete) => (RepoAction::Delete, &delete.collection),
+        };
+        context.proof.may_write(&[action], collection)?;
     }
     let planned: Vec<Planned> = input
         .writes

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use atproto_lexicons::com::atproto::repo::{CreateRecord, CreateRecordOutput};
-use atproto_xrpc::{XrpcError, server::Context};
+use atproto_xrpc::{XrpcError, oauth::RepoAction, server::Context};
 
 use super::{commit_meta, own_repo, prepare, uri};
 use crate::{
@@ -19,6 +19,7 @@ pub(super) async fn handle(
 ) -> Result<CreateRecordOutput, XrpcError> {
     let did = &context.proof.did;
     own_repo(&app, did, &input.repo).await?;
+    context.proof.may_write(&[RepoAction::Create], &input.collection)?;
     let collection = input.collection;
     let rkey = input.rkey.unwrap_or_else(|| prepare::new_key(&app.catalog, &collection));
     let prepared = prepare::record(&app.catalog, &collection, &rkey, input.record, input.validate)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use atproto_lexicons::com::atproto::repo::{DeleteRecord, DeleteRecordOutput};
-use atproto_xrpc::{XrpcError, server::Context};
+use atproto_xrpc::{XrpcError, oauth::RepoAction, server::Context};
 
 use super::{commit_meta, own_repo};
 use crate::{
@@ -19,6 +19,7 @@ pub(super) async fn handle(
 ) -> Result<DeleteRecordOutput, XrpcError> {
     let did = &context.proof.did;
     own_repo(&app, did, &input.repo).await?;
+    context.proof.may_write(&[RepoAction::Delete], &input.collection)?;
     let write = Write {
         collection: input.collection,
         rkey: input.rkey,

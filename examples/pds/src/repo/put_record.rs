@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use atproto_core::syntax::Cid;
 use atproto_lexicons::com::atproto::repo::{PutRecord, PutRecordOutput};
-use atproto_xrpc::{XrpcError, server::Context};
+use atproto_xrpc::{XrpcError, oauth::RepoAction, server::Context};
 
 use super::{commit_meta, own_repo, prepare, uri};
 use crate::{
@@ -20,6 +20,7 @@ pub(super) async fn handle(
 ) -> Result<PutRecordOutput, XrpcError> {
     let did = &context.proof.did;
     own_repo(&app, did, &input.repo).await?;
+    context.proof.may_write(&[RepoAction::Create, RepoAction::Update], &input.collection)?;
     let (collection, rkey) = (input.collection, input.rkey);
     let prepared = prepare::record(&app.catalog, &collection, &rkey, input.record, input.validate)?;
     let cid = prepared.record.cid;

@@ -37,6 +37,7 @@ pub(super) async fn handle(
         ),
     };
     let mime = declared_type(context.header(CONTENT_TYPE.as_str()));
+    context.proof.may_upload(&mime)?;
     let limit = app.config.blob_upload_limit;
     let upload = app.blobs.receive(body.into_data_stream(), declared, limit).await?;
     let mime = upload.mime.map_or(mime, ToOwned::to_owned);

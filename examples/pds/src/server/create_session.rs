@@ -36,7 +36,7 @@ pub(super) async fn handle(
     let tokens = app.begin_session(&account.did, scope, app_password).await?;
     counters::session_created("com.atproto.server.createSession");
     tracing::info!(did = %account.did, "logged in");
-    let profile = Profile::of(&app, account, scope).await;
+    let profile = Profile::of(&app, account, scope == Scope::Access).await;
     let mut output = CreateSessionOutput::new(
         tokens.access_jwt,
         tokens.refresh_jwt,

@@ -8,10 +8,7 @@ use atproto_lexicons::com::atproto::server::{
 };
 use atproto_xrpc::{
     XrpcError,
-    auth::{
-        service::{DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, ServiceClaims},
-        session::Scope,
-    },
+    auth::service::{DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS, ServiceClaims},
     proxy::ProxyTarget,
     server::Context,
 };
@@ -34,6 +31,7 @@ pub(super) async fn handle(
 ) -> Result<GetServiceAuthOutput, XrpcError> {
     let caller = context.proof;
     check_audience(&params.aud)?;
+    caller.may_call(params.lxm.as_ref(), &params.aud)?;
     check_method(&caller, &params)?;
     let method = params.lxm.as_ref().map(Nsid::as_str);
     let claims = ServiceClaims::new(caller.did.clone(), params.aud, method.unwrap_or_default());
@@ -57,20 +55,15 @@ fn check_audience(audience: &str) -> Result<(), XrpcError> {
 
 fn check_method(caller: &Caller, params: &GetServiceAuth) -> Result<(), XrpcError> {
     let Some(method) = &params.lxm else {
-        return match caller.scope {
-            Scope::Takendown => Err(XrpcError::bad_request("InvalidToken", "Bad token scope")),
-            _ => Ok(()),
-        };
+        return if caller.is_leaving() { Err(bad_scope()) } else { Ok(()) };
     };
     if is_protected(method) {
         return Err(XrpcError::invalid_request(format!(
             "cannot request a service auth token for the following protected method: {method}"
         )));
     }
-    if caller.scope == Scope::Takendown {
-        let allowed = method.as_str() == LEAVE;
-        let refused = || XrpcError::bad_request("InvalidToken", "Bad token scope");
-        return if allowed { Ok(()) } else { Err(refused()) };
+    if caller.is_leaving() {
+        return if method.as_str() == LEAVE { Ok(()) } else { Err(bad_scope()) };
     }
     if is_privileged(method) && !caller.is_privileged() {
         return Err(XrpcError::invalid_request(format!(
@@ -78,6 +71,10 @@ fn check_method(caller: &Caller, params: &GetServiceAuth) -> Result<(), XrpcErro
         )));
     }
     Ok(())
+}
+
+fn bad_scope() -> XrpcError {
+    XrpcError::bad_request("InvalidToken", "Bad token scope")
 }
 
 /// How long the token lives: up to an hour for one method, up to a minute for any.

@@ -17,10 +17,10 @@ pub(super) async fn handle(
     context: Context<Caller>,
     _params: GetSession,
 ) -> Result<GetSessionOutput, XrpcError> {
-    let Caller { did, scope } = context.proof;
-    let account = app.accounts.by_did(&did).await?;
+    let caller = context.proof;
+    let account = app.accounts.by_did(&caller.did).await?;
     let account = account.ok_or_else(|| refusal(Status::Deleted))?;
-    let profile = Profile::of(&app, account, scope).await;
+    let profile = Profile::of(&app, account, caller.sees_email()).await;
     let mut output = GetSessionOutput::new(profile.handle, profile.did);
     describe!(output, profile);
     Ok(output)

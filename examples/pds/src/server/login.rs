@@ -15,18 +15,18 @@ use crate::{
 };
 
 /// A login that was right.
-pub(super) struct Login {
-    pub(super) account: Account,
-    pub(super) scope: Scope,
+pub(crate) struct Login {
+    pub(crate) account: Account,
+    pub(crate) scope: Scope,
     /// The name of the app password that was used.
-    pub(super) app_password: Option<String>,
+    pub(crate) app_password: Option<String>,
 }
 
 /// Checks a password of the account with this handle, DID or e-mail address.
 ///
 /// The answer does not tell whether the account exists, neither by what it says nor by the
 /// time it takes.
-pub(super) async fn check(
+pub(crate) async fn check(
     app: &App,
     identifier: &str,
     password: &str,

@@ -30,7 +30,7 @@ pub(super) async fn handle(
     let account = owner(&app, &claims).await?;
     let (tokens, scope) = rotate(&app, &claims).await?;
     counters::auth_attempt(Method::Refresh, Outcome::Success);
-    let profile = Profile::of(&app, account, scope).await;
+    let profile = Profile::of(&app, account, scope == Scope::Access).await;
     let mut output = RefreshSessionOutput::new(
         tokens.access_jwt,
         tokens.refresh_jwt,

@@ -53,11 +53,11 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    pub(super) async fn of(app: &App, account: Account, scope: Scope) -> Self {
+    pub(super) async fn of(app: &App, account: Account, shows_email: bool) -> Self {
         let document = tokio::time::timeout(DOCUMENT_TIMEOUT, app.resolver.did(&account.did)).await;
         let document = document.ok().and_then(Result::ok);
         // The address is the owner's; whoever has an app password need not know it.
-        let email = account.email.filter(|_| scope == Scope::Access);
+        let email = account.email.filter(|_| shows_email);
         Self {
             handle: account.handle.unwrap_or_else(Handle::invalid),
             did: account.did,
