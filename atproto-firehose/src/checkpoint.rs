@@ -23,6 +23,10 @@ use bytes::Bytes;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checkpoint {
+    /// How many consumers have continued from this state. Each raises it by one, and whoever
+    /// stores refuses a checkpoint whose epoch is below the stored one: of two processes
+    /// that take themselves for the same consumer the older one is fenced off.
+    pub epoch: u64,
     /// Everything up to here is settled. `None` before the first event of a
     /// stream that is read from live.
     pub cursor: Option<i64>,
@@ -74,6 +78,7 @@ impl Checkpoint {
     /// Takes over what a later one changed. The result is what storing both
     /// would leave; of `rejects` it keeps all.
     pub fn merge(&mut self, later: &Self) {
+        self.epoch = later.epoch;
         self.cursor = later.cursor;
         self.received = later.received;
         self.unsettled.clone_from(&later.unsettled);

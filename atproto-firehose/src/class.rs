@@ -11,7 +11,12 @@ use crate::{
 };
 
 classify!(Client: SubscribeError);
-classify!(StoreTransient: StoreError);
+
+impl Classify for StoreError {
+    fn class(&self) -> Class {
+        if self.is_fenced() { Class::Conflict } else { Class::StoreTransient }
+    }
+}
 
 impl Classify for LogError {
     fn class(&self) -> Class {
@@ -53,7 +58,9 @@ impl Classify for TransportError {
 impl Classify for ConsumerError {
     fn class(&self) -> Class {
         match self {
-            Self::NoResolver | Self::NoStart | Self::Stopped(_) => Class::Client,
+            Self::NoResolver | Self::NoStart | Self::Partition { .. } | Self::Stopped(_) => {
+                Class::Client
+            }
             Self::Handler(_) => Class::Bug,
             Self::Store(error) => error.class(),
         }

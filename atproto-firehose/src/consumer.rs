@@ -69,6 +69,14 @@ pub enum ConsumerError {
     /// [`Policy::strict`].
     #[error("verification needs a resolver: set ConsumerOptions::policy")]
     NoResolver,
+    /// [`ConsumerOptions::partition`] names one that does not exist.
+    #[error("there is no partition {index} of {count}, counted from zero")]
+    Partition {
+        /// The partition.
+        index: u32,
+        /// How many there are.
+        count: u32,
+    },
     /// The state cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -121,14 +129,17 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Result<Self, ConsumerError> {
         let store: Arc<dyn Store> = state.into().0;
-        let loading = Arc::clone(&store);
-        let loaded = tokio::task::spawn_blocking(move || loading.load()).await;
-        let restored = loaded.map_err(StoreError::new)??;
         let (config, verifier) = options.resolve(store.saves())?;
+        let restored = blocking(&store, Store::load).await?;
         if restored.cursor.is_none() && config.start.is_none() {
             return Err(ConsumerError::NoStart);
         }
         let intake = Intake::new(config, &restored, driver::now());
+        if store.saves() {
+            // Whoever had the state before is fenced off from here on.
+            let taken_over = intake.checkpoint_with(&[]);
+            blocking(&store, move |store| store.save(&taken_over)).await?;
+        }
         let shared = Arc::new(Shared::new(intake, store));
         let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier));
         Ok(Self { shared, task })
@@ -190,6 +201,16 @@ impl Consumer {
     pub fn stopper(&self) -> Stopper {
         Stopper { shared: Arc::clone(&self.shared) }
     }
+}
+
+/// Asks the store without holding up other tasks.
+async fn blocking<T: Send + 'static>(
+    store: &Arc<dyn Store>,
+    ask: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = Arc::clone(store);
+    let answer = tokio::task::spawn_blocking(move || ask(&*store)).await;
+    answer.map_err(StoreError::new)?
 }
 
 impl Drop for Consumer {

@@ -1,13 +1,15 @@
 //! What a consumer delivers.
 
-use atproto_core::data::cbor::{self, CborError};
-use atproto_core::endpoint::Record;
+mod record_set;
+
 use atproto_core::syntax::{Cid, Did};
 use atproto_repo::RepoPath;
 use atproto_repo::car;
 use atproto_repo::event::{AccountEvent, Action, CommitEvent, IdentityEvent, SyncEvent};
 use atproto_repo::sync::Discontinuity;
 use bytes::Bytes;
+
+pub use record_set::{Decoded, RecordSet};
 
 /// One thing that a consumer has to deal with.
 ///
@@ -178,13 +180,20 @@ impl Commit {
 }
 
 impl Change {
-    /// The record as a generated type: `None` if it is of another collection
-    /// or was deleted.
-    ///
-    /// # Errors
-    /// [`CborError`] if it claims to be one and is not.
-    pub fn decode<R: Record>(&self) -> Result<Option<R>, CborError> {
-        let ours = self.path.collection.as_str() == R::NSID;
-        self.record.as_ref().filter(|_| ours).map(|record| cbor::from_slice(record)).transpose()
+    /// The record by its type: one generated type, or several in an enum made by
+    /// [`records!`](crate::records!).
+    pub fn decode<S: RecordSet>(&self) -> Decoded<S> {
+        if !S::COLLECTIONS.contains(&self.path.collection.as_str()) {
+            return Decoded::Other(self.record.clone());
+        }
+        match (self.cid, &self.record) {
+            (None, _) => Decoded::Deleted,
+            (Some(cid), None) => Decoded::Missing(cid),
+            (Some(_), Some(record)) => match S::read(self.path.collection.as_str(), record) {
+                Some(Ok(known)) => Decoded::Known(known),
+                Some(Err(error)) => Decoded::Invalid(record.clone(), error),
+                None => Decoded::Other(Some(record.clone())),
+            },
+        }
     }
 }

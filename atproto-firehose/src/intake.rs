@@ -51,6 +51,8 @@ use crate::checkpoint::{Checkpoint, Head, Reject};
 #[derive(Debug)]
 pub struct Intake {
     config: IntakeConfig,
+    /// Of the checkpoints made here.
+    epoch: u64,
     stream: Stream,
     entries: HashMap<EntryId, Entry>,
     next_entry: u64,
@@ -116,6 +118,8 @@ struct Persistence {
     saving: Option<Saving>,
     retry_at: Option<Instant>,
     failures: u32,
+    /// Another consumer has taken over: nothing is saved any more.
+    fenced: bool,
 }
 
 #[derive(Debug)]
@@ -144,6 +148,7 @@ impl Intake {
                 cursor,
                 halted: None,
             },
+            epoch: restored.epoch + 1,
             entries: HashMap::new(),
             next_entry: 0,
             lanes: Lanes::default(),
@@ -242,13 +247,14 @@ impl Intake {
     /// Whether everything that is settled is also stored. Where the caller
     /// stores checkpoints it is stored with the next one of theirs.
     pub fn is_saved(&self) -> bool {
-        !self.persistence.dirty && self.persistence.saving.is_none()
+        !self.persistence.dirty && self.persistence.saving.is_none() && !self.persistence.fenced
     }
 
     /// Whether every event is settled, and no save that the intake asks for is
     /// outstanding: nothing more will happen once it is halted.
     pub fn is_at_rest(&self) -> bool {
-        self.is_drained() && (self.is_saved() || !self.config.persist)
+        let can_save = self.config.persist && !self.persistence.fenced;
+        self.is_drained() && (self.is_saved() || !can_save)
     }
 
     /// Stops reading. What was received can still be settled.
@@ -281,7 +287,8 @@ impl Intake {
         }
         let (cursor, received, unsettled) = self.window.position(&ids);
         let heads = heads.into_iter().collect();
-        Checkpoint { cursor, received, unsettled, heads, rejects: self.rejects.clone() }
+        let (epoch, rejects) = (self.epoch, self.rejects.clone());
+        Checkpoint { epoch, cursor, received, unsettled, heads, rejects }
     }
 
     /// A checkpoint from [`Self::checkpoint_with`] has been stored by the
@@ -324,6 +331,14 @@ impl Intake {
         self.persistence.retry_at = Some(now + wait);
     }
 
+    /// The checkpoint was refused, because another consumer continues from the state: reading
+    /// stops, and what is settled from now on is so in vain.
+    pub fn handle_fenced(&mut self) {
+        self.persistence.saving = None;
+        self.persistence.fenced = true;
+        self.halt("another consumer has taken over the state");
+    }
+
     fn forget_saved(&mut self, heads: &[(Did, Head)], rejects: usize) {
         for (did, saved) in heads {
             if self.heads.get(did) == Some(saved) {
@@ -338,7 +353,8 @@ impl Intake {
 
     fn persist_due(&self) -> Option<Instant> {
         let persistence = &self.persistence;
-        if !self.config.persist || !persistence.dirty || persistence.saving.is_some() {
+        let able = self.config.persist && !persistence.fenced;
+        if !able || !persistence.dirty || persistence.saving.is_some() {
             return None;
         }
         let due = persistence.since? + self.config.flush_interval;

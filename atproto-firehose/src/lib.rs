@@ -12,6 +12,11 @@ pub mod producer;
 pub mod state;
 pub mod verify;
 
+#[doc(hidden)]
+pub mod __private {
+    pub use atproto_core::{data::CborError, endpoint::Record};
+}
+
 /// The examples of the readme, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

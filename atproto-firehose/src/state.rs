@@ -29,7 +29,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError`].
     fn head(&self, did: &Did) -> Result<Option<Head>, StoreError>;
 
-    /// Takes over a checkpoint as a whole or not at all, and durably.
+    /// Takes over a checkpoint as a whole or not at all, and durably. One whose epoch is
+    /// below that of the stored one is refused, by [`StoreError::fenced`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -52,6 +53,23 @@ impl StoreError {
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::from(cause.into()))
     }
+
+    /// A checkpoint of epoch `ours` was refused, because `stored` is a later one.
+    pub fn fenced(ours: u64, stored: u64) -> Self {
+        Self::new(Fenced { ours, stored })
+    }
+
+    /// Whether another consumer has taken over the state. Trying again is of no use.
+    pub fn is_fenced(&self) -> bool {
+        self.0.is::<Fenced>()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("another consumer has taken over: its epoch is {stored}, ours {ours}")]
+struct Fenced {
+    ours: u64,
+    stored: u64,
 }
 
 impl Store for Box<dyn Store> {

@@ -230,6 +230,10 @@ impl Driver {
                 self.shared.lock().handle_verified(now(), id, outcome);
             }
             Report::Saved(Ok(())) => self.shared.lock().handle_persisted(),
+            Report::Saved(Err(error)) if error.is_fenced() => {
+                tracing::error!(%error, "the consumer stops");
+                self.shared.lock().handle_fenced();
+            }
             Report::Saved(Err(error)) => {
                 tracing::error!(%error, "a checkpoint cannot be stored and will be tried again");
                 self.shared.lock().handle_persist_failed(now());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use atproto_core::identity::Resolver;
 
 use super::ConsumerError;
-use crate::filter::Filter;
+use crate::filter::{Filter, Partition};
 use crate::intake::{IntakeConfig, Start};
 use crate::verify::Verifier;
 
@@ -14,6 +14,7 @@ use crate::verify::Verifier;
 pub struct ConsumerOptions {
     config: IntakeConfig,
     policy: Policy,
+    partition: Option<(u32, u32)>,
 }
 
 /// How far the upstream is believed.
@@ -107,6 +108,15 @@ impl ConsumerOptions {
         self
     }
 
+    /// Reads one partition of the accounts, counted from zero, of so many: the others belong
+    /// to other processes, each with a state of its own. Default: all. See
+    /// [`Partition`](crate::filter::Partition).
+    #[must_use]
+    pub fn partition(mut self, index: u32, count: u32) -> Self {
+        self.partition = Some((index, count));
+        self
+    }
+
     /// Bytes of all events that are not settled. When they are used up the
     /// socket is not read. Default 64 MiB.
     #[must_use]
@@ -160,11 +170,15 @@ impl ConsumerOptions {
             Trust::Verify { verifier, host } => Some((verifier, host)),
             Trust::Upstream => None,
         };
+        let (index, count) = self.partition.unwrap_or((0, 1));
+        let partition =
+            Partition::new(index, count).ok_or(ConsumerError::Partition { index, count })?;
         let mut seed = [0; 8];
         // Without randomness the waits are not spread; nothing else depends
         // on it.
         let _ = getrandom::fill(&mut seed);
         let seed = u64::from_le_bytes(seed);
-        Ok((IntakeConfig { verify: judge.is_some(), persist, seed, ..self.config }, judge))
+        let verify = judge.is_some();
+        Ok((IntakeConfig { verify, persist, partition, seed, ..self.config }, judge))
     }
 }

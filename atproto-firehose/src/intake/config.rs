@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use atproto_core::data::limits::MAX_FRAME;
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Partition};
 
 /// Where to begin when nothing is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct IntakeConfig {
     pub start: Option<Start>,
     /// What to deliver.
     pub filter: Filter,
+    /// The accounts that are read here; others are passed over.
+    pub partition: Partition,
     /// Whether events are verified. Without, what the upstream says is
     /// believed, and no heads are kept.
     pub verify: bool,
@@ -70,6 +72,7 @@ impl Default for IntakeConfig {
         Self {
             start: None,
             filter: Filter::default(),
+            partition: Partition::WHOLE,
             verify: true,
             persist: true,
             max_in_flight_bytes: 64 << 20,

@@ -52,18 +52,24 @@ impl Intake {
             Ok(Message::Info(info)) if info.name == "OutdatedCursor" => self.outdated(now),
             Ok(Message::Info(_)) => count(&mut self.stats.ignored, "info"),
             Ok(message) => {
-                if let (Some(seq), Some(did)) = (message.seq(), message.did().cloned())
-                    && self.admit(now, seq)
-                {
-                    self.begin(now, seq, &did, frame, message);
+                if let (Some(seq), Some(did)) = (message.seq(), message.did().cloned()) {
+                    match self.unwanted(&did) {
+                        Some(why) => self.skip(now, Some(seq), why),
+                        None if self.admit(now, seq) => {
+                            self.begin(now, seq, &did, frame, message);
+                        }
+                        None => {}
+                    }
                 }
             }
             Err(EventError::Unknown { seq, .. }) => {
-                count(&mut self.stats.ignored, "unknown_kind");
-                self.pass(now, seq);
+                self.skip(now, seq, "unknown_kind");
             }
             Err(EventError::Invalid { seq, did, fault, .. }) => {
                 let reason = fault.to_string();
+                if let Some(why) = did.as_ref().and_then(|did| self.unwanted(did)) {
+                    return self.skip(now, seq, why);
+                }
                 match (seq, did) {
                     (Some(seq), Some(did)) => self.invalid(now, seq, &did, frame, &reason),
                     (seq, _) => {
@@ -129,6 +135,24 @@ impl Intake {
             return false;
         }
         true
+    }
+
+    /// Why nothing of an account is wanted here, if that is so. It is asked before anything
+    /// is verified, and nothing is kept of such accounts.
+    fn unwanted(&self, did: &Did) -> Option<&'static str> {
+        if !self.config.partition.has(did) {
+            Some("other_partition")
+        } else if !self.config.filter.wants_account(did) {
+            Some("other_account")
+        } else {
+            None
+        }
+    }
+
+    /// Counts an event that needs nothing, and moves past it.
+    fn skip(&mut self, now: Instant, seq: Option<i64>, why: &'static str) {
+        count(&mut self.stats.ignored, why);
+        self.pass(now, seq);
     }
 
     /// Moves past an event that nothing can be done with.

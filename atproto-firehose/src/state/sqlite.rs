@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use atproto_core::syntax::{Cid, Did, Tid};
 use atproto_repo::sync::RepoState;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{Store, StoreError};
 use crate::checkpoint::{Checkpoint, Head};
@@ -12,6 +12,7 @@ use crate::checkpoint::{Checkpoint, Head};
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS position (
         one INTEGER PRIMARY KEY CHECK (one = 1),
+        epoch INTEGER NOT NULL,
         cursor INTEGER,
         received INTEGER NOT NULL,
         unsettled TEXT NOT NULL
@@ -81,14 +82,16 @@ impl SqliteState {
 impl Store for SqliteState {
     fn load(&self) -> Result<Checkpoint, StoreError> {
         let row = lock(&self.reader)
-            .query_row("SELECT cursor, received, unsettled FROM position", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?))
+            .query_row("SELECT epoch, cursor, received, unsettled FROM position", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
             })
             .optional()
             .map_err(StoreError::new)?;
-        let Some((cursor, received, unsettled)) = row else { return Ok(Checkpoint::default()) };
+        let Some((epoch, cursor, received, unsettled)) = row else {
+            return Ok(Checkpoint::default());
+        };
         let unsettled = serde_json::from_str(&unsettled).map_err(StoreError::new)?;
-        Ok(Checkpoint { cursor, received, unsettled, ..Checkpoint::default() })
+        Ok(Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() })
     }
 
     fn head(&self, did: &Did) -> Result<Option<Head>, StoreError> {
@@ -119,12 +122,25 @@ impl Store for SqliteState {
 
     fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let mut writer = lock(&self.writer);
-        write(&mut writer, checkpoint).map_err(StoreError::new)
+        write(&mut writer, checkpoint)
     }
 }
 
-fn write(writer: &mut Connection, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
-    let transaction = writer.transaction()?;
+fn write(writer: &mut Connection, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let transaction = writer
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(StoreError::new)?;
+    let stored: Option<u64> = transaction
+        .query_row("SELECT epoch FROM position", [], |row| row.get(0))
+        .optional()
+        .map_err(StoreError::new)?;
+    if let Some(stored) = stored.filter(|stored| *stored > checkpoint.epoch) {
+        return Err(StoreError::fenced(checkpoint.epoch, stored));
+    }
+    replace(&transaction, checkpoint).and_then(|()| transaction.commit()).map_err(StoreError::new)
+}
+
+fn replace(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     {
         let mut head = transaction.prepare_cached(
             "INSERT OR REPLACE INTO head (did, rev, data, active) VALUES (?1, ?2, ?3, ?4)",
@@ -148,12 +164,12 @@ fn write(writer: &mut Connection, checkpoint: &Checkpoint) -> rusqlite::Result<(
         let unsettled = serde_json::to_string(&checkpoint.unsettled)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         transaction.execute(
-            "INSERT OR REPLACE INTO position (one, cursor, received, unsettled)
-             VALUES (1, ?1, ?2, ?3)",
-            params![checkpoint.cursor, checkpoint.received, unsettled],
+            "INSERT OR REPLACE INTO position (one, epoch, cursor, received, unsettled)
+             VALUES (1, ?1, ?2, ?3, ?4)",
+            params![checkpoint.epoch, checkpoint.cursor, checkpoint.received, unsettled],
         )?;
     }
-    transaction.commit()
+    Ok(())
 }
 
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {

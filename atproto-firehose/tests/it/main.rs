@@ -5,14 +5,18 @@ mod support;
 
 mod consumer;
 mod crash_between_apply_and_ack;
+mod filters;
 mod intake_simulation;
 mod log_basics;
 mod log_damage;
 mod log_faults;
 mod one_hot_did_does_not_stall_others;
 mod outdated_cursor_then_backfill;
+mod partitions;
 mod producer;
+mod record_sets;
 mod relay_restarts;
 mod seeds;
 mod slow_consumer_is_bounded;
+mod two_consumers_of_one_state;
 mod verify;

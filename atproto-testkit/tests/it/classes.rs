@@ -36,7 +36,7 @@ fn public_errors(sources: &[String]) -> BTreeSet<String> {
             if let Some((_, name)) = implemented {
                 let name = identifier(name);
                 let is_public = |line: &&str| public_type(line).as_deref() == Some(&name);
-                if lines.iter().any(|line| is_public(line)) {
+                if lines.iter().any(is_public) {
                     errors.insert(name);
                 }
             }
@@ -66,7 +66,7 @@ fn classified(sources: &[String]) -> BTreeSet<String> {
 }
 
 fn identifier(text: &str) -> String {
-    text.chars().take_while(|letter| letter.is_ascii_alphanumeric()).collect()
+    text.chars().take_while(char::is_ascii_alphanumeric).collect()
 }
 
 fn sources(folder: &Path) -> Vec<String> {

@@ -25,6 +25,7 @@ use atproto_firehose::{
     checkpoint::Checkpoint,
     consumer::{Batch, Consumer, ConsumerOptions, Policy, Start},
     event::Event,
+    state::StoreError,
 };
 use metrics::histogram;
 use service_kit::{Health, Shutdown};
@@ -92,7 +93,8 @@ impl Indexer {
     }
 
     /// Stores one batch. A store that fails is tried again until shutdown is requested: nothing
-    /// is given up because a disk is full, and what was not stored comes again.
+    /// is given up because a disk is full, and what was not stored comes again. It ends where
+    /// another process has taken over.
     async fn index(&self, batch: Batch, shutdown: &Shutdown) -> anyhow::Result<()> {
         let start = Instant::now();
         let events: Arc<[Event]> = batch.events().cloned().collect();
@@ -100,6 +102,9 @@ impl Indexer {
         let report = loop {
             match self.store(Arc::clone(&events), Arc::clone(&checkpoint)).await {
                 Ok(report) => break report,
+                Err(error) if error.downcast_ref().is_some_and(StoreError::is_fenced) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     tracing::error!(error.message = %format_args!("{error:#}"), "batch not stored");
                     tokio::select! {

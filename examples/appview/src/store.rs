@@ -18,7 +18,7 @@ use tokio::{
 /// Connections for readers; more requests than this wait for one.
 const READERS: usize = 4;
 /// The schema version that this code reads and writes.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 const SCHEMA: &str = include_str!("store/schema.sql");
 
 /// Cheap to clone: clones share the connections.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use atproto_core::crypto::{Curve, SecretKey};
-use atproto_core::data::cbor;
+use atproto_core::data::{cbor, json};
 use atproto_core::identity::{DidDocument, ResolveError, Resolver};
 use atproto_core::syntax::{Did, Handle, Nsid, RecordKey, Tid};
 use atproto_firehose::consumer::{Connecting, FrameSource, NextFrame, Transport, TransportError};
@@ -38,19 +38,27 @@ impl Account {
 
     /// The next commit: the empty first one, then one with one more post each.
     pub(crate) fn commit(&mut self) -> CommitEvent {
+        self.commit_of("com.example.post", r#"{"text":"hello"}"#)
+    }
+
+    /// The same with another record.
+    pub(crate) fn commit_of(&mut self, collection: &str, record: &str) -> CommitEvent {
+        self.commit_with(|rkey| Write::Create {
+            collection: Nsid::new(collection).unwrap(),
+            rkey,
+            record: cbor::encode(&json::decode(record).unwrap()).into(),
+        })
+    }
+
+    /// The next commit with any write; the first one is empty all the same.
+    pub(crate) fn commit_with(&mut self, write: impl FnOnce(RecordKey) -> Write) -> CommitEvent {
         self.micros += 1_000_000;
         let rev = Tid::from_parts(self.micros, 0);
         let applied = match &self.head {
             None => repo::create(&self.did, &self.key, rev).unwrap(),
             Some(head) => {
-                let record =
-                    cbor::encode(&atproto_core::data::json::decode(r#"{"text":"hello"}"#).unwrap());
-                let write = Write::Create {
-                    collection: Nsid::new("com.example.post").unwrap(),
-                    rkey: RecordKey::new(rev.to_string()).unwrap(),
-                    record: record.into(),
-                };
-                repo::apply(&self.blocks, head, &self.did, vec![write], rev, &self.key).unwrap()
+                let writes = vec![write(RecordKey::new(rev.to_string()).unwrap())];
+                repo::apply(&self.blocks, head, &self.did, writes, rev, &self.key).unwrap()
             }
         };
         self.blocks.extend(applied.new_blocks.iter().map(|(cid, block)| (*cid, block.clone())));

@@ -37,12 +37,22 @@ impl state::Store for Checkpoints {
     }
 }
 
-/// Stores a checkpoint in the transaction of the batch that it belongs to.
+/// Stores a checkpoint in the transaction of the batch that it belongs to, which is refused if
+/// another process has taken over.
 pub(crate) fn save(tx: &Transaction<'_>, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+    let stored = tx
+        .prepare_cached("SELECT epoch FROM consumer")?
+        .query_row([], |row| row.get::<_, u64>(0))
+        .optional()?;
+    if let Some(stored) = stored.filter(|stored| *stored > checkpoint.epoch) {
+        return Err(StoreError::fenced(checkpoint.epoch, stored).into());
+    }
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO consumer (id, cursor, received, unsettled) VALUES (0, ?1, ?2, ?3)",
+        "INSERT OR REPLACE INTO consumer (id, epoch, cursor, received, unsettled)
+         VALUES (0, ?1, ?2, ?3, ?4)",
     )?
     .execute(params![
+        checkpoint.epoch,
         checkpoint.cursor,
         checkpoint.received,
         serde_json::to_string(&checkpoint.unsettled)?
@@ -83,11 +93,12 @@ pub(crate) fn save(tx: &Transaction<'_>, checkpoint: &Checkpoint) -> anyhow::Res
 
 fn load(tx: &Transaction<'_>) -> anyhow::Result<Checkpoint> {
     let mut checkpoint = Checkpoint::default();
-    let row: Option<(Option<i64>, i64, String)> = tx
-        .prepare_cached("SELECT cursor, received, unsettled FROM consumer")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    let row: Option<(u64, Option<i64>, i64, String)> = tx
+        .prepare_cached("SELECT epoch, cursor, received, unsettled FROM consumer")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    if let Some((cursor, received, unsettled)) = row {
+    if let Some((epoch, cursor, received, unsettled)) = row {
+        checkpoint.epoch = epoch;
         checkpoint.cursor = cursor;
         checkpoint.received = received;
         checkpoint.unsettled = serde_json::from_str(&unsettled).context("unsettled events")?;

@@ -120,6 +120,8 @@ CREATE INDEX task_by_due ON task (kind, due);
 -- The consumer's checkpoint, written in the transaction of the effects that it covers.
 CREATE TABLE consumer (
     id        INTEGER PRIMARY KEY CHECK (id = 0),
+    -- Of the process that wrote it; an older process is refused.
+    epoch     INTEGER NOT NULL,
     cursor    INTEGER,
     received  INTEGER NOT NULL,
     -- A JSON list of sequence numbers.
