@@ -22,5 +22,7 @@ mod service_auth;
 mod serving;
 mod session;
 mod shared;
+mod stores;
 mod subscription;
+mod transport;
 mod validation;

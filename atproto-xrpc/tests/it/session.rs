@@ -12,7 +12,7 @@ use atproto_core::{
 use atproto_xrpc::{
     PasswordSession, Session, XrpcError,
     auth::session::{Scope, SessionTokens, TokenPair},
-    client::{CallError, SessionState},
+    client::{CallError, SessionState, store::MemoryStore},
     server::{Account, AccountVerifier, Context, Credentials, Router, RouterConfig, ServeConfig},
 };
 use axum::{
@@ -288,4 +288,26 @@ async fn records_are_written_and_read() {
 
     let blob = session.upload_blob("image/png", vec![0; 7]).await.unwrap();
     assert_eq!((blob.mime_type(), blob.size()), ("image/png", Some(7)));
+}
+
+#[tokio::test]
+async fn a_store_gets_the_new_tokens_and_gives_them_to_others() {
+    let host = Host::new();
+    let server = host.serve().await;
+    let store = Arc::new(MemoryStore::default());
+    let session = login(&server).await.keep_in(store.clone()).await.unwrap();
+    let twin = server.client().restore(store.clone(), &alice()).await.unwrap().unwrap();
+    host.expire();
+    let calls = (0..64).map(|turn| if turn % 2 == 0 { &session } else { &twin }.call(thing()));
+    for result in futures::future::join_all(calls).await {
+        result.unwrap();
+    }
+    assert_eq!(host.refreshes.load(Ordering::Relaxed), 1);
+    assert!(session.state() == twin.state());
+    let kept = server.client().restore(store.clone(), &alice()).await.unwrap().unwrap();
+    assert!(kept.state() == session.state());
+    session.logout().await.unwrap();
+    assert!(server.client().restore(store, &alice()).await.unwrap().is_none());
+    let CallError::Session(error) = twin.refresh().await.unwrap_err() else { panic!() };
+    assert!(error.is_over(), "{error}");
 }

@@ -1,6 +1,9 @@
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use http::{Request, Response};
+use http::{
+    HeaderValue, Request, Response,
+    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
+};
 use http_body::Body;
 use tower::{Service, ServiceExt};
 
@@ -31,9 +34,25 @@ where
     ) -> BoxFuture<'_, Result<Response<Content>, SendError>> {
         let service = self.0.clone();
         async move {
-            let answer = service.oneshot(request).await.map_err(SendError::lost)?;
+            let answer = service.oneshot(as_received(request)).await.map_err(SendError::lost)?;
             Ok(answer.map(Content::from_body))
         }
         .boxed()
     }
+}
+
+/// The request with the headers that a connection adds: servers go by them.
+fn as_received(mut request: Request<Content>) -> Request<Content> {
+    let host = request.uri().authority().and_then(|host| host.as_str().try_into().ok());
+    let length = request.body().length();
+    let headers = request.headers_mut();
+    if let Some(host) = host {
+        headers.insert(HOST, host);
+    }
+    match length {
+        Some(0) => {}
+        Some(length) => drop(headers.insert(CONTENT_LENGTH, length.into())),
+        None => drop(headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))),
+    }
+    request
 }
