@@ -1,15 +1,35 @@
 //! Short programs that show the libraries at work, each in a file of its own.
 
+mod call;
 mod generated;
 mod records;
 mod repository;
+mod write;
 
+use atproto_core::syntax::AtUri;
 use clap::Parser;
 
 /// Runs one of the programs
 #[derive(Parser)]
 #[command(name = "tour", version)]
 enum Tour {
+    /// Calls a service: reads a record, then the whole collection that it is in
+    Call {
+        /// The host of the account, for example https://pds.example.com
+        service: String,
+        /// `at://ACCOUNT/COLLECTION/RKEY`
+        record: AtUri,
+    },
+    /// Logs in and writes a post
+    Write {
+        /// The host of the account
+        service: String,
+        /// Handle or DID
+        account: String,
+        /// Best an app password
+        #[arg(long, env = "TOUR_PASSWORD", hide_env_values = true)]
+        password: String,
+    },
     /// Makes a repository, writes a post to it, and checks its archive
     Repository,
     /// Reads records of any kind, and loses none
@@ -18,8 +38,13 @@ enum Tour {
     Generated,
 }
 
-fn main() -> anyhow::Result<()> {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
     match Tour::parse() {
+        Tour::Call { service, record } => call::run(&service, &record).await,
+        Tour::Write { service, account, password } => {
+            write::run(&service, &account, &password).await
+        }
         Tour::Repository => repository::run(),
         Tour::Records => records::run(),
         Tour::Generated => generated::run(),

@@ -1,9 +1,21 @@
 //! The programs run, and say what they did.
 
+mod host;
+
 use std::process::Command;
 
+use host::Host;
+
 fn run(program: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_tour")).arg(program).output().unwrap();
+    run_with(&[program])
+}
+
+fn run_with(args: &[&str]) -> String {
+    let tour = Command::new(env!("CARGO_BIN_EXE_tour"))
+        .args(args)
+        .env("TOUR_PASSWORD", host::PASSWORD)
+        .output();
+    let output = tour.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -34,4 +46,22 @@ fn a_generated_type_is_used() {
     let said = run("generated");
     assert!(said.starts_with("a record of com.example.tour.status, "), "{said}");
     assert!(said.ends_with("the catalog knows 1 schema\n"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_is_written_and_read() {
+    let host = Host::start().await;
+    host.sign_up("alice.test").await;
+    let url = host.url.clone();
+    let (written, read) = tokio::task::spawn_blocking(move || {
+        let written = run_with(&["write", &url, "alice.test"]);
+        let uri = written.split(' ').next().unwrap();
+        let read = run_with(&["call", &url, uri]);
+        (written, read)
+    })
+    .await
+    .unwrap();
+    assert!(written.contains("/app.bsky.feed.post/"), "{written}");
+    assert!(read.starts_with("{\"text\":\"hello\","), "{read}");
+    assert!(read.ends_with("a page of 1 records\n"), "{read}");
 }
