@@ -11,6 +11,7 @@ mod import;
 mod kill;
 mod lexicons;
 mod network;
+mod oauth;
 mod policies;
 mod preferences;
 mod proxy;
