@@ -32,7 +32,7 @@ async fn oc_002_and_t68_metadata_are_json_and_found_without_a_detour() {
 }
 
 #[tokio::test]
-async fn t68_unknown_and_unsound_clients_are_refused() {
+async fn oc_015_and_t68_clients_are_known_by_their_address_alone() {
     let world = World::new();
     let stranger = |id: &str| App { client_id: id.to_owned(), ..world.app() };
     for id in [

@@ -105,7 +105,7 @@ fn sign_in_page(
     let body = Html::new("<h1>Sign in</h1><p>An app asks for access to your account at <b>")
         .text(host(app))
         .raw("</b>.</p>")
-        .push(&client(app, &consent.client))
+        .push(&client(&consent.client, &app.config.oauth_trusted_clients))
         .raw("<form method=\"post\" action=\"/oauth/authorize/sign-in\">")
         .push(&asked.hidden(app, browser))
         .push(&sign_in::fields(hint, hint.is_some_and(is_known), wrong))
@@ -129,7 +129,7 @@ fn consent_page(
     let sentences = words::of_grant(&consent.grant).into_iter();
     let items = sentences.map(|text| Html::new("<li>").text(text).raw("</li>"));
     let body = Html::new("<h1>Allow access?</h1>")
-        .push(&client(app, &consent.client))
+        .push(&client(&consent.client, &app.config.oauth_trusted_clients))
         .raw("<p>It asks for access to the account <b>")
         .text(account.handle.as_ref().map_or(account.did.as_str(), Handle::as_str))
         .raw("</b>. It could:</p><ul>")
@@ -175,10 +175,10 @@ fn sets(consent: &Consent) -> Html {
 
 /// Who asks. Of an app that the operator does not know there is nothing but its address: name
 /// and pages are whatever it likes to say.
-fn client(app: &App, client: &ClientMetadata) -> Html {
+fn client(client: &ClientMetadata, trusted: &[String]) -> Html {
     let id = client.client_id.to_string();
     let mut html = Html::new("<div class=\"box\">");
-    let known = app.config.oauth_trusted_clients.contains(&id);
+    let known = trusted.contains(&id);
     match (&client.client_id, client.client_name.as_deref().filter(|_| known)) {
         (ClientId::Localhost(_), _) => {
             html = html.raw("<p><b>A program on this computer</b>, under development</p>");
@@ -207,4 +207,35 @@ fn destination(consent: &Consent) -> String {
 fn host(app: &App) -> String {
     let url = app.config.public_url();
     url.split_once("://").map_or(url.clone(), |(_, host)| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use atproto_xrpc::oauth::{ClientId, ClientMetadata};
+
+    use super::client;
+
+    const ID: &str = "https://app.example.com/client.json";
+
+    #[test]
+    fn oc_012_the_name_of_an_unknown_app_is_not_shown() {
+        let document = serde_json::json!({
+            "client_id": ID,
+            "client_name": "Your <b>bank</b>",
+            "client_uri": "https://app.example.com/home",
+            "grant_types": ["authorization_code"],
+            "scope": "atproto",
+            "response_types": ["code"],
+            "redirect_uris": ["https://app.example.com/callback"],
+            "dpop_bound_access_tokens": true,
+        });
+        let id = ClientId::parse(ID).unwrap();
+        let metadata = ClientMetadata::read(id, document.to_string().as_bytes()).unwrap();
+        let unknown = client(&metadata, &[]).into_string();
+        assert!(unknown.contains(ID) && unknown.contains("<b>app.example.com</b>"), "{unknown}");
+        assert!(!unknown.contains("bank") && !unknown.contains("home"), "{unknown}");
+        let known = client(&metadata, &[ID.to_owned()]).into_string();
+        assert!(known.contains(ID) && known.contains("Your &lt;b&gt;bank&lt;/b&gt;"), "{known}");
+        assert!(known.contains("https://app.example.com/home"), "{known}");
+    }
 }

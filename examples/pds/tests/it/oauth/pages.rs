@@ -101,7 +101,7 @@ async fn a_user_signs_in_and_allows() {
 }
 
 #[tokio::test]
-async fn oc_012_an_unknown_app_is_shown_by_its_address_alone() {
+async fn oc_012_a_program_under_development_is_shown_as_one() {
     let (pds, _alice, _dir) = start(&[]).await;
     let app = OAuthApp::new(&pds, "atproto");
     let mut browser = Browser::new(&pds);
