@@ -13,14 +13,18 @@ trap '((${#pids[@]})) && kill "${pids[@]}" 2>/dev/null; wait || true' EXIT
 free_port() { node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})'; }
 await_url() { for _ in $(seq 300); do curl -fsS -o /dev/null "$1" 2>/dev/null && return; sleep 0.1; done; echo "$1 does not answer" >&2; return 1; }
 
-plc=$(free_port) pds=$(free_port) relay=$(free_port) appview=$(free_port)
-export TS_PDS_URL="http://localhost:$pds" TS_PLC_URL="http://localhost:$plc" RELAY_URL="http://127.0.0.1:$relay"
+plc=$(free_port) pds=$(free_port) limited=$(free_port) relay=$(free_port) appview=$(free_port)
+export TS_PDS_URL="http://localhost:$pds" TS_LIMITED_PDS_URL="http://localhost:$limited"
+export TS_PLC_URL="http://localhost:$plc" RELAY_URL="http://127.0.0.1:$relay"
 
 (cd "$ts" && . ./env.sh && exec node --import ./loopback.mjs plc.mjs "$plc") >"$data/ts-plc.log" 2>&1 & pids+=($!)
 await_url "http://127.0.0.1:$plc/_health"
 
 (cd "$ts" && . ./env.sh && PDS_DEV=1 BSKY_URL="http://localhost:$appview" BSKY_DID="did:web:localhost%3A$appview" \
     exec node --import ./loopback.mjs pds.mjs "$pds" "http://localhost:$plc" "$data/ts-pds") >"$data/ts-pds.log" 2>&1 & pids+=($!)
+
+(here=$PWD; cd "$ts" && . ./env.sh && exec node --import ./loopback.mjs --input-type=module - \
+    "$limited" "http://localhost:$plc" "$data/ts-limited" <"$here/limited-pds.mjs") >"$data/ts-limited.log" 2>&1 & pids+=($!)
 
 "$STACK_BIN" serve relay --listen "127.0.0.1:$relay" --data "$data/reverse-relay" \
     --plc-url "http://127.0.0.1:$plc" --allow-insecure-hosts >"$data/reverse-relay.log" 2>&1 & pids+=($!)
@@ -29,9 +33,10 @@ await_url "http://127.0.0.1:$plc/_health"
     --public-url "http://localhost:$appview" --dev-handle-host ".test=$TS_PDS_URL" \
     --allow-loopback >"$data/reverse-appview.log" 2>&1 & pids+=($!)
 await_url "$TS_PDS_URL/xrpc/_health"
+await_url "$TS_LIMITED_PDS_URL/xrpc/_health"
 await_url "$RELAY_URL/xrpc/_health"
 
 node --test reverse.test.mjs || { tail -n 40 "$data"/reverse-*.log "$data"/ts-pds.log; exit 1; }
 
 echo '--- our client logs in to the reference PDS, writes, renews its tokens and logs out'
-cargo test --locked -p atp --test it reference:: || { tail -n 40 "$data/ts-pds.log"; exit 1; }
+cargo test --locked -p atp --test it reference:: || { tail -n 40 "$data/ts-pds.log" "$data/ts-limited.log"; exit 1; }

@@ -13,9 +13,11 @@ use atproto_xrpc::{
         CallError, SessionError,
         oauth::{AuthorizeOptions, OAuthApp, OAuthClient, OAuthError, OAuthSession},
         store::{SavedSession, SessionStore},
+        transport::Content,
     },
     oauth::{ApplicationType, Scope},
 };
+use http::Request;
 use serde_json::{Value, json};
 
 use crate::{
@@ -485,4 +487,24 @@ async fn t10_strangers_do_not_lead_to_this_machine() {
         };
         assert!(is_refused, "{host}: {error}");
     }
+}
+
+#[tokio::test]
+async fn oa_007_part_of_what_was_declared_may_be_asked_for() {
+    let network = Network::new();
+    let options = AuthorizeOptions::default().scopes("atproto".parse().unwrap()).prompt("login");
+    network.client().authorize_with("alice.example", options).await.unwrap();
+    let state = network.state();
+    let (_, _, form) = state.seen.last().unwrap();
+    assert_eq!((&*form["scope"], &*form["prompt"]), ("atproto", "login"));
+    assert!(form["client_id"].contains("repo"), "all of it is declared: {}", form["client_id"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_silent_is_given_up() {
+    let silent = |_: Request<Content>| std::future::pending();
+    let network = Network::new();
+    let oauth = network.builder(app()).transport(silent).build().unwrap();
+    let error = oauth.authorize("alice.example").await.unwrap_err();
+    assert!(matches!(error, OAuthError::Send { .. }) && error.is_transient(), "{error}");
 }

@@ -6,7 +6,7 @@ use atproto_xrpc::oauth::{
 };
 use serde_json::{Value, json};
 
-use crate::shared;
+use crate::{oauth_network::metadata, shared};
 
 const ID: &str = "https://app.example.com/oauth-client-metadata.json";
 
@@ -300,6 +300,21 @@ fn oa_027_the_issuer_is_the_origin_and_all_is_supported() {
         let expected =
             ServerError::Endpoint { name: "token_endpoint", address: address.to_owned() };
         assert_eq!(found, Err(expected));
+    }
+}
+
+#[test]
+fn clear_text_is_for_development_on_this_machine() {
+    for origin in ["http://localhost:2583", "http://127.0.0.1:2583", "http://[::1]:2583"] {
+        let document = metadata(origin).to_string();
+        assert!(ServerMetadata::read_local(origin, document.as_bytes()).is_ok(), "{origin}");
+        let found = ServerMetadata::read(origin, document.as_bytes());
+        assert_eq!(found, Err(ServerError::Origin(origin.to_owned())));
+    }
+    for origin in ["http://auth.example.com", "http://192.0.2.1", "ftp://localhost"] {
+        let document = metadata(origin).to_string();
+        let found = ServerMetadata::read_local(origin, document.as_bytes());
+        assert_eq!(found, Err(ServerError::Origin(origin.to_owned())));
     }
 }
 

@@ -2,6 +2,7 @@
 //! records. `e2e/reverse.sh` starts one and says where it is.
 
 mod consent;
+mod limits;
 mod oauth;
 mod password;
 
@@ -29,6 +30,8 @@ const PASSWORD: &str = "a long password";
 /// The PDS and its directory.
 struct Reference {
     pds: String,
+    /// Another one, whose rate limits are on.
+    limited: String,
     plc: String,
 }
 
@@ -41,11 +44,12 @@ struct Member {
 impl Reference {
     /// Where it is, if it runs.
     fn find() -> Option<Self> {
-        let (Ok(pds), Ok(plc)) = (env::var("TS_PDS_URL"), env::var("TS_PLC_URL")) else {
-            eprintln!("skipped: TS_PDS_URL and TS_PLC_URL are not set");
+        let names = ["TS_PDS_URL", "TS_LIMITED_PDS_URL", "TS_PLC_URL"];
+        let [Ok(pds), Ok(limited), Ok(plc)] = names.map(env::var) else {
+            eprintln!("skipped: {} are not set", names.join(", "));
             return None;
         };
-        Some(Self { pds, plc })
+        Some(Self { pds, limited, plc })
     }
 
     fn client(&self) -> Client {
