@@ -3,18 +3,14 @@ import fs from 'node:fs'
 import path from 'node:path'
 import zlib from 'node:zlib'
 import { AtpAgent } from '@atproto/api'
+import { required } from './required.mjs'
+
+export { required }
 
 /** URLs of a running stack, from the file that `stack` writes into its data directory. */
 export const stack = JSON.parse(
   fs.readFileSync(path.join(required('STACK_DATA'), 'stack.json'), 'utf8'),
 )
-
-/** The value of an environment variable that the test cannot do without. */
-export function required(name) {
-  const value = process.env[name]
-  if (!value) throw new Error(`${name} is not set; see e2e/README.md`)
-  return value
-}
 
 /** The trace exports that the collector has been sent so far, as the bytes that came. */
 export function spans() {

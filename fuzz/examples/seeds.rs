@@ -285,7 +285,26 @@ fn tokens(key: &SecretKey, did: &Did) -> Result {
         "session",
         jwt::sign_hs256(b"another secret than the target's", "at+jwt", &session)?,
     )?;
-    seed("jwt", "none", "eyJhbGciOiJub25lIn0.e30.")
+    seed("jwt", "none", "eyJhbGciOiJub25lIn0.e30.")?;
+    proofs(key)
+}
+
+fn proofs(key: &SecretKey) -> Result {
+    let address = Url::parse("https://pds.example.com/xrpc/com.example.a")?;
+    let request =
+        DpopRequest { method: "POST", url: &address, access_token: Some("access-token") };
+    // By hand, because real proofs have random ids.
+    let header = serde_json::json!({"typ": "dpop+jwt", "alg": "ES256K", "jwk": Jwk(key.public_key())});
+    let hash = BASE64URL_NOPAD.encode(&Sha256::digest("access-token"));
+    for (name, nonce) in [("sound", "nonce"), ("stale", "old")] {
+        let claims = serde_json::json!({"jti": "id", "htm": request.method, "htu": address.as_str(),
+            "iat": 1_790_000_000, "ath": hash, "nonce": nonce});
+        let part = |json: &serde_json::Value| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
+        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signature = BASE64URL_NOPAD.encode(key.sign(signed.as_bytes())?.as_bytes());
+        seed("dpop", name, format!("{signed}.{signature}"))?;
+    }
+    Ok(())
 }
 
 fn queries() -> Result {

@@ -1,6 +1,6 @@
 //! A PDS, an AppView, and requests that go through the one to the other.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use atproto_core::{
     crypto::{Curve, SecretKey},
@@ -10,9 +10,10 @@ use atproto_xrpc::{
     XrpcError,
     auth::service::{self, ServiceClaims, ServiceProof, ServiceVerifier},
     proxy::{ProxyOptions, ProxyTarget, forward},
-    server::{Context, Public, Router, RouterConfig, ServeConfig, Service},
+    server::{Context, Public, RateLimit, RateLimiter, Router, RouterConfig, ServeConfig, Service},
 };
 use axum::extract::Request;
+use http::StatusCode;
 
 use crate::{
     directory::{Directory, account, alice, did},
@@ -59,6 +60,15 @@ async fn appview(directory: Arc<Directory>) -> Server {
 
 /// A PDS that forwards everything in alice's name.
 async fn pds(directory: Arc<Directory>, key: SecretKey, options: ProxyOptions) -> Server {
+    pds_with(RouterConfig::default(), directory, key, options).await
+}
+
+async fn pds_with(
+    config: RouterConfig,
+    directory: Arc<Directory>,
+    key: SecretKey,
+    options: ProxyOptions,
+) -> Server {
     let client = SafeClient::new(SafeClientConfig::default().allow_loopback(true)).unwrap();
     let key = Arc::new(key);
     let handler = move |context: Context<()>, request: Request| {
@@ -74,7 +84,7 @@ async fn pds(directory: Arc<Directory>, key: SecretKey, options: ProxyOptions) -
             forward(&client, &origin, Some(&token), &nsid, request, &options).await
         }
     };
-    Server::start(Router::new(RouterConfig::default()).fallback(Public, handler)).await
+    Server::start(Router::new(config).fallback(Public, handler)).await
 }
 
 async fn world(options: ProxyOptions) -> (Server, Server) {
@@ -101,7 +111,7 @@ async fn px_006_and_t10_what_arrives_at_the_service() {
 }
 
 #[tokio::test]
-async fn every_line_of_a_header_and_all_of_x_atproto_are_passed_on() {
+async fn px_007_every_line_of_a_header_and_all_of_x_atproto_are_passed_on() {
     let (pds, _appview) = world(ProxyOptions::default()).await;
     let head = format!(
         "GET /xrpc/org.example.getThing?actor=a\n{HEADER}\nx-atproto-more: 1\n\
@@ -134,6 +144,78 @@ async fn px_002_targets_that_are_none() {
         let answer = pds.send(&head, "").await;
         assert_eq!((answer.status, answer.error().1.as_str()), (400, "InvalidRequest"), "{target}");
     }
+}
+
+#[tokio::test]
+async fn px_003_and_008_only_methods_are_passed_on() {
+    let (pds, _appview) = world(ProxyOptions::default()).await;
+    for path in ["/xrpc/nonsense", "/xrpc/", "/xrpc/org.example.getThing/more", "/xrpc/..%2fadmin"]
+    {
+        let answer = pds.send(&format!("GET {path}\n{HEADER}"), "").await;
+        assert_eq!(answer.error().1, "InvalidRequest", "{path}");
+    }
+    assert_eq!(pds.send(&format!("GET /admin\n{HEADER}"), "").await.status, 404);
+    for (method, status) in
+        [("GET", 200), ("HEAD", 200), ("PUT", 405), ("DELETE", 405), ("PATCH", 405), ("TRACE", 405)]
+    {
+        let line = format!("{method} /xrpc/org.example.getThing?actor=a\n{HEADER}");
+        assert_eq!(pds.send(&line, "").await.status, status, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn px_005_the_limits_of_the_proxy_apply_before_anything_is_sent() {
+    let (key, directory) = (SecretKey::generate(Curve::K256), Directory::with([]));
+    let limiter = Arc::new(RateLimiter::new(RateLimit::new(2, Duration::from_secs(300))));
+    let config = RouterConfig::default().rate_limit(limiter);
+    let pds = pds_with(config, directory, key, ProxyOptions::default()).await;
+    let head = format!("GET /xrpc/org.example.getThing?actor=a\n{HEADER}");
+    let statuses = [(); 3].map(|()| pds.send(&head, ""));
+    let statuses = futures::future::join_all(statuses).await;
+    let limited = statuses.iter().filter(|answer| answer.status == 429).count();
+    assert_eq!(limited, 1, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn t10_no_secret_of_an_answer_comes_back() {
+    let app = axum::Router::new().route(
+        "/{*path}",
+        axum::routing::any(|| async {
+            let headers =
+                [("set-cookie", "a=1"), ("x-internal", "1"), ("atproto-repo-rev", "3jzfcijpj2z2a")];
+            (headers, axum::Json(serde_json::json!({})))
+        }),
+    );
+    let service = Server::start_with(app, ServeConfig::default()).await;
+    let document = DidDocument::new(did(APPVIEW));
+    let document = document.with_service("bsky_appview", "B", &service.url());
+    let key = SecretKey::generate(Curve::K256);
+    let pds = pds(Directory::with([document]), key, ProxyOptions::default()).await;
+    let answer = pds.send(&format!("GET /xrpc/org.example.getThing\n{HEADER}"), "").await;
+    assert_eq!((answer.status, answer.header("atproto-repo-rev")), (200, "3jzfcijpj2z2a"));
+    assert_eq!((answer.header("set-cookie"), answer.header("x-internal")), ("", ""));
+}
+
+#[tokio::test]
+async fn t08_and_t10_a_redirect_is_not_followed() {
+    let elsewhere = Server::start_with(
+        axum::Router::new().fallback(|| async { "the token came here" }),
+        ServeConfig::default(),
+    )
+    .await;
+    let location = elsewhere.url();
+    let app = axum::Router::new().fallback(move || {
+        let location = location.clone();
+        async move { (StatusCode::TEMPORARY_REDIRECT, [("location", location)]) }
+    });
+    let service = Server::start_with(app, ServeConfig::default()).await;
+    let document = DidDocument::new(did(APPVIEW));
+    let document = document.with_service("bsky_appview", "B", &service.url());
+    let key = SecretKey::generate(Curve::K256);
+    let pds = pds(Directory::with([document]), key, ProxyOptions::default()).await;
+    let answer = pds.send(&format!("GET /xrpc/org.example.getThing\n{HEADER}"), "").await;
+    assert_eq!(answer.error().1, "UpstreamFailure");
+    assert_eq!(answer.header("location"), "");
 }
 
 #[tokio::test]

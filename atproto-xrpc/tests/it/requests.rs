@@ -57,7 +57,7 @@ fn error(status: u16, name: &str, message: &str) -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn xr_001_to_003_a_query_by_type() {
+async fn xr_001_to_003_and_019_a_query_by_type() {
     let server = server().await;
     let path = "/xrpc/org.example.getThing?tags=a&actor=x%20y&limit=5&tags=b&unknown=1";
     let answer = server.get(path).await;
@@ -68,7 +68,7 @@ async fn xr_001_to_003_a_query_by_type() {
 }
 
 #[tokio::test]
-async fn a_procedure_by_type() {
+async fn xr_018_and_019_a_procedure_by_type() {
     let server = server().await;
     let path = "/xrpc/org.example.putThing";
     let answer = server.post_json(path, r#"{"text":"t","unknown":1}"#).await;
@@ -203,6 +203,18 @@ async fn t107_urls_parameters_and_bodies_are_limited() {
     let upload = format!("{:x}\r\n{}\r\n0\r\n\r\n", 2_000, "x".repeat(2_000));
     let answer = server.send_raw("POST /xrpc/org.example.upload", head, &upload).await;
     assert_eq!(answer.error(), too_large);
+}
+
+#[tokio::test]
+async fn xr_017_json_of_150_kb_is_taken_and_no_more() {
+    let server = server().await;
+    let limit = Limits::default().body_bytes;
+    assert_eq!(limit, 150 * 1024);
+    for (len, status) in [(limit, 200), (limit + 1, 413)] {
+        let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(len - 11));
+        assert_eq!(body.len(), len);
+        assert_eq!(server.post_json("/xrpc/org.example.putThing", &body).await.status, status);
+    }
 }
 
 #[tokio::test]

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use atproto_core::{
-    crypto::{Curve, PublicKey, SecretKey},
+    crypto::{Curve, PublicKey, SecretKey, Signer},
     identity::DidDocument,
 };
 use atproto_xrpc::{
     XrpcError,
     auth::{
-        jwt,
+        jwt::{self, JwtError},
         service::{self, ServiceAuthError, ServiceClaims, ServiceVerifier},
         session::{Scope, SessionTokens},
     },
 };
-use serde_json::Value;
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Value, json};
 
 use crate::{
     directory::{Directory, account, alice, did},
@@ -149,18 +150,104 @@ async fn sa_011_a_rotated_key_is_found_with_one_refresh() {
 }
 
 #[tokio::test]
-async fn t63_tokens_of_other_kinds_are_refused() {
+async fn sa_002_and_t63_tokens_of_other_kinds_are_refused() {
     let world = World::new();
     for typ in ["at+jwt", "refresh+jwt", "dpop+jwt", "jwt", ""] {
         let token = jwt::sign(&world.key, typ, None, &world.claims()).unwrap();
         let refusal = world.verifier.verify(&token, METHOD).await;
         assert!(matches!(refusal, Err(ServiceAuthError::Type)), "{typ}");
     }
+    let untyped = signed(&world.key, &json!({"alg": "ES256K"}), &json!(world.claims()));
+    let refusal = world.verifier.verify(&untyped, METHOD).await;
+    assert!(matches!(refusal, Err(ServiceAuthError::Type)));
     let sessions = SessionTokens::new(*b"0123456789abcdef", &did(AUDIENCE)).unwrap();
     let pair = sessions.mint(&alice(), Scope::Access);
     assert!(world.verifier.verify(&pair.access_jwt, METHOD).await.is_err());
     let service = service::mint(&world.key, &world.claims()).unwrap();
     assert!(sessions.verify_access(&service).is_err());
+}
+
+#[tokio::test]
+async fn sa_003_the_issuer_is_a_bare_did() {
+    let world = World::new();
+    for iss in
+        [json!("did:web:alice.example#atproto"), json!("alice.example"), json!(5), Value::Null]
+    {
+        let mut claims = json!(world.claims());
+        claims["iss"] = iss.clone();
+        let token = signed(&world.key, &json!({"alg": "ES256K", "typ": "JWT"}), &claims);
+        let refusal = world.verifier.verify(&token, METHOD).await;
+        assert!(matches!(refusal, Err(ServiceAuthError::Malformed(JwtError::Claims))), "{iss}");
+    }
+}
+
+#[tokio::test]
+async fn sa_007_and_010_times_and_a_nonce_are_required() {
+    let world = World::new();
+    let header = json!({"alg": "ES256K", "typ": "JWT"});
+    for (name, value) in [
+        ("exp", Value::Null),
+        ("exp", json!("1790000000")),
+        ("exp", json!(1790000000.5)),
+        ("iat", Value::Null),
+        ("iat", json!("1790000000")),
+        ("jti", Value::Null),
+        ("jti", json!("")),
+        ("jti", json!("x".repeat(300))),
+        ("aud", Value::Null),
+        ("aud", json!([AUDIENCE])),
+    ] {
+        let mut claims = json!(world.claims());
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            ref other => claims[name] = other.clone(),
+        }
+        let token = signed(&world.key, &header, &claims);
+        let refusal = world.verifier.verify(&token, METHOD).await;
+        assert!(
+            matches!(refusal, Err(ServiceAuthError::Malformed(JwtError::Claims))),
+            "{name} {value}: {refusal:?}"
+        );
+    }
+    let sound = signed(&world.key, &header, &json!(world.claims()));
+    world.verifier.verify(&sound, METHOD).await.unwrap();
+}
+
+/// Audience by method by key: only one of all combinations passes.
+#[tokio::test]
+async fn t61_audience_method_and_key_are_all_held_to() {
+    let (key, labeler) = (SecretKey::generate(Curve::K256), SecretKey::generate(Curve::P256));
+    let document = account(&alice(), &key).with_key("atproto_label", &labeler.public_key());
+    let directory = Directory::with([document]);
+    let full = "did:web:api.example#bsky_appview";
+    let verifier = ServiceVerifier::new(directory, [full]);
+    let mut accepted = Vec::new();
+    for aud in [full, AUDIENCE, "did:web:api.example#other", "*"] {
+        for lxm in [METHOD, "org.example.getthing", "org.example.*", "*"] {
+            for (signer, kid) in [
+                (&key, None),
+                (&key, Some("#atproto")),
+                (&labeler, Some("#atproto_label")),
+                (&labeler, None),
+                (&key, Some("atproto")),
+            ] {
+                let claims = ServiceClaims::new(alice(), aud, lxm);
+                let token = jwt::sign(signer, "JWT", kid, &claims).unwrap();
+                if verifier.verify(&token, METHOD).await.is_ok() {
+                    accepted.push((aud, lxm, kid));
+                }
+            }
+        }
+    }
+    assert_eq!(accepted, [(full, METHOD, None), (full, METHOD, Some("#atproto"))]);
+}
+
+/// A token of any header and claims, signed with the key.
+fn signed(key: &SecretKey, header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = key.sign(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", BASE64URL_NOPAD.encode(signature.as_bytes()))
 }
 
 /// The shared vectors, each with its own expectation. What is left to choose is chosen here:

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use anyhow::bail;
 use atproto_core::{
     crypto::PublicKey,
     identity::{DidDocument, ResolveError, Resolver},
     syntax::{Did, Handle, Nsid},
 };
-use atproto_xrpc::auth::service::ServiceVerifier;
+use atproto_xrpc::{
+    auth::service::ServiceVerifier,
+    oauth::{DpopNonces, DpopRequest, DpopVerifier},
+};
 use clap::{Args, Subcommand};
 use futures::future::{BoxFuture, FutureExt, ready};
 use serde_json::json;
+use url::Url;
 
 use crate::{
     input::{self, parse_public_key, parse_time},
@@ -21,6 +26,7 @@ use crate::{
 #[derive(Subcommand)]
 pub(crate) enum Jwt {
     Verify(Verify),
+    VerifyProof(VerifyProof),
 }
 
 /// Verify a token between services, given on standard input.
@@ -45,8 +51,10 @@ pub(crate) struct Verify {
 
 impl Jwt {
     pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
-        let Self::Verify(verify) = self;
-        verify.run(output)
+        match self {
+            Self::Verify(verify) => verify.run(output),
+            Self::VerifyProof(verify) => verify.run(output),
+        }
     }
 }
 
@@ -64,6 +72,47 @@ impl Verify {
             ("aud", json!(proof.aud)),
             ("lxm", json!(proof.lxm)),
         ])
+    }
+}
+
+/// Verify a proof of possession (DPoP), given on standard input.
+#[derive(Args)]
+pub(crate) struct VerifyProof {
+    /// The HTTP method of the request
+    #[arg(long, value_name = "METHOD")]
+    htm: String,
+    /// The address of the request
+    #[arg(long, value_name = "URL")]
+    htu: Url,
+    /// The nonce that the server gave
+    #[arg(long, value_name = "NONCE")]
+    nonce: String,
+    /// The access token that was sent along
+    #[arg(long, value_name = "TOKEN")]
+    access_token: Option<String>,
+    /// The thumbprint of the key that the access token is bound to
+    #[arg(long, value_name = "THUMBPRINT")]
+    jkt: Option<String>,
+    /// The time that the proof's age is measured by: a datetime or Unix seconds
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    now: Option<u64>,
+}
+
+impl VerifyProof {
+    fn run(self, output: &mut Output) -> anyhow::Result<()> {
+        let proof = String::from_utf8(input::stdin()?)?;
+        let now = self.now.unwrap_or_else(input::now_micros) / 1_000_000;
+        let request = DpopRequest {
+            method: &self.htm,
+            url: &self.htu,
+            access_token: self.access_token.as_deref(),
+        };
+        let verifier = DpopVerifier::new(DpopNonces::only(self.nonce));
+        let proven = verifier.verify(proof.trim_end(), &request, now)?;
+        if self.jkt.is_some_and(|jkt| jkt != proven.jkt) {
+            bail!("the proof is by another key, {}", proven.jkt);
+        }
+        output.facts(&[("jkt", json!(proven.jkt))])
     }
 }
 

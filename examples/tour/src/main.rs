@@ -4,6 +4,7 @@ mod call;
 mod generated;
 mod records;
 mod repository;
+mod serve;
 mod write;
 
 use atproto_core::syntax::AtUri;
@@ -36,6 +37,8 @@ enum Tour {
     Records,
     /// Uses a type generated from a lexicon of one's own
     Generated,
+    /// Serves three endpoints by type, and calls them
+    Serve,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -48,5 +51,6 @@ async fn main() -> anyhow::Result<()> {
         Tour::Repository => repository::run(),
         Tour::Records => records::run(),
         Tour::Generated => generated::run(),
+        Tour::Serve => serve::run().await,
     }
 }

@@ -213,6 +213,33 @@ fn service_tokens() {
 }
 
 #[test]
+fn proofs_of_possession() {
+    let Some(shared) = shared() else { return };
+    let set = read_json(&shared.join("bad-input/jwt/control-dpop.json"));
+    let text = |name: &str| set[name].as_str().unwrap();
+    let now = set["now"].to_string();
+    let args = [
+        ["--htm", text("method")],
+        ["--htu", text("url")],
+        ["--nonce", text("expected_nonce")],
+        ["--access-token", text("access_token")],
+        ["--jkt", text("expected_jkt")],
+        ["--now", &now],
+    ];
+    let args: Vec<_> = ["jwt", "verify-proof"].into_iter().chain(args.into_iter().flatten()).collect();
+    let args: Vec<_> = args.into_iter().map(str::to_owned).collect();
+    let proofs = set["proofs"].as_array().unwrap();
+    for proof in proofs {
+        let run = atp_with(&args, proof["proof"].as_str().unwrap().as_bytes());
+        let expect = proof["expect"].as_str().unwrap();
+        // "second: reject" is for a server that remembers the first.
+        let wanted = i32::from(expect.starts_with("reject"));
+        assert_eq!(run.code, wanted, "{}: {expect}: {}", proof["name"], run.stderr);
+    }
+    assert!(proofs.len() >= 20);
+}
+
+#[test]
 fn lexicons() {
     let Some(shared) = shared() else { return };
     let cases = read_json(&shared.join("bad-input/lexicon/control-documents.json"));

@@ -42,6 +42,17 @@ fn records_of_any_kind_are_read() {
 }
 
 #[test]
+fn endpoints_are_served_and_called() {
+    let said = run("serve");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "a stranger is told: 401 AuthMissing: Authentication Required");
+    assert_eq!(lines[1], "alice wrote com.example.note");
+    assert!(lines[2].starts_with("anybody reads ") && lines[2].contains("hello"), "{said}");
+    assert_eq!(lines[3], "the stream says #account");
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
 fn a_generated_type_is_used() {
     let said = run("generated");
     assert!(said.starts_with("a record of com.example.tour.status, "), "{said}");
