@@ -45,13 +45,14 @@
 //! ```
 //!
 //! A handler's future is dropped when its client hangs up. What a request goes through,
-//! outermost first: request id, span, CORS, rate limit, URL limit, panic guard, deadline,
+//! outermost first: CORS, request id, span, rate limit, URL limit, panic guard, deadline,
 //! policy, parameters, body, lexicon validation, handler.
 
 mod address;
 mod body;
 mod config;
 mod context;
+mod cors;
 mod dispatch;
 mod handler;
 mod observe;

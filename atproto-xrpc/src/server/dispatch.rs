@@ -3,11 +3,7 @@
 use std::{borrow::Cow, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use atproto_core::{endpoint::Body as TypedBody, syntax::Nsid};
-use axum::{
-    body::Body,
-    extract::Request,
-    response::{IntoResponse, Response},
-};
+use axum::{body::Body, extract::Request, response::Response};
 use futures::{FutureExt, future::BoxFuture};
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -19,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
 use super::{
-    Context, Reply, RequestId, RouterConfig, address::client_address, observe, request_id, validate,
+    Context, Reply, RequestId, RouterConfig, address::client_address, cors, observe, request_id,
+    validate,
 };
 use crate::XrpcError;
 
@@ -56,6 +53,12 @@ impl Shared {
         Arc::clone(&self.seats).try_acquire_owned().map_err(full)
     }
 
+    pub(super) fn reply<T: TypedBody>(&self, target: &Target, reply: Reply<T>) -> Answer {
+        reply.into_response(|content_type, bytes| {
+            validate::output(&self.config, &target.nsid, content_type, bytes)
+        })
+    }
+
     /// Answers one request. `label` is the method, or `other` where the caller chose it.
     pub(super) async fn serve(
         self: Arc<Self>,
@@ -63,11 +66,15 @@ impl Shared {
         endpoint: &Endpoint,
         request: Request,
     ) -> Response {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let has_cors = self.config.cors;
+        if has_cors && let Some(mut answer) = cors::preflight(&parts) {
+            cors::open(answer.headers_mut());
+            return answer;
+        }
         let request_id = RequestId::of(&parts.headers);
         let trusted = &self.config.trusted_proxies;
         let client_address = client_address(&parts.headers, &parts.extensions, trusted);
-        parts.extensions.insert(request_id.clone());
         let span = observe::span(label, &parts, &request_id);
         let mut quota = HeaderMap::new();
         let head = Head { parts, request_id: request_id.clone(), client_address, shared: self };
@@ -80,7 +87,11 @@ impl Shared {
         for (name, value) in &quota {
             response.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
-        response.headers_mut().insert(request_id::REQUEST_ID, request_id.to_header());
+        let headers = response.headers_mut();
+        headers.insert(request_id::REQUEST_ID, request_id.to_header());
+        if has_cors {
+            cors::open(headers);
+        }
         response
     }
 }
@@ -212,10 +223,20 @@ impl Head {
         }
     }
 
-    pub(super) fn reply<T: TypedBody>(&self, target: &Target, reply: Reply<T>) -> Answer {
-        let response = reply.into_response(|content_type, bytes| {
-            validate::output(&self.shared.config, &target.nsid, content_type, bytes)
-        })?;
-        Ok(response.into_response())
+    /// What the handler is told, where the rest of the request is needed no more.
+    pub(super) fn into_context<P>(
+        self,
+        proof: P,
+        nsid: impl Into<Cow<'static, str>>,
+    ) -> (Context<P>, Arc<Shared>) {
+        let context = Context {
+            proof,
+            headers: self.parts.headers,
+            request_id: self.request_id,
+            nsid: nsid.into(),
+            client_address: self.client_address,
+            extensions: self.parts.extensions,
+        };
+        (context, self.shared)
     }
 }

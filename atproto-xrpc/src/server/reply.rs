@@ -4,7 +4,7 @@ use http::{
     header::{CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 
-use atproto_core::endpoint::Body;
+use atproto_core::endpoint::{Body, JSON};
 
 use crate::XrpcError;
 
@@ -39,11 +39,14 @@ impl<T: Body> Reply<T> {
     ) -> Result<Response, XrpcError> {
         let (content_type, bytes) = self.output.to_bytes().map_err(XrpcError::internal)?;
         check(&content_type, &bytes)?;
-        let mut response = bytes.into_response();
-        // An empty media type is an endpoint without output, which says nothing.
-        response.headers_mut().remove(CONTENT_TYPE);
-        if !content_type.is_empty() {
-            let value = HeaderValue::try_from(content_type).map_err(XrpcError::internal)?;
+        let mut response = Response::new(axum::body::Body::from(bytes));
+        let value = match content_type.as_str() {
+            // An endpoint without output, which says nothing.
+            "" => None,
+            JSON => Some(HeaderValue::from_static(JSON)),
+            other => Some(HeaderValue::try_from(other).map_err(XrpcError::internal)?),
+        };
+        if let Some(value) = value {
             response.headers_mut().insert(CONTENT_TYPE, value);
         }
         response.headers_mut().extend(self.headers);

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -13,12 +13,12 @@ const MAX_LENGTH: usize = 64;
 /// A caller's `x-request-id` is taken over if it is short and plain, so that it cannot
 /// forge log lines; otherwise the server makes one. The answer repeats it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
+pub struct RequestId(Arc<str>);
 
 impl RequestId {
     /// A random id of 128 bits.
     pub fn generate() -> Self {
-        Self(crate::random::hex_id())
+        Self(crate::random::pooled_hex_id().into())
     }
 
     /// The id as text.
@@ -29,7 +29,7 @@ impl RequestId {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
         match given.filter(|id| is_plain(id)) {
-            Some(id) => Self(id.to_owned()),
+            Some(id) => Self(id.into()),
             None => Self::generate(),
         }
     }

@@ -13,7 +13,6 @@ use axum::{
 use bytes::Bytes;
 use futures::Stream;
 use http::Method;
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::{
     BodyHandler, Context, Handler, Policy, Reply, RouterConfig, StreamError, body,
@@ -56,8 +55,9 @@ impl Router {
                 let proof = route.0.authorize(&head.parts, Q::NSID).await?;
                 head.require_no_body()?;
                 let params: Q = head.params(&target)?;
-                let reply = (route.1)(head.context(proof, Q::NSID), params).await;
-                head.reply(&target, reply.map_err(Into::into)?.into())
+                let (context, shared) = head.into_context(proof, Q::NSID);
+                let reply = (route.1)(context, params).await;
+                shared.reply(&target, reply.map_err(Into::into)?.into())
             }
         })
     }
@@ -79,8 +79,9 @@ impl Router {
                 let params: C::Params = head.params(&target)?;
                 let input: C::Input = body::read(&head, body, &target).await?;
                 let call = C::from_parts(params, input);
-                let reply = (route.1)(head.context(proof, C::NSID), call).await;
-                head.reply(&target, reply.map_err(Into::into)?.into())
+                let (context, shared) = head.into_context(proof, C::NSID);
+                let reply = (route.1)(context, call).await;
+                shared.reply(&target, reply.map_err(Into::into)?.into())
             }
         })
     }
@@ -101,7 +102,8 @@ impl Router {
                 let proof = route.0.authorize(&head.parts, Q::NSID).await?;
                 head.require_no_body()?;
                 let params: Q = head.params(&target)?;
-                let reply = (route.1)(head.context(proof, Q::NSID), params).await;
+                let (context, _) = head.into_context(proof, Q::NSID);
+                let reply = (route.1)(context, params).await;
                 Ok(reply.map_err(Into::into)?.into_response())
             }
         })
@@ -127,7 +129,8 @@ impl Router {
                 let proof = route.0.authorize(&head.parts, C::NSID).await?;
                 let params: C::Params = head.params(&target)?;
                 let body = body::upload(&head, body)?;
-                let reply = (route.1)(head.context(proof, C::NSID), params, body).await;
+                let (context, _) = head.into_context(proof, C::NSID);
+                let reply = (route.1)(context, params, body).await;
                 Ok(reply.map_err(Into::into)?.into_response())
             }
         })
@@ -158,9 +161,10 @@ impl Router {
                 let proof = route.0.authorize(&head.parts, S::NSID).await?;
                 let params: S = head.params(&target)?;
                 let seat = head.shared.seat()?;
-                let stream = (route.1)(head.context(proof, S::NSID), params).await;
+                let (context, shared) = head.into_context(proof, S::NSID);
+                let stream = (route.1)(context, params).await;
                 let frames = Box::pin(stream.map_err(Into::into)?);
-                Ok(upgrade.accept(frames, target.nsid, &head.shared.config, seat))
+                Ok(upgrade.accept(frames, target.nsid, &shared.config, seat))
             }
         })
     }
@@ -202,14 +206,12 @@ impl Router {
             router = router.route(&format!("/xrpc/{nsid}"), any(serve));
         }
         let fallback = Arc::new(self.fallback.unwrap_or_else(Endpoint::not_implemented));
-        let cors = self.shared.config.cors;
         let serve = move |request: Request| {
             let (shared, endpoint) = (Arc::clone(&self.shared), Arc::clone(&fallback));
             async move { shared.serve("other", &endpoint, request).await }
         };
         let router = router.route("/xrpc/{*method}", any(serve.clone()));
-        let router = router.route("/xrpc/", any(serve.clone())).route("/xrpc", any(serve));
-        if cors { router.layer(cors_layer()) } else { router }
+        router.route("/xrpc/", any(serve.clone())).route("/xrpc", any(serve))
     }
 
     fn add<F, Fut>(mut self, nsid: &'static str, pace: Pace, call: F) -> Self
@@ -230,15 +232,4 @@ impl Target {
             Err(error) => panic!("an endpoint type is named {nsid:?}, which is no NSID: {error}"),
         }
     }
-}
-
-/// Any origin, any header that is asked for, and a day in the browser's cache. `*` does not
-/// cover `Authorization`, so the request's own list is repeated instead.
-fn cors_layer() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(Any)
-        .max_age(std::time::Duration::from_secs(24 * 60 * 60))
 }
