@@ -20,7 +20,13 @@ use atproto_repo::{
     event::{AccountEvent, Event, IdentityEvent, InfoEvent, SyncEvent},
     repo::{self, AppliedCommit, Write},
 };
-use atproto_xrpc::auth::{jwt, service};
+use atproto_xrpc::{
+    auth::{jwt, service},
+    oauth::{DpopRequest, Jwk},
+};
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest as _, Sha256};
+use url::Url;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -314,6 +320,9 @@ fn queries() -> Result {
     seed("query", "full", full)?;
     seed("query", "odd", "&&=&a&%C3%BC=%26&actor=a.example&since=2025-01-01T00:00:00Z")?;
     seed("headers", "proxy-between-blanks", "\t did:web:a.example#atproto_labeler ")?;
+    seed("headers", "credentials", "Basic YWRtaW46c2VjcmV0")?;
+    seed("headers", "bearer", "bearer abc.def.ghi")?;
+    seed("headers", "labelers", "did:web:a.example;redact, did:web:b.example")?;
     seed("headers", "proxy", "did:web:a.example#atproto_labeler")?;
     seed("headers", "error", r#"{"error":"InvalidRequest","message":"why"}"#)
 }

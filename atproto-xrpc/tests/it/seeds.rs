@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+#[path = "../../../fuzz/properties/dpop.rs"]
+mod dpop;
 #[path = "../../../fuzz/properties/headers.rs"]
 mod headers;
 #[path = "../../../fuzz/properties/jwt.rs"]
@@ -13,6 +15,7 @@ mod scopes;
 
 #[test]
 fn seeds_keep_their_properties() {
+    replay("dpop", dpop::check);
     replay("headers", headers::check);
     replay("jwt", jwt::check);
     replay("query", query::check);
