@@ -1,5 +1,6 @@
 //! What a consumer must remember, as a value.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use atproto_core::syntax::Did;
@@ -40,6 +41,8 @@ pub struct Checkpoint {
     pub heads: Vec<(Did, Head)>,
     /// Events that were given up, to be kept for inspection.
     pub rejects: Vec<Reject>,
+    /// Ids of kept rejects that were replayed and are settled: remove them.
+    pub replayed: Vec<i64>,
 }
 
 /// What is known of an account.
@@ -67,7 +70,7 @@ pub struct Reject {
     pub did: Option<Did>,
     /// A short constant name: of a rejection, or `handler` and `attempts` for
     /// events that the handler gave up.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// The reason in words.
     pub reason: Arc<str>,
     /// The frame as it came.
@@ -89,5 +92,6 @@ impl Checkpoint {
             }
         }
         self.rejects.extend_from_slice(&later.rejects);
+        self.replayed.extend_from_slice(&later.replayed);
     }
 }

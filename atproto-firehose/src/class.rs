@@ -4,6 +4,7 @@ use atproto_core::{Class, Classify, classify};
 
 use crate::{
     consumer::{ConsumerError, Failure, TransportError},
+    intake::ReplayError,
     log::LogError,
     producer::{AppendError, StreamEnd, SubscribeError},
     state::StoreError,
@@ -63,6 +64,17 @@ impl Classify for ConsumerError {
             }
             Self::Handler(_) => Class::Bug,
             Self::Store(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for ReplayError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Frame(error) => error.class().of_own_store(),
+            Self::InFlight => Class::Conflict,
+            Self::NoRoom => Class::RateLimited { retry_after: None },
+            Self::Stopped | Self::Untrue(_) => Class::Client,
         }
     }
 }

@@ -42,9 +42,9 @@ pub use self::options::{ConsumerOptions, Policy};
 pub use self::run::{Failure, Workers};
 pub use self::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
 pub use self::websocket::WebSocket;
-use crate::checkpoint::Checkpoint;
-pub use crate::intake::Start;
+use crate::checkpoint::{Checkpoint, Reject};
 use crate::intake::{Intake, IntakeStats};
+pub use crate::intake::{ReplayError, Start};
 use crate::state::{Store, StoreError};
 
 /// Reads a firehose. See the [module](self).
@@ -194,6 +194,16 @@ impl Consumer {
     /// What would have to be stored now to continue from here.
     pub fn checkpoint(&self) -> Checkpoint {
         self.shared.with(|intake| intake.checkpoint_with(&[]))
+    }
+
+    /// Delivers an event once more that was given up, in order with the events of its account.
+    /// `id` is the one under which it is stored: it is removed there with the checkpoint that
+    /// has the event settled.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn replay(&self, id: i64, reject: &Reject) -> Result<(), ReplayError> {
+        self.shared.update(|intake| intake.handle_replay(driver::now(), id, reject))
     }
 
     /// A handle that can stop the consumer from elsewhere, for instance from a

@@ -26,6 +26,7 @@ mod delivery;
 mod entry;
 mod lanes;
 mod receive;
+mod replay;
 mod stats;
 mod verdict;
 mod window;
@@ -42,6 +43,7 @@ pub use self::config::{IntakeConfig, Start};
 pub use self::delivery::Delivered;
 use self::entry::{Entry, OVERHEAD, Stage};
 use self::lanes::Lanes;
+pub use self::replay::ReplayError;
 pub use self::stats::IntakeStats;
 use self::window::Window;
 use crate::checkpoint::{Checkpoint, Head, Reject};
@@ -75,6 +77,8 @@ pub struct Intake {
     rejects: Vec<Reject>,
     /// What the rejects hold, out of the same budget as events in flight.
     reject_bytes: usize,
+    /// Stored rejects that were replayed and settled, and are not removed yet.
+    replayed: Vec<i64>,
     persistence: Persistence,
     stats: IntakeStats,
 }
@@ -126,6 +130,7 @@ struct Persistence {
 struct Saving {
     heads: Vec<(Did, Head)>,
     rejects: usize,
+    replayed: Vec<i64>,
 }
 
 impl Intake {
@@ -163,6 +168,7 @@ impl Intake {
             heads: HashMap::new(),
             rejects: Vec::new(),
             reject_bytes: 0,
+            replayed: Vec::new(),
             persistence: Persistence::default(),
             stats: IntakeStats::default(),
             config,
@@ -279,8 +285,9 @@ impl Intake {
     /// What would have to be stored if these deliveries were acknowledged now.
     pub fn checkpoint_with(&self, acknowledged: &[DeliveryId]) -> Checkpoint {
         let ids: HashSet<EntryId> = acknowledged.iter().map(|id| id.entry).collect();
-        let mut heads = self.heads.clone();
+        let (mut heads, mut replayed) = (self.heads.clone(), self.replayed.clone());
         for entry in acknowledged.iter().filter_map(|id| self.entries.get(&id.entry)) {
+            replayed.extend(entry.replay);
             if let (Some(did), Some(head)) = (&entry.did, entry.head_after) {
                 heads.insert(did.clone(), head);
             }
@@ -288,7 +295,7 @@ impl Intake {
         let (cursor, received, unsettled) = self.window.position(&ids);
         let heads = heads.into_iter().collect();
         let (epoch, rejects) = (self.epoch, self.rejects.clone());
-        Checkpoint { epoch, cursor, received, unsettled, heads, rejects }
+        Checkpoint { epoch, cursor, received, unsettled, heads, rejects, replayed }
     }
 
     /// A checkpoint from [`Self::checkpoint_with`] has been stored by the
@@ -302,10 +309,10 @@ impl Intake {
         for id in acknowledged {
             self.handle_settled(now, *id, Settlement::Ack);
         }
-        self.forget_saved(&checkpoint.heads, checkpoint.rejects.len());
+        self.forget_saved(&checkpoint.heads, checkpoint.rejects.len(), &checkpoint.replayed);
         let rest = self.checkpoint_with(&[]);
         let position = |of: &Checkpoint| (of.cursor, of.received, of.unsettled.clone());
-        let current = rest.heads.is_empty() && rest.rejects.is_empty();
+        let current = rest.heads.is_empty() && rest.rejects.is_empty() && rest.replayed.is_empty();
         if current && position(&rest) == position(checkpoint) {
             self.persistence.dirty = false;
             self.persistence.since = None;
@@ -316,7 +323,7 @@ impl Intake {
     pub fn handle_persisted(&mut self) {
         self.persistence.failures = 0;
         if let Some(saving) = self.persistence.saving.take() {
-            self.forget_saved(&saving.heads, saving.rejects);
+            self.forget_saved(&saving.heads, saving.rejects, &saving.replayed);
         }
     }
 
@@ -339,7 +346,8 @@ impl Intake {
         self.halt("another consumer has taken over the state");
     }
 
-    fn forget_saved(&mut self, heads: &[(Did, Head)], rejects: usize) {
+    fn forget_saved(&mut self, heads: &[(Did, Head)], rejects: usize, replayed: &[i64]) {
+        self.replayed.retain(|id| !replayed.contains(id));
         for (did, saved) in heads {
             if self.heads.get(did) == Some(saved) {
                 self.heads.remove(did);
@@ -369,7 +377,8 @@ impl Intake {
         }
         let checkpoint = self.checkpoint_with(&[]);
         let (heads, rejects) = (checkpoint.heads.clone(), checkpoint.rejects.len());
-        self.persistence.saving = Some(Saving { heads, rejects });
+        let replayed = checkpoint.replayed.clone();
+        self.persistence.saving = Some(Saving { heads, rejects, replayed });
         self.persistence.dirty = false;
         self.persistence.since = None;
         self.persistence.retry_at = None;

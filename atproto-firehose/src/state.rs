@@ -2,7 +2,7 @@
 
 mod memory;
 #[cfg(feature = "sqlite")]
-mod sqlite;
+pub mod sqlite;
 
 use std::error::Error;
 use std::sync::Arc;

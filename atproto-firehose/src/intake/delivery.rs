@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Intake;
 use super::action::{DeliveryId, EntryId, Settlement};
 use super::entry::Stage;
+use super::replay::{ATTEMPTS, HANDLER};
 use crate::event::Event;
 
 /// An event for somebody to work on.
@@ -72,7 +73,7 @@ impl Intake {
                     self.ready.push_front(id);
                 }
             }
-            Settlement::Reject(reason) => self.give_up(now, id, "handler", &reason),
+            Settlement::Reject(reason) => self.give_up(now, id, HANDLER, &reason),
         }
         true
     }
@@ -82,7 +83,7 @@ impl Intake {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.failures += 1;
         if entry.failures >= self.config.max_attempts {
-            return self.give_up(now, id, "attempts", "delivered too often without success");
+            return self.give_up(now, id, ATTEMPTS, "delivered too often without success");
         }
         entry.stage = Stage::Retrying;
         self.stats.retried += 1;
@@ -91,8 +92,9 @@ impl Intake {
 
     fn give_up(&mut self, now: Instant, id: EntryId, label: &'static str, reason: &str) {
         if let Some(entry) = self.entries.get(&id) {
-            let (seq, did) = (entry.seq.unwrap_or(0), entry.did.clone());
-            let frame = entry.frame.clone();
+            let replayed = || entry.event.as_ref().and_then(|event| event.seq());
+            let seq = entry.seq.or_else(replayed).unwrap_or(0);
+            let (did, frame) = (entry.did.clone(), entry.frame.clone());
             self.reject(seq, did, label, reason, frame);
         }
         self.finish(now, id);
@@ -107,6 +109,7 @@ impl Intake {
         if let Some(seq) = entry.seq {
             self.window.settle(seq, id);
         }
+        self.replayed.extend(entry.replay);
         self.mark_dirty(now);
         let Some(did) = entry.did else { return };
         let next = self.lanes.pop(&did);

@@ -36,6 +36,8 @@ pub(crate) struct Entry {
     pub(crate) head: Head,
     /// What will be known once it is settled.
     pub(crate) head_after: Option<Head>,
+    /// The id of the stored reject that is replayed.
+    pub(crate) replay: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

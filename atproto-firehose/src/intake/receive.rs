@@ -225,7 +225,7 @@ impl Intake {
         self.start(now, id);
     }
 
-    fn insert(&mut self, seq: Option<i64>, did: Option<Did>, frame: Bytes) -> EntryId {
+    pub(super) fn insert(&mut self, seq: Option<i64>, did: Option<Did>, frame: Bytes) -> EntryId {
         let id = EntryId(self.next_entry);
         self.next_entry += 1;
         let cost = frame.len() + OVERHEAD;
@@ -244,6 +244,7 @@ impl Intake {
             event: None,
             head: Head::default(),
             head_after: None,
+            replay: None,
         };
         self.entries.insert(id, entry);
         id
@@ -259,6 +260,7 @@ impl Intake {
     ) {
         count(&mut self.stats.rejected, label);
         self.reject_bytes += OVERHEAD + frame.len();
-        self.rejects.push(Reject { seq, did, label, reason: reason.into(), frame });
+        let reason = reason.into();
+        self.rejects.push(Reject { seq, did, label: label.into(), reason, frame });
     }
 }

@@ -39,6 +39,8 @@ pub struct IntakeStats {
     pub retried: u64,
     /// Settlements of deliveries that had been taken back.
     pub late_settlements: u64,
+    /// Events that had been given up and were delivered once more.
+    pub replayed: u64,
     /// Times that an identity could not be resolved and the event waited.
     pub deferred: u64,
     /// Events that needed nothing, by reason.

@@ -55,8 +55,8 @@ impl Store for MemoryState {
     fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let mut inner = self.lock();
         inner.heads.extend(checkpoint.heads.iter().cloned());
-        let (heads, rejects) = (Vec::new(), Vec::new());
-        inner.position = Checkpoint { heads, rejects, ..checkpoint.clone() };
+        let (heads, rejects, replayed) = (Vec::new(), Vec::new(), Vec::new());
+        inner.position = Checkpoint { heads, rejects, replayed, ..checkpoint.clone() };
         Ok(())
     }
 

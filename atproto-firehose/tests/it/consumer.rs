@@ -136,7 +136,7 @@ async fn a_violation_is_counted_kept_and_told() {
     let stats = consumer.stats();
     assert_eq!(stats.rejected.values().sum::<u64>(), 2, "{stats:?}");
     consumer.stopper().drain(Duration::from_secs(5)).await;
-    let rejects = SqliteState::open(&path).unwrap().rejects().unwrap();
+    let rejects = SqliteState::open(&path).unwrap().reject_counts().unwrap();
     assert_eq!(rejects.iter().map(|(_, count)| count).sum::<u64>(), 2, "{rejects:?}");
 }
 

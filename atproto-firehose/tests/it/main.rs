@@ -5,6 +5,7 @@ mod support;
 
 mod consumer;
 mod crash_between_apply_and_ack;
+mod dead_letters;
 mod filters;
 mod intake_simulation;
 mod log_basics;

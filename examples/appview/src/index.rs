@@ -25,7 +25,7 @@ use atproto_firehose::{
     checkpoint::Checkpoint,
     consumer::{Batch, Consumer, ConsumerOptions, Policy, Start},
     event::Event,
-    state::StoreError,
+    state::{StoreError, sqlite},
 };
 use metrics::histogram;
 use service_kit::{Health, Shutdown};
@@ -138,7 +138,7 @@ impl Indexer {
                 for event in &*events {
                     event::apply(tx, &catalog, event, &now, &mut report)?;
                 }
-                checkpoint::save(tx, &checkpoint)?;
+                sqlite::save(tx, &checkpoint)?;
                 Ok(report)
             })
             .await

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
+use atproto_firehose::state::sqlite;
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -158,6 +159,8 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
         0 => {
             let transaction = connection.transaction()?;
             transaction.execute_batch(SCHEMA)?;
+            // The consumer's checkpoint, written in the transaction of the effects that it covers.
+            sqlite::create(&transaction)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             Ok(transaction.commit()?)
         }

@@ -52,7 +52,7 @@ pub(super) async fn publish(consumer: Stopper, store: Store, lag: Arc<Lag>) {
 
 fn count_dead_letters(tx: &Transaction<'_>) -> anyhow::Result<(i64, i64)> {
     let count = |sql| tx.prepare_cached(sql)?.query_row([], |row| row.get(0));
-    Ok((count("SELECT count(*) FROM dead_letter")?, count("SELECT count(*) FROM reject")?))
+    Ok((count("SELECT count(*) FROM dead_letter")?, count("SELECT count(*) FROM firehose_reject")?))
 }
 
 fn describe() {

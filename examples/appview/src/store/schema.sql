@@ -116,30 +116,3 @@ CREATE TABLE task (
     PRIMARY KEY (kind, did)
 ) WITHOUT ROWID;
 CREATE INDEX task_by_due ON task (kind, due);
-
--- The consumer's checkpoint, written in the transaction of the effects that it covers.
-CREATE TABLE consumer (
-    id        INTEGER PRIMARY KEY CHECK (id = 0),
-    -- Of the process that wrote it; an older process is refused.
-    epoch     INTEGER NOT NULL,
-    cursor    INTEGER,
-    received  INTEGER NOT NULL,
-    -- A JSON list of sequence numbers.
-    unsettled TEXT NOT NULL
-);
-CREATE TABLE head (
-    did    TEXT PRIMARY KEY,
-    rev    TEXT,
-    data   TEXT,
-    active INTEGER NOT NULL
-) WITHOUT ROWID;
-
--- Events that were given up, kept for inspection.
-CREATE TABLE reject (
-    id     INTEGER PRIMARY KEY,
-    seq    INTEGER NOT NULL,
-    did    TEXT,
-    label  TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    frame  BLOB NOT NULL
-);

@@ -81,7 +81,7 @@ async fn dm_043_a_forged_commit_changes_nothing_and_the_next_true_one_is_taken()
     let mut seen = texts(&net.author_feed(None, &alice).await.ok());
     seen.sort();
     assert_eq!(seen, ["after", "true"]);
-    assert_eq!(net.figure("SELECT count(*) FROM reject WHERE label = 'bad_signature'"), 1);
+    assert_eq!(net.figure("SELECT count(*) FROM firehose_reject WHERE label = 'bad_signature'"), 1);
     let series = "atproto_verify_failures_total{reason=\"signature\"}";
     let end = std::time::Instant::now() + PATIENCE;
     while net.metric(series).await != Some(1.0) {

@@ -32,5 +32,5 @@ async fn every_effect_happens_exactly_once() {
     assert_eq!(net.profile(None, &bob).await.ok()["postsCount"], answers);
     assert_eq!(net.figure("SELECT count(*) FROM post WHERE reply_parent IS NOT NULL"), answers);
     assert_eq!(net.figure("SELECT count(*) FROM notification"), answers);
-    assert_eq!(net.figure("SELECT count(*) FROM reject"), 0);
+    assert_eq!(net.figure("SELECT count(*) FROM firehose_reject"), 0);
 }

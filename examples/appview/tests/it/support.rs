@@ -107,7 +107,7 @@ impl Network {
     pub(crate) async fn indexed(&self) {
         let last = self.last.load(std::sync::atomic::Ordering::SeqCst);
         self.until("indexed", || {
-            self.figure("SELECT coalesce(max(cursor), 0) FROM consumer") >= last
+            self.figure("SELECT coalesce(max(cursor), 0) FROM firehose_position") >= last
         })
         .await;
     }

@@ -1,0 +1,207 @@
+use atproto_core::syntax::{Cid, Did, Tid};
+use atproto_repo::sync::RepoState;
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use crate::{
+    checkpoint::{Checkpoint, Head, Reject},
+    state::StoreError,
+};
+
+/// Rejects that are kept; the oldest go first.
+pub const MAX_REJECTS: i64 = 10_000;
+
+/// Creates the tables, whose names begin with `firehose_`, unless they are there.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn create(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch(TABLES).map_err(StoreError::new)
+}
+
+/// The checkpoint that was saved last, without heads and rejects. The default value if none
+/// was.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn load(connection: &Connection) -> Result<Checkpoint, StoreError> {
+    let position = connection
+        .query_row("SELECT epoch, cursor, received, unsettled FROM firehose_position", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
+        })
+        .optional()
+        .map_err(StoreError::new)?;
+    let Some((epoch, cursor, received, unsettled)) = position else {
+        return Ok(Checkpoint::default());
+    };
+    let unsettled = serde_json::from_str(&unsettled).map_err(StoreError::new)?;
+    Ok(Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() })
+}
+
+/// What was last saved of an account.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn head(connection: &Connection, did: &Did) -> Result<Option<Head>, StoreError> {
+    let found = connection
+        .prepare_cached("SELECT rev, data, active FROM firehose_head WHERE did = ?1")
+        .and_then(|mut statement| statement.query_row([did.as_str()], columns).optional())
+        .map_err(StoreError::new)?;
+    let Some((rev, data, active)) = found else { return Ok(None) };
+    let state = match (rev, data) {
+        (Some(rev), Some(data)) => Some(RepoState {
+            rev: rev.parse::<Tid>().map_err(StoreError::new)?,
+            data: Cid::from_bytes(&data).map_err(StoreError::new)?,
+        }),
+        _ => None,
+    };
+    Ok(Some(Head { state, active }))
+}
+
+/// Saves a checkpoint in a transaction, together with whatever else is in it.
+///
+/// # Errors
+/// [`StoreError`]; it [is fenced](StoreError::is_fenced) if a later consumer has taken over:
+/// then the transaction must not be committed.
+pub fn save(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let stored: Option<u64> = transaction
+        .query_row("SELECT epoch FROM firehose_position", [], |row| row.get(0))
+        .optional()
+        .map_err(StoreError::new)?;
+    if let Some(stored) = stored.filter(|stored| *stored > checkpoint.epoch) {
+        return Err(StoreError::fenced(checkpoint.epoch, stored));
+    }
+    let unsettled = serde_json::to_string(&checkpoint.unsettled).map_err(StoreError::new)?;
+    let Checkpoint { epoch, cursor, received, .. } = checkpoint;
+    transaction
+        .execute(
+            "INSERT OR REPLACE INTO firehose_position (one, epoch, cursor, received, unsettled)
+             VALUES (1, ?1, ?2, ?3, ?4)",
+            params![epoch, cursor, received, unsettled],
+        )
+        .and_then(|_| save_heads(transaction, checkpoint))
+        .and_then(|()| save_rejects(transaction, checkpoint))
+        .map_err(StoreError::new)
+}
+
+/// Up to `max` rejects with a higher id than `after`, in the order of their ids, each with
+/// its id.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn rejects(
+    connection: &Connection,
+    after: i64,
+    max: usize,
+) -> Result<Vec<(i64, Reject)>, StoreError> {
+    let query = || {
+        let mut statement = connection.prepare_cached(
+            "SELECT id, seq, did, label, reason, frame FROM firehose_reject
+             WHERE id > ?1 ORDER BY id LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![after, max], reject)?;
+        rows.collect::<rusqlite::Result<_>>()
+    };
+    query().map_err(StoreError::new)
+}
+
+/// How many rejects there are, by label.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn reject_counts(connection: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
+    let query = || {
+        let mut statement = connection.prepare_cached(
+            "SELECT label, count(*) FROM firehose_reject GROUP BY label ORDER BY label",
+        )?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>()
+    };
+    query().map_err(StoreError::new)
+}
+
+/// Forgets a reject; says whether there was one of that id.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn discard_reject(connection: &Connection, id: i64) -> Result<bool, StoreError> {
+    let discarded = connection.execute("DELETE FROM firehose_reject WHERE id = ?1", [id]);
+    discarded.map(|count| count > 0).map_err(StoreError::new)
+}
+
+fn save_heads(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let mut head = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO firehose_head (did, rev, data, active) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (did, Head { state, active }) in &checkpoint.heads {
+        let rev = state.map(|state| state.rev.to_string());
+        let data = state.map(|state| state.data.to_bytes());
+        head.execute(params![did.as_str(), rev, data.as_ref().map(|data| &data[..]), active])?;
+    }
+    Ok(())
+}
+
+fn save_rejects(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let mut replayed = transaction.prepare_cached("DELETE FROM firehose_reject WHERE id = ?1")?;
+    for id in &checkpoint.replayed {
+        replayed.execute([id])?;
+    }
+    if checkpoint.rejects.is_empty() {
+        return Ok(());
+    }
+    let mut reject = transaction.prepare_cached(
+        "INSERT INTO firehose_reject (seq, did, label, reason, frame) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for one in &checkpoint.rejects {
+        let did = one.did.as_ref().map(Did::as_str);
+        reject.execute(params![one.seq, did, one.label, &*one.reason, &one.frame[..]])?;
+    }
+    transaction.execute(
+        "DELETE FROM firehose_reject WHERE id <= (SELECT max(id) FROM firehose_reject) - ?1",
+        [MAX_REJECTS],
+    )?;
+    Ok(())
+}
+
+type Columns = (Option<String>, Option<Vec<u8>>, bool);
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+fn reject(row: &Row<'_>) -> rusqlite::Result<(i64, Reject)> {
+    let did: Option<String> = row.get(2)?;
+    let reject = Reject {
+        seq: row.get(1)?,
+        // Only DIDs are written there.
+        did: did.and_then(|did| Did::new(did).ok()),
+        label: row.get::<_, String>(3)?.into(),
+        reason: row.get::<_, String>(4)?.into(),
+        frame: Bytes::from(row.get::<_, Vec<u8>>(5)?),
+    };
+    Ok((row.get(0)?, reject))
+}
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS firehose_position (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        epoch INTEGER NOT NULL,
+        cursor INTEGER,
+        received INTEGER NOT NULL,
+        unsettled TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS firehose_head (
+        did TEXT PRIMARY KEY,
+        rev TEXT,
+        data BLOB,
+        active INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS firehose_reject (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER NOT NULL,
+        did TEXT,
+        label TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        frame BLOB NOT NULL
+    ) STRICT;
+";
