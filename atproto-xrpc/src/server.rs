@@ -53,6 +53,7 @@ mod body;
 mod config;
 mod context;
 mod cors;
+mod did_web;
 mod dispatch;
 mod handler;
 mod observe;
@@ -69,6 +70,7 @@ pub use address::{IpRange, IpRangeError, client_address};
 pub use body::body_error;
 pub use config::{Limits, RouterConfig};
 pub use context::Context;
+pub use did_web::did_web;
 pub use handler::{BodyHandler, Handler};
 pub use policy::{
     AccessToken, Account, AccountVerifier, Admin, Credentials, Either, OAuth, OAuthAccount, OneOf,

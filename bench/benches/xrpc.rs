@@ -157,7 +157,11 @@ impl World {
                 ours(validating.clone(), Service(Arc::new(verifier))),
                 true,
             ),
-            ("ours, by the lexicon, output too", ours(validating.validate_output(true), Public), false),
+            (
+                "ours, by the lexicon, output too",
+                ours(validating.validate_output(true), Public),
+                false,
+            ),
         ]
     }
 

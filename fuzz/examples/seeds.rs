@@ -95,7 +95,8 @@ fn data() -> Result {
         r#"{"$type":"com.example.pair","a":{"b":{"$type":"com.example.pair#a","list":[{}]}}}"#;
     seed("validation", "documents", [document, other, pair].join("\n---\n"))?;
     for number in 0..4u8 {
-        let choices = (0..400u16).map(|at| (at as u8).wrapping_mul(37).wrapping_add(number.wrapping_mul(91)));
+        let choices =
+            (0..400u16).map(|at| (at as u8).wrapping_mul(37).wrapping_add(number.wrapping_mul(91)));
         seed("schema", &format!("choices-{number}"), choices.collect::<Vec<u8>>())?;
     }
     seed("validation", "cbor", cbor::encode(&json::decode(record)?))
@@ -297,10 +298,10 @@ fn tokens(key: &SecretKey, did: &Did) -> Result {
 
 fn proofs(key: &SecretKey) -> Result {
     let address = Url::parse("https://pds.example.com/xrpc/com.example.a")?;
-    let request =
-        DpopRequest { method: "POST", url: &address, access_token: Some("access-token") };
+    let request = DpopRequest { method: "POST", url: &address, access_token: Some("access-token") };
     // By hand, because real proofs have random ids.
-    let header = serde_json::json!({"typ": "dpop+jwt", "alg": "ES256K", "jwk": Jwk(key.public_key())});
+    let header =
+        serde_json::json!({"typ": "dpop+jwt", "alg": "ES256K", "jwk": Jwk(key.public_key())});
     let hash = BASE64URL_NOPAD.encode(&Sha256::digest("access-token"));
     for (name, nonce) in [("sound", "nonce"), ("stale", "old")] {
         let claims = serde_json::json!({"jti": "id", "htm": request.method, "htu": address.as_str(),

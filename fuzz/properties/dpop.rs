@@ -14,8 +14,7 @@ static ADDRESS: LazyLock<Url> =
 pub(crate) fn check(data: &[u8]) {
     let Ok(proof) = std::str::from_utf8(data) else { return };
     let verifier = DpopVerifier::new(DpopNonces::only("nonce"));
-    let request =
-        DpopRequest { method: "POST", url: &ADDRESS, access_token: Some("access-token") };
+    let request = DpopRequest { method: "POST", url: &ADDRESS, access_token: Some("access-token") };
     let Ok(proven) = verifier.verify(proof, &request, NOW) else { return };
     assert!(!proven.jkt.is_empty());
     assert_eq!(verifier.verify(proof, &request, NOW), Err(DpopError::Replayed));

@@ -13,12 +13,14 @@ use atproto_xrpc::{
         service::{self, ServiceAuthError, ServiceClaims, ServiceVerifier},
         session::{Scope, SessionTokens},
     },
+    server::{ServeConfig, did_web},
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use crate::{
     directory::{Directory, account, alice, did},
+    net::Server,
     shared,
 };
 
@@ -240,6 +242,27 @@ async fn t61_audience_method_and_key_are_all_held_to() {
         }
     }
     assert_eq!(accepted, [(full, METHOD, None), (full, METHOD, Some("#atproto"))]);
+}
+
+#[tokio::test]
+async fn a_service_makes_its_own_document_known() {
+    let key = SecretKey::generate(Curve::K256);
+    let document = account(&did(AUDIENCE), &key).with_service(
+        "bsky_appview",
+        "BskyAppView",
+        "https://api.example",
+    );
+    let server = Server::start_with(did_web(&document), ServeConfig::default()).await;
+    let answer = server.get("/.well-known/did.json").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, "*"));
+    let read = DidDocument::from_json(answer.body.as_bytes()).unwrap();
+    assert_eq!(read.id, did(AUDIENCE));
+    assert_eq!(read.service("bsky_appview", "BskyAppView"), Some("https://api.example"));
+    // Whoever resolves it can check what the service signs.
+    let verifier = ServiceVerifier::new(Directory::with([read]), ["did:web:b.example#x"]);
+    let claims = ServiceClaims::new(did(AUDIENCE), "did:web:b.example#x", METHOD);
+    let token = service::mint(&key, &claims).unwrap();
+    assert_eq!(verifier.verify(&token, METHOD).await.unwrap().iss, did(AUDIENCE));
 }
 
 /// A token of any header and claims, signed with the key.

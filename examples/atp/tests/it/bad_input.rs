@@ -226,7 +226,8 @@ fn proofs_of_possession() {
         ["--jkt", text("expected_jkt")],
         ["--now", &now],
     ];
-    let args: Vec<_> = ["jwt", "verify-proof"].into_iter().chain(args.into_iter().flatten()).collect();
+    let args: Vec<_> =
+        ["jwt", "verify-proof"].into_iter().chain(args.into_iter().flatten()).collect();
     let args: Vec<_> = args.into_iter().map(str::to_owned).collect();
     let proofs = set["proofs"].as_array().unwrap();
     for proof in proofs {
