@@ -2,6 +2,7 @@
 
 mod call;
 mod generated;
+mod login;
 mod records;
 mod repository;
 mod serve;
@@ -20,6 +21,17 @@ enum Tour {
         service: String,
         /// `at://ACCOUNT/COLLECTION/RKEY`
         record: AtUri,
+    },
+    /// Logs in by OAuth and writes a post
+    Login {
+        /// Handle, DID, or the URL of the host
+        account: String,
+        /// The did:plc directory
+        #[arg(long, default_value = "https://plc.directory")]
+        plc_url: String,
+        /// For development: also believe and ask servers on this machine
+        #[arg(long)]
+        allow_loopback: bool,
     },
     /// Logs in and writes a post
     Write {
@@ -45,6 +57,9 @@ enum Tour {
 async fn main() -> anyhow::Result<()> {
     match Tour::parse() {
         Tour::Call { service, record } => call::run(&service, &record).await,
+        Tour::Login { account, plc_url, allow_loopback } => {
+            login::run(&account, &plc_url, allow_loopback).await
+        }
         Tour::Write { service, account, password } => {
             write::run(&service, &account, &password).await
         }

@@ -22,6 +22,7 @@ pub(crate) const PASSWORD: &str = "password of alice";
 
 pub(crate) struct Host {
     pub(crate) url: String,
+    pub(crate) plc: String,
     _folder: TempDir,
 }
 
@@ -43,7 +44,7 @@ impl Host {
         let app = App::open(Config::parse_from(args)).await.unwrap();
         let router = api::router(&app, &Shutdown::default());
         tokio::spawn(serve(listener, router, ServeConfig::default(), std::future::pending()));
-        Self { url: format!("http://{address}"), _folder: folder }
+        Self { url: format!("http://localhost:{port}"), plc, _folder: folder }
     }
 
     pub(crate) async fn sign_up(&self, handle: &str) {

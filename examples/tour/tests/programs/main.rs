@@ -1,8 +1,12 @@
 //! The programs run, and say what they did.
 
+mod browser;
 mod host;
 
-use std::process::Command;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
 use host::Host;
 
@@ -75,4 +79,22 @@ async fn a_post_is_written_and_read() {
     assert!(written.contains("/app.bsky.feed.post/"), "{written}");
     assert!(read.starts_with("{\"text\":\"hello\","), "{read}");
     assert!(read.ends_with("a page of 1 records\n"), "{read}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_is_written_by_an_app_that_the_user_allows() {
+    let host = Host::start().await;
+    host.sign_up("alice.test").await;
+    let login = ["login", &host.url, "--plc-url", &host.plc, "--allow-loopback"];
+    let mut tour = Command::new(env!("CARGO_BIN_EXE_tour"))
+        .args(login)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(tour.stdout.take().unwrap()).lines();
+    let address = lines.next().unwrap().unwrap();
+    browser::allow(address.strip_prefix("open ").unwrap(), &host.url, "alice.test").await;
+    let written = lines.next().unwrap().unwrap();
+    assert!(written.contains("/app.bsky.feed.post/"), "{written}");
+    assert!(tour.wait().unwrap().success());
 }
