@@ -1,6 +1,7 @@
-//! OAuth as the AT Protocol uses it. So far its parts: what an app may do with an account,
-//! what apps and authorization servers say of themselves ([`ClientMetadata`],
-//! [`ServerMetadata`]), proofs of possession ([`DpopRequest`], [`DpopVerifier`]) and [`Pkce`].
+//! OAuth as the AT Protocol uses it: what an app may do with an account, what apps and
+//! authorization servers say of themselves ([`ClientMetadata`], [`ServerMetadata`]), proofs of
+//! possession ([`DpopRequest`], [`DpopVerifier`]), [`Pkce`], and on them, with the feature
+//! `server`, an authorization server in pieces (`authorization_server`).
 //!
 //! An app asks for *scopes*, texts with spaces between them. Each is a [`Scope`]: `atproto`
 //! (which every app needs), a [`Permission`] on one of the account's resources, or `include:`

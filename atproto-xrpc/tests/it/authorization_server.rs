@@ -3,6 +3,7 @@
 mod clients;
 mod codes;
 mod documents;
+mod policy;
 mod requests;
 mod sessions;
 
@@ -111,13 +112,17 @@ impl PermissionSets for Sets {
 }
 
 pub(crate) struct World {
-    pub(crate) server: AuthorizationServer,
+    pub(crate) server: Arc<AuthorizationServer>,
     pub(crate) published: Arc<Published>,
     pub(crate) sets: Arc<Sets>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(|server| server)
+    }
+
+    pub(crate) fn with(change: impl FnOnce(AuthorizationServer) -> AuthorizationServer) -> Self {
         let (published, sets) = (Arc::new(Published::default()), Arc::new(Sets::default()));
         let server = AuthorizationServer::new(
             ISSUER,
@@ -128,7 +133,7 @@ impl World {
         );
         let server = server.unwrap().permission_sets(Arc::clone(&sets) as _);
         published.json(PUBLIC, &public_client());
-        Self { server, published, sets }
+        Self { server: Arc::new(change(server)), published, sets }
     }
 
     pub(crate) fn app(&self) -> App<'_> {

@@ -146,9 +146,7 @@ impl AccountGate for Gate {
 #[tokio::test]
 async fn t82_an_account_that_is_taken_down_gets_no_tokens() {
     let gate = Arc::new(Gate(AtomicBool::new(true)));
-    let World { server, published, sets } = World::new();
-    let server = server.account_gate(Arc::clone(&gate) as _);
-    let world = World { server, published, sets };
+    let world = World::with(|server| server.account_gate(Arc::clone(&gate) as _));
     let app = world.app();
     let token = app.log_in().await.refresh_token.unwrap();
     let app = world.app();

@@ -10,11 +10,12 @@ use axum::{
 };
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
 use http::{
     HeaderMap, HeaderValue,
     header::{CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE},
 };
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::page::Problem;
@@ -48,13 +49,13 @@ impl Browser {
 
     /// What a form of this browser about something has to hold. Another site cannot know it.
     pub(super) fn token(&self, app: &App, about: &str) -> String {
-        let mut hash = Sha256::new();
-        for part in [b"oauth form".as_slice(), &app.secrets.jwt, self.secret.as_bytes()] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
+        let mut code = Hmac::<Sha256>::new_from_slice(&app.secrets.jwt)
+            .expect("HMAC takes keys of any length");
+        for part in ["oauth form", &self.secret, about] {
+            code.update(&(part.len() as u64).to_be_bytes());
+            code.update(part.as_bytes());
         }
-        hash.update(about);
-        BASE64URL_NOPAD.encode(&hash.finalize())
+        BASE64URL_NOPAD.encode(&code.finalize().into_bytes())
     }
 
     /// Sends a page to it, with its cookie.

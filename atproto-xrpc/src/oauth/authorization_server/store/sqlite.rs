@@ -56,17 +56,32 @@ impl SqliteStore {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
+    /// Looks at something; nobody waits for it but this process.
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Stored<'_, T> {
+        self.run(TransactionBehavior::Deferred, work)
+    }
+
     /// Does something in one transaction; an error undoes it. It goes on to its end even when
     /// the caller is dropped.
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Stored<'_, T> {
+        self.run(TransactionBehavior::Immediate, work)
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Stored<'_, T> {
         let connection = Arc::clone(&self.0);
         Box::pin(async move {
             let job = tokio::task::spawn_blocking(move || {
                 let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-                let behavior = TransactionBehavior::Immediate;
                 let transaction = connection.transaction_with_behavior(behavior)?;
                 let result = work(&transaction)?;
                 transaction.commit()?;
@@ -135,7 +150,7 @@ impl AuthorizationStore for SqliteStore {
 
     fn session(&self, id: &str, now: u64) -> Stored<'_, Option<Session>> {
         let id = id.to_owned();
-        self.write(move |transaction| sessions::find(transaction, &id, now))
+        self.read(move |transaction| sessions::find(transaction, &id, now))
     }
 
     fn present_refresh_token(&self, token: Fingerprint, now: u64) -> Stored<'_, Presented> {
@@ -158,7 +173,7 @@ impl AuthorizationStore for SqliteStore {
 
     fn sessions_of(&self, account: &Did, now: u64) -> Stored<'_, Vec<Session>> {
         let account = account.clone();
-        self.write(move |transaction| sessions::of_account(transaction, &account, now))
+        self.read(move |transaction| sessions::of_account(transaction, &account, now))
     }
 
     fn end_sessions_of(&self, account: &Did) -> Stored<'_, usize> {
