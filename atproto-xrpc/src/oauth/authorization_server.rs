@@ -15,7 +15,7 @@
 //! ```
 //!
 //! [`AuthorizationServer`] holds the rules, and gets the time as an argument. What it remembers
-//! goes through an [`AuthorizationStore`](store::AuthorizationStore), what clients publish comes
+//! goes through an [`AuthorizationStore`], what clients publish comes
 //! through [`FetchDocument`]. [`http`] puts it behind the paths of its metadata; the pages, and
 //! finding out who the user is, are the server's that mounts it.
 //!
