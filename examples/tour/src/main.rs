@@ -1,6 +1,7 @@
 //! Short programs that show the libraries at work, each in a file of its own.
 
 mod call;
+mod consume;
 mod generated;
 mod login;
 mod records;
@@ -43,6 +44,8 @@ enum Tour {
         #[arg(long, env = "TOUR_PASSWORD", hide_env_values = true)]
         password: String,
     },
+    /// Consumes the events of a network, and loses none
+    Consume,
     /// Makes a repository, writes a post to it, and checks its archive
     Repository,
     /// Reads records of any kind, and loses none
@@ -63,6 +66,7 @@ async fn main() -> anyhow::Result<()> {
         Tour::Write { service, account, password } => {
             write::run(&service, &account, &password).await
         }
+        Tour::Consume => consume::run().await,
         Tour::Repository => repository::run(),
         Tour::Records => records::run(),
         Tour::Generated => generated::run(),

@@ -41,6 +41,7 @@ fn records_of_any_kind_are_read() {
         lines[2].starts_with("com.example.tour.status: 78 bytes kept, because status: "),
         "{said}"
     );
+    assert!(lines[2].ends_with(": theirs to mend, so count it and go on"), "{said}");
     assert!(lines[3].starts_with("com.example.tour.elsewhere: without a schema: {"), "{said}");
     assert_eq!(lines.len(), 4);
 }
@@ -54,6 +55,18 @@ fn endpoints_are_served_and_called() {
     assert!(lines[2].starts_with("anybody reads ") && lines[2].contains("hello"), "{said}");
     assert_eq!(lines[3], "the stream says #account");
     assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn events_are_consumed_in_three_forms() {
+    let said = run("consume");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].ends_with("may have changed") && lines[1].ends_with("is active"), "{said}");
+    assert_eq!(lines[2], "stream: a post that says \"hello\"");
+    assert_eq!(lines[3], "stream: a post that says \"hello again\"");
+    assert_eq!(lines[4], "handler: 0 left unsettled, everything stored: true");
+    assert!(lines[5].starts_with("batches: 2 posts indexed, cursor Some("), "{said}");
+    assert_eq!(lines.len(), 6);
 }
 
 #[test]
