@@ -16,6 +16,7 @@
 //! `com::example::foo::DoThing`; what else its document defines lies in
 //! `com::example::foo::do_thing`. The output depends on the documents alone.
 
+mod class;
 mod codegen;
 mod config;
 pub mod diff;

@@ -14,6 +14,7 @@
 //! [event stream specification](https://atproto.com/specs/event-stream).
 
 pub mod auth;
+mod class;
 mod error;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod framing;

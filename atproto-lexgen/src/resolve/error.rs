@@ -1,4 +1,5 @@
 use atproto_core::{
+    Classify,
     data::cbor::CborError,
     identity::{DocumentError, FetchError, ResolveError},
     syntax::{AtUri, Did},
@@ -85,13 +86,6 @@ impl LexiconError {
 
     /// Whether asking again later may help without anything having been changed.
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Authority { source, .. } | Self::Account { source, .. } => source.is_transient(),
-            Self::Fetch { source, .. } => !source.is_refusal(),
-            Self::Refused { source, .. } => {
-                source.status.is_server_error() || source.status.as_u16() == 429
-            }
-            _ => false,
-        }
+        self.class().is_transient()
     }
 }

@@ -6,19 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+const LIBRARIES: [&str; 5] =
+    ["atproto-core", "atproto-repo", "atproto-xrpc", "atproto-firehose", "atproto-lexgen"];
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 #[test]
 fn every_public_error_has_a_class() {
     let mut errors = 0;
-    for library in ["atproto-core", "atproto-repo", "atproto-firehose"] {
+    for library in LIBRARIES {
         let sources = sources(&Path::new(ROOT).join(library).join("src"));
         let classified = classified(&sources);
         let without: Vec<_> = public_errors(&sources).difference(&classified).cloned().collect();
         assert!(without.is_empty(), "errors of {library} without a class: {without:?}");
         errors += public_errors(&sources).len();
     }
-    assert!(errors > 40, "only {errors} errors were found: they are written otherwise than before");
+    assert!(errors > 90, "only {errors} errors were found: they are written otherwise than before");
 }
 
 /// The types that derive `Error` or implement it, and begin with `pub`.

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use atproto_core::{
+    Classify,
     crypto::SignError,
     identity::ResolveError,
     syntax::{Did, Handle},
@@ -135,16 +136,7 @@ impl OAuthError {
 
     /// Whether another attempt later may succeed without anything having changed.
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Identity(error) => error.is_transient(),
-            Self::Send { source, .. } => !source.is_refused(),
-            Self::Refused(refusal) => {
-                matches!(refusal.status.as_u16(), 429 | 500..=599)
-                    || refusal.error == "temporarily_unavailable"
-            }
-            Self::Store(_) => true,
-            _ => false,
-        }
+        self.class().is_transient()
     }
 
     /// Whether a session whose renewal failed so is over.

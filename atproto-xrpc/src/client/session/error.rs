@@ -1,3 +1,5 @@
+use atproto_core::Classify;
+
 use crate::client::{oauth::OAuthError, store::StoreError};
 
 /// Why a session cannot go on.
@@ -30,11 +32,7 @@ impl SessionError {
 
     /// Whether another attempt later may succeed.
     pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Renewal(error) => error.is_transient(),
-            Self::Store(_) => true,
-            Self::Ended | Self::ShuttingDown => false,
-        }
+        self.class().is_transient()
     }
 }
 
