@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_429_without_retry_after_waits_for_the_next_window() {
+    fn a_limited_call_without_retry_after_waits_for_the_next_window() {
         let limited = |reset: u64| {
             let headers = [("limit", 5), ("remaining", 0), ("reset", reset)];
             let error = XrpcError::new(StatusCode::TOO_MANY_REQUESTS, "RateLimitExceeded");
