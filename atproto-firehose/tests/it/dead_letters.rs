@@ -1,8 +1,9 @@
 //! Events that were given up: looked at, replayed, discarded.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use atproto_firehose::{
+    checkpoint::Checkpoint,
     consumer::{Consumer, ReplayError},
     state::SqliteState,
 };
@@ -15,50 +16,62 @@ use crate::{
 /// Some time after which everything settled is stored.
 const STORED: Duration = Duration::from_secs(1);
 
-async fn given_up(
-    upstream: &Upstream,
-    directory: &Arc<Directory>,
-    path: &std::path::Path,
-) -> Consumer {
-    let mut consumer = open(upstream, path, strict(directory)).await;
-    for _ in 0..3 {
-        let delivery = consumer.next().await.unwrap();
-        match delivery.event().seq() {
-            Some(2) => assert!(delivery.reject("the table is missing")),
-            _ => assert!(delivery.ack().await),
+/// A stream of three commits, of which the second cannot be handled.
+struct Scene {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    alice: Account,
+    upstream: Upstream,
+    directory: Arc<Directory>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let mut alice = Account::new('a');
+        let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
+        for _ in 0..3 {
+            upstream.send(alice.commit());
         }
+        Self { _dir: dir, path, alice, upstream, directory }
     }
-    tokio::time::sleep(STORED).await;
-    consumer
+
+    /// A consumer that has given it up.
+    async fn given_up(&self) -> (Consumer, SqliteState) {
+        let mut consumer = open(&self.upstream, &self.path, strict(&self.directory)).await;
+        for _ in 0..3 {
+            let delivery = consumer.next().await.unwrap();
+            match delivery.event().seq() {
+                Some(2) => assert!(delivery.reject("the table is missing")),
+                _ => assert!(delivery.ack().await),
+            }
+        }
+        tokio::time::sleep(STORED).await;
+        (consumer, SqliteState::open(&self.path).unwrap())
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replayed_event_is_removed_when_it_is_settled_and_not_before() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state");
-    let mut alice = Account::new('a');
-    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
-    for _ in 0..3 {
-        upstream.send(alice.commit());
-    }
-    let mut consumer = given_up(&upstream, &directory, &path).await;
-    let state = SqliteState::open(&path).unwrap();
+    let mut scene = Scene::new();
+    let (mut consumer, state) = scene.given_up().await;
     let kept = state.rejects(0, 10).unwrap();
     let [(id, reject)] = &kept[..] else { panic!("{kept:?}") };
     assert_eq!(
         (reject.seq, &*reject.label, &*reject.reason),
         (2, "handler", "the table is missing")
     );
-    assert_eq!(reject.did.as_ref(), Some(&alice.did));
+    assert_eq!(reject.did.as_ref(), Some(&scene.alice.did));
 
     consumer.replay(*id, reject).unwrap();
     assert!(matches!(consumer.replay(*id, reject), Err(ReplayError::InFlight)));
     let again = consumer.next().await.unwrap();
-    assert_eq!((again.event().seq(), again.event().did()), (Some(2), Some(&alice.did)));
+    assert_eq!((again.event().seq(), again.event().did()), (Some(2), Some(&scene.alice.did)));
     tokio::time::sleep(STORED).await;
     assert_eq!(state.rejects(0, 10).unwrap().len(), 1, "it could be lost in a crash");
     // The next of the account waits for it.
-    upstream.send(alice.commit());
+    scene.upstream.send(scene.alice.commit());
     assert!(tokio::time::timeout(STORED, consumer.next()).await.is_err());
     assert!(again.ack().await);
     let next = consumer.next().await.unwrap();
@@ -72,15 +85,8 @@ async fn a_replayed_event_is_removed_when_it_is_settled_and_not_before() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_fails_again_is_kept_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state");
-    let mut alice = Account::new('a');
-    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
-    for _ in 0..3 {
-        upstream.send(alice.commit());
-    }
-    let mut consumer = given_up(&upstream, &directory, &path).await;
-    let state = SqliteState::open(&path).unwrap();
+    let scene = Scene::new();
+    let (mut consumer, state) = scene.given_up().await;
     let (id, reject) = state.rejects(0, 1).unwrap().remove(0);
     consumer.replay(id, &reject).unwrap();
     assert!(consumer.next().await.unwrap().reject("still missing"));
@@ -95,20 +101,12 @@ async fn one_that_fails_again_is_kept_once() {
 
 #[tokio::test(start_paused = true)]
 async fn batches_replay_in_the_same_transaction_as_their_effects() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state");
-    let mut alice = Account::new('a');
-    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
-    for _ in 0..3 {
-        upstream.send(alice.commit());
-    }
-    let stored = {
-        let _ended = given_up(&upstream, &directory, &path).await;
-        SqliteState::open(&path).unwrap().rejects(0, 1).unwrap().remove(0)
-    };
-    let checkpoint = atproto_firehose::checkpoint::Checkpoint::default();
+    let scene = Scene::new();
+    let (_, state) = scene.given_up().await;
+    let stored = state.rejects(0, 1).unwrap().remove(0);
+    let (checkpoint, options) = (Checkpoint::default(), strict(&scene.directory));
     let mut consumer =
-        Consumer::open_on(Arc::new(Upstream::new()), checkpoint, strict(&directory)).await.unwrap();
+        Consumer::open_on(Arc::new(Upstream::new()), checkpoint, options).await.unwrap();
     consumer.replay(stored.0, &stored.1).unwrap();
     let wait = Duration::from_millis(10);
     let batch = consumer.next_batch(10, wait).await.unwrap().unwrap();
