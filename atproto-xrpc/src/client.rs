@@ -76,7 +76,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use url::Url;
 
-use crate::query_string;
+use crate::{query_string, trace::Inject};
 use retry::RetryBudget;
 use send::Nobody;
 use store::{SessionStore, StoreError};
@@ -99,11 +99,8 @@ struct Inner {
     timeout: Duration,
     max_response: usize,
     user_agent: HeaderValue,
-    propagate: Option<Arc<Propagate>>,
+    propagate: Option<Inject>,
 }
-
-/// Writes the trace that a span belongs to into the headers of a request.
-type Propagate = dyn Fn(&tracing::Span, &mut HeaderMap) + Send + Sync;
 
 impl Client {
     /// A client of the service at this URL, with the defaults of [`ClientBuilder`].

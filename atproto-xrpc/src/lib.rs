@@ -25,6 +25,8 @@ pub mod oauth;
 pub mod query_string;
 mod random;
 #[cfg(any(feature = "client", feature = "server"))]
+mod trace;
+#[cfg(any(feature = "client", feature = "server"))]
 mod websocket;
 
 #[cfg(feature = "client")]

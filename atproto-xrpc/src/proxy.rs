@@ -10,7 +10,7 @@
 //!
 //! See [Service proxying](https://atproto.com/specs/xrpc#service-proxying).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use atproto_core::{
     identity::{Resolver, SafeClient},
@@ -27,7 +27,10 @@ use http::{
 use tokio::time::timeout;
 use url::Url;
 
-use crate::XrpcError;
+use crate::{
+    XrpcError,
+    trace::{Hook, Inject},
+};
 
 mod response;
 
@@ -136,7 +139,7 @@ impl ProxyTarget {
     }
 }
 
-/// Limits of proxying.
+/// Limits of proxying, and what is added to a request.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProxyOptions {
@@ -151,6 +154,7 @@ pub struct ProxyOptions {
     pub body_timeout: Duration,
     /// The longest answer in bytes. Default: 10 MB, as at the reference PDS.
     pub max_response: usize,
+    propagate: Option<Inject>,
 }
 
 impl Default for ProxyOptions {
@@ -161,6 +165,7 @@ impl Default for ProxyOptions {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             max_response: 10_000_000,
+            propagate: None,
         }
     }
 }
@@ -177,6 +182,17 @@ impl ProxyOptions {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.ports.push(port);
+        self
+    }
+
+    /// What writes the trace of the request's span into the headers that go out. The caller's
+    /// own `traceparent` is never passed on. Default: nothing is written.
+    #[must_use]
+    pub fn propagate(
+        mut self,
+        write: impl Fn(&tracing::Span, &mut HeaderMap) + Send + Sync + 'static,
+    ) -> Self {
+        self.propagate = Some(Hook(Arc::new(write)));
         self
     }
 }
@@ -202,7 +218,7 @@ pub async fn forward(
     }
     let url = target_url(origin, nsid, parts.uri.query(), options)?;
     let mut outgoing = reqwest::Request::new(parts.method.clone(), url);
-    *outgoing.headers_mut() = request_headers(&parts.headers, token)?;
+    *outgoing.headers_mut() = request_headers(&parts.headers, token, options)?;
     if parts.method == Method::POST {
         *outgoing.body_mut() = Some(reqwest::Body::wrap_stream(body.into_data_stream()));
     }
@@ -242,7 +258,11 @@ fn target_url(
     Ok(url)
 }
 
-fn request_headers(from: &HeaderMap, token: Option<&str>) -> Result<HeaderMap, XrpcError> {
+fn request_headers(
+    from: &HeaderMap,
+    token: Option<&str>,
+    options: &ProxyOptions,
+) -> Result<HeaderMap, XrpcError> {
     let mut headers = HeaderMap::new();
     // A list may be spread over several lines, of which each counts.
     let passed = from
@@ -250,6 +270,9 @@ fn request_headers(from: &HeaderMap, token: Option<&str>) -> Result<HeaderMap, X
         .filter(|(name, _)| REQUEST_HEADERS.contains(name) || name.as_str().starts_with(EXTENSION));
     for (name, value) in passed {
         headers.append(name, value.clone());
+    }
+    if let Some(propagate) = &options.propagate {
+        (propagate.0)(&tracing::Span::current(), &mut headers);
     }
     // A client library would otherwise add what it can decode; we pass on what comes.
     headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));

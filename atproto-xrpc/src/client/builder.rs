@@ -4,8 +4,10 @@ use atproto_core::identity::tls;
 use http::{HeaderMap, HeaderValue};
 use url::{Host, Url};
 
+use crate::trace::{Hook, Inject};
+
 use super::{
-    Client, Inner, Propagate, RetryPolicy,
+    Client, Inner, RetryPolicy,
     retry::RetryBudget,
     transport::{HttpTransport, Transport},
 };
@@ -23,7 +25,7 @@ pub struct ClientBuilder {
     user_agent: String,
     tls: Option<Arc<rustls::ClientConfig>>,
     transport: Option<Arc<dyn Transport>>,
-    propagate: Option<Arc<Propagate>>,
+    propagate: Option<Inject>,
     allow_http: bool,
 }
 
@@ -123,7 +125,7 @@ impl ClientBuilder {
         mut self,
         write: impl Fn(&tracing::Span, &mut HeaderMap) + Send + Sync + 'static,
     ) -> Self {
-        self.propagate = Some(Arc::new(write));
+        self.propagate = Some(Hook(Arc::new(write)));
         self
     }
 

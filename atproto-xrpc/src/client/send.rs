@@ -183,7 +183,7 @@ impl Client {
             headers.insert(CONTENT_TYPE, header(&request.content_type)?);
         }
         if let Some(propagate) = &self.inner.propagate {
-            propagate(&tracing::Span::current(), headers);
+            (propagate.0)(&tracing::Span::current(), headers);
         }
         auth.authorize(&request.method, url, headers)?;
         Ok(outgoing)

@@ -1,9 +1,13 @@
 use std::{sync::Arc, time::Duration};
 
 use atproto_core::lexicon::Catalog;
+use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
-use crate::framing::{CborV0, EncodeOnce, Framing};
+use crate::{
+    framing::{CborV0, EncodeOnce, Framing},
+    trace::{Extract, Hook},
+};
 
 use super::{IpRange, RateLimiter, SubscriptionLimits};
 
@@ -30,6 +34,7 @@ pub struct RouterConfig {
     pub framings: Vec<Arc<dyn Framing>>,
     /// Ends all subscriptions when cancelled, with the close code 1001 (going away).
     pub shutdown: CancellationToken,
+    pub(super) continue_trace: Option<Extract>,
 }
 
 impl Default for RouterConfig {
@@ -43,6 +48,7 @@ impl Default for RouterConfig {
             cors: true,
             framings: vec![Arc::new(CborV0)],
             shutdown: CancellationToken::new(),
+            continue_trace: None,
         }
     }
 }
@@ -88,6 +94,19 @@ impl RouterConfig {
     #[must_use]
     pub fn shutdown(mut self, signal: CancellationToken) -> Self {
         self.shutdown = signal;
+        self
+    }
+
+    /// The same configuration with what continues a caller's trace: it is given the span of
+    /// each request before anything happens in it, and the request's headers, of which
+    /// `traceparent` names the trace as a rule. Whoever calls wrote them: they are not to be
+    /// believed in anything else. Default: every request begins a trace of its own.
+    #[must_use]
+    pub fn continue_trace(
+        mut self,
+        read: impl Fn(&tracing::Span, &HeaderMap) + Send + Sync + 'static,
+    ) -> Self {
+        self.continue_trace = Some(Hook(Arc::new(read)));
         self
     }
 

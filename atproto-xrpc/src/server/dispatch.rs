@@ -76,6 +76,9 @@ impl Shared {
         let trusted = &self.config.trusted_proxies;
         let client_address = client_address(&parts.headers, &parts.extensions, trusted);
         let span = observe::span(label, &parts, &request_id);
+        if let Some(continue_trace) = &self.config.continue_trace {
+            (continue_trace.0)(&span, &parts.headers);
+        }
         let mut quota = HeaderMap::new();
         let head = Head { parts, request_id: request_id.clone(), client_address, shared: self };
         let shared = Arc::clone(&head.shared);

@@ -40,6 +40,7 @@ async fn appview(directory: Arc<Directory>) -> Server {
             "via",
             "x-atproto-more",
             "atproto-accept-labelers",
+            "traceparent",
         ]
         .map(header);
         let text = format!("{} {} {}", context.proof.iss, params.actor, seen.join(" "));
@@ -96,6 +97,7 @@ async fn world(options: ProxyOptions) -> (Server, Server) {
     (pds(directory, key, options).await, appview)
 }
 
+const CALLERS_TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const HEADER: &str = "atproto-proxy: did:web:api.example#bsky_appview";
 
 #[tokio::test]
@@ -103,11 +105,26 @@ async fn px_006_and_t10_what_arrives_at_the_service() {
     let (pds, _appview) = world(ProxyOptions::default()).await;
     let head = format!(
         "GET /xrpc/org.example.getThing?actor=a%20b\n{HEADER}\naccept-language: de\n\
-        cookie: c=1\nx-secret: s\nauthorization: Bearer alices-own"
+        cookie: c=1\nx-secret: s\n\
+        traceparent: {CALLERS_TRACE}\nauthorization: Bearer alices-own"
     );
     let answer = pds.send(&head, "").await;
-    let text = "did:web:alice.example a b de - - 1.1 atproto-proxy - -";
+    let text = "did:web:alice.example a b de - - 1.1 atproto-proxy - - -";
     assert_eq!((answer.status, answer.body), (200, format!(r#"{{"text":"{text}"}}"#)));
+}
+
+#[tokio::test]
+async fn the_trace_that_goes_along_is_the_proxys_own() {
+    let ours = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let options = ProxyOptions::default().propagate(move |_span, headers| {
+        assert!(!headers.contains_key("traceparent"));
+        headers.insert("traceparent", ours.parse().unwrap());
+    });
+    let (pds, _appview) = world(options).await;
+    let head =
+        format!("GET /xrpc/org.example.getThing?actor=a\n{HEADER}\ntraceparent: {CALLERS_TRACE}");
+    let answer = pds.send(&head, "").await;
+    assert!(answer.body.ends_with(&format!(" {ours}\"}}")), "{answer:?}");
 }
 
 #[tokio::test]
@@ -118,7 +135,7 @@ async fn px_007_every_line_of_a_header_and_all_of_x_atproto_are_passed_on() {
         atproto-accept-labelers: did:web:a.example\natproto-accept-labelers: did:web:b.example"
     );
     let answer = pds.send(&head, "").await;
-    assert!(answer.body.ends_with(r#" 1 did:web:a.example+did:web:b.example"}"#), "{answer:?}");
+    assert!(answer.body.ends_with(r#" 1 did:web:a.example+did:web:b.example -"}"#), "{answer:?}");
 }
 
 #[tokio::test]

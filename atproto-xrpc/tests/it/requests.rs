@@ -1,6 +1,9 @@
 //! What the server answers to requests of every kind, proper and improper.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use atproto_core::endpoint::NoBody;
 use atproto_xrpc::{
@@ -50,6 +53,21 @@ fn router(config: RouterConfig) -> Router {
 
 async fn server() -> Server {
     Server::start(router(RouterConfig::default())).await
+}
+
+#[tokio::test]
+async fn the_hook_of_traces_sees_the_headers_of_each_request() {
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let kept = Arc::clone(&seen);
+    let config = RouterConfig::default().continue_trace(move |_span, headers| {
+        kept.lock().unwrap().push(headers["traceparent"].to_str().unwrap().to_owned());
+    });
+    let server = Server::start(router(config)).await;
+    for trace in ["one", "two"] {
+        let head = format!("GET /xrpc/org.example.getThing?actor=a\ntraceparent: {trace}");
+        assert_eq!(server.send(&head, "").await.status, 200);
+    }
+    assert_eq!(*seen.lock().unwrap(), ["one", "two"]);
 }
 
 fn error(status: u16, name: &str, message: &str) -> (u16, String, String) {

@@ -37,4 +37,4 @@ pub use health::Health;
 pub use lifecycle::Shutdown;
 pub use numbers::Numbers;
 pub use service::{Context, Service, run};
-pub use trace::{join_trace, trace_id};
+pub use trace::{extract, inject, join_trace, trace_id};
