@@ -75,7 +75,7 @@ async fn start(config: Config, context: Context) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, did = %app.did, "serving");
-    let mut routes = RouterConfig::default();
+    let mut routes = RouterConfig::default().continue_trace(service_kit::extract);
     routes.catalog = Some(Arc::new(lexicons));
     let router =
         api::router(&app, routes).layer(axum::middleware::from_fn(service_kit::http::observe));

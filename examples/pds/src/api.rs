@@ -13,6 +13,7 @@ pub fn router(app: &Arc<App>, shutdown: &Shutdown) -> axum::Router {
     let mut config = RouterConfig::default()
         .catalog(Arc::clone(&app.catalog))
         .shutdown(shutdown.token())
+        .continue_trace(service_kit::extract)
         .trusted_proxies(app.config.trusted_proxies.iter().copied());
     config.rate_limit = app.auth.limits.requests();
     let router = Router::new(config);

@@ -67,7 +67,7 @@ impl Services {
         let appview = service("the AppView", "bsky_appview", appview_url, appview_did)?;
         let reports = service("the report service", "atproto_labeler", report_url, report_did)?;
         let moderation = service("the moderation service", "atproto_labeler", mod_url, mod_did)?;
-        let mut options = ProxyOptions::default();
+        let mut options = ProxyOptions::default().propagate(service_kit::inject);
         if config.hostname != "localhost" {
             options = options.own_host(&config.hostname);
         }

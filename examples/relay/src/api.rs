@@ -46,7 +46,11 @@ pub fn router(app: &Arc<App>, end: CancellationToken) -> axum::Router {
     subscription.connections = limits.subscribers;
     let mut server_limits = Limits::default();
     server_limits.subscription = subscription;
-    let config = RouterConfig::default().limits(server_limits).catalog(catalog()).shutdown(end);
+    let config = RouterConfig::default()
+        .limits(server_limits)
+        .catalog(catalog())
+        .shutdown(end)
+        .continue_trace(service_kit::extract);
     Router::new(config)
         .query::<sync::GetHostStatus, _>(Public, api.with(get_host_status::handle))
         .query::<sync::GetLatestCommit, _>(Public, api.with(get_latest_commit::handle))
