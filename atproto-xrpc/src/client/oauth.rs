@@ -30,6 +30,7 @@
 //!
 //! See the [OAuth specification](https://atproto.com/specs/oauth).
 
+mod abandoned;
 mod app;
 mod assertion;
 mod authorize;

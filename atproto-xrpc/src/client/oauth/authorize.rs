@@ -3,7 +3,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{OAuthClient, OAuthError, state::DpopKey};
+use super::{OAuthClient, OAuthError, abandoned, state::DpopKey};
 use crate::{
     auth::unix_now,
     client::store::StoreError,
@@ -132,6 +132,7 @@ impl OAuthClient {
             expires_at: unix_now() + PATIENCE_SECONDS,
         };
         let pending = serde_json::to_string(&pending).map_err(StoreError::new)?;
+        abandoned::remember(&*self.inner.store, &state, unix_now(), PATIENCE_SECONDS).await?;
         self.inner.store.save(&flow_key(&state), &pending).await?;
         Ok(Flow { url, issuer: start.server.issuer, state })
     }
