@@ -2,10 +2,11 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::{CLIENT_CACHE_SECONDS, FetchDocument, FetchFailure, client_keys::ClientKeys};
@@ -21,16 +22,26 @@ pub const CLIENT_CACHE_CAPACITY: usize = 2048;
 /// who has just mended the document.
 pub const CLIENT_RETRY_SECONDS: u64 = 10;
 
-/// How many documents are fetched at one time. Ours.
+/// How many clients are fetched at one time, and of these how many from one host: slow hosts
+/// leave room for others. Ours.
 const FETCHES: usize = 32;
+const FETCHES_OF_A_HOST: usize = 4;
+
+/// How long a client waits for its turn. Ours: the user is waiting.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Knows clients by their ids: fetches their metadata and their keys, checks them, and keeps
 /// them for [`CLIENT_CACHE_SECONDS`].
 pub struct Clients {
     fetch: Arc<dyn FetchDocument>,
     known: Mutex<HashMap<String, Known>>,
-    seats: Semaphore,
+    seats: Arc<Semaphore>,
+    /// The seats of each host that is being asked.
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
+
+/// The right to fetch, taken from the host's and from all seats.
+type Seats = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// A client whose metadata are valid.
 #[derive(Debug, Clone)]
@@ -90,7 +101,8 @@ impl Known {
 impl Clients {
     /// No clients yet.
     pub fn new(fetch: Arc<dyn FetchDocument>) -> Self {
-        Self { fetch, known: Mutex::default(), seats: Semaphore::new(FETCHES) }
+        let seats = Arc::new(Semaphore::new(FETCHES));
+        Self { fetch, known: Mutex::default(), seats, hosts: Mutex::default() }
     }
 
     /// The client of an id, at a time in Unix seconds.
@@ -111,19 +123,61 @@ impl Clients {
 
     async fn find_web(&self, id: ClientId, now: u64) -> Result<Arc<Client>, UnknownClient> {
         let name = id.to_string();
-        if let Some(known) = self.known().get(&name).filter(|known| known.is_fresh(now)) {
-            return known.client.clone();
+        if let Some(known) = self.remembered(&name, now) {
+            return known;
+        }
+        let _seats = self.seats(id.url()).await?;
+        // Whoever had the turn before may have asked for the same.
+        if let Some(known) = self.remembered(&name, now) {
+            return known;
         }
         let client = self.fetch_client(id).await.map(Arc::new);
+        self.remember(name, Known { client: client.clone(), fetched: now }, now);
+        client
+    }
+
+    fn remembered(&self, name: &str, now: u64) -> Option<Result<Arc<Client>, UnknownClient>> {
+        let known = self.known();
+        known.get(name).filter(|known| known.is_fresh(now)).map(|known| known.client.clone())
+    }
+
+    /// Where there is no room the oldest goes, of those first that are not valid: they are
+    /// made up easily.
+    fn remember(&self, name: String, client: Known, now: u64) {
         let mut known = self.known();
         if known.len() >= CLIENT_CACHE_CAPACITY {
             known.retain(|_, known| known.is_fresh(now));
         }
         if known.len() >= CLIENT_CACHE_CAPACITY {
-            known.clear();
+            let oldest =
+                known.iter().min_by_key(|(_, known)| (known.client.is_ok(), known.fetched));
+            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                known.remove(&oldest);
+            }
         }
-        known.insert(name, Known { client: client.clone(), fetched: now });
-        client
+        known.insert(name, client);
+    }
+
+    /// Waits for the turn to ask a host.
+    async fn seats(&self, url: &Url) -> Result<Seats, UnknownClient> {
+        let of_host = {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            // Of the hosts that nobody asks, nothing is kept.
+            hosts.retain(|_, seats| Arc::strong_count(seats) > 1);
+            let host = url.host_str().unwrap_or_default().to_owned();
+            let seats =
+                hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(FETCHES_OF_A_HOST)));
+            Arc::clone(seats)
+        };
+        let turn = async {
+            let of_host = of_host.acquire_owned().await.ok()?;
+            Some((of_host, Arc::clone(&self.seats).acquire_owned().await.ok()?))
+        };
+        let seats = tokio::time::timeout(TURN, turn).await.ok().flatten();
+        seats.ok_or_else(|| UnknownClient::Fetch {
+            url: url.clone(),
+            reason: FetchFailure("too many clients are being fetched".to_owned()),
+        })
     }
 
     async fn fetch_client(&self, id: ClientId) -> Result<Client, UnknownClient> {
@@ -143,8 +197,6 @@ impl Clients {
 
     async fn get(&self, url: &Url) -> Result<bytes::Bytes, UnknownClient> {
         let failed = |reason| UnknownClient::Fetch { url: url.clone(), reason };
-        let seat = self.seats.acquire().await;
-        let _seat = seat.map_err(|_| failed(FetchFailure("the server is ending".to_owned())))?;
         let document = self.fetch.fetch(url, MAX_METADATA_BYTES).await.map_err(failed)?;
         if document.status != http::StatusCode::OK {
             return Err(UnknownClient::Status {

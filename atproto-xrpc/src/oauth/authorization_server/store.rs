@@ -90,7 +90,8 @@ pub trait AuthorizationStore: Send + Sync + 'static {
     /// The sessions of an account, the oldest first.
     fn sessions_of(&self, account: &Did, now: u64) -> Stored<'_, Vec<Session>>;
 
-    /// Ends all sessions of an account; how many there were.
+    /// Ends all sessions of an account; how many there were. Codes that the account has given
+    /// and that no session was made from yet are forgotten: none will be.
     fn end_sessions_of(&self, account: &Did) -> Stored<'_, usize>;
 
     /// Remembers something until it expires; whether it is new.

@@ -1,13 +1,24 @@
 //! Who asks: metadata, keys, assertions.
 
+use std::{sync::Arc, time::Duration};
+
 use atproto_core::crypto::{Curve, SecretKey};
 use atproto_xrpc::oauth::{
     MAX_METADATA_BYTES,
-    authorization_server::{ASSERTION_SECONDS, CLIENT_CACHE_SECONDS, OAuthErrorCode},
+    authorization_server::{
+        ASSERTION_SECONDS, CLIENT_CACHE_CAPACITY, CLIENT_CACHE_SECONDS, Clients, Document,
+        FetchDocument, FetchFailure, OAuthErrorCode,
+    },
 };
+use futures::future::BoxFuture;
+use http::StatusCode;
 use serde_json::json;
+use tokio::{task::JoinSet, time::timeout};
+use url::Url;
 
-use super::{App, CONFIDENTIAL, PUBLIC, World, code_of, confidential_client, named, public_client};
+use super::{
+    App, CONFIDENTIAL, NOW, PUBLIC, World, code_of, confidential_client, named, public_client,
+};
 
 #[tokio::test]
 async fn oc_002_and_t68_metadata_are_json_and_found_without_a_detour() {
@@ -171,4 +182,56 @@ async fn oa_010_keys_may_be_in_a_document_of_their_own() {
     let keys = json!({ "keys": [{ "kty": "RSA", "kid": "rsa" }, named(&key, &kid)] });
     world.published.json("https://keys.example.com/jwks.json", &keys);
     app.log_in().await;
+}
+
+/// Hosts that never answer, but one.
+struct Silent;
+
+impl FetchDocument for Silent {
+    fn fetch<'a>(
+        &'a self,
+        url: &'a Url,
+        _max_bytes: usize,
+    ) -> BoxFuture<'a, Result<Document, FetchFailure>> {
+        let answers = url.as_str() == PUBLIC;
+        Box::pin(async move {
+            if !answers {
+                std::future::pending::<()>().await;
+            }
+            let body = public_client().to_string();
+            Ok(Document::new(StatusCode::OK, Some("application/json".to_owned()), body.into()))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_silent_leaves_room_for_others() {
+    let clients = Arc::new(Clients::new(Arc::new(Silent)));
+    let mut waiting = JoinSet::new();
+    for number in 0..100 {
+        let clients = Arc::clone(&clients);
+        let id = format!("https://silent.example.com/{number}");
+        waiting.spawn(async move { clients.find(&id, NOW).await.map(drop) });
+    }
+    tokio::task::yield_now().await;
+    let found = timeout(Duration::from_secs(1), clients.find(PUBLIC, NOW)).await;
+    found.expect("its host is not the silent one").unwrap();
+    // Who does not get a turn is told so, and not kept for ever.
+    let refused = waiting.join_next().await.unwrap().unwrap().unwrap_err();
+    assert!(refused.to_string().contains("too many"), "{refused}");
+}
+
+#[tokio::test]
+async fn clients_that_are_made_up_push_out_no_others() {
+    let world = World::new();
+    let clients = Clients::new(Arc::clone(&world.published) as Arc<dyn FetchDocument>);
+    world.published.json(PUBLIC, &public_client());
+    clients.find(PUBLIC, NOW).await.unwrap();
+    for number in 0..CLIENT_CACHE_CAPACITY + 10 {
+        let id = format!("https://made-up.example.com/{number}");
+        clients.find(&id, NOW + 1).await.unwrap_err();
+    }
+    clients.find(PUBLIC, NOW + 2).await.unwrap();
+    let fetched = world.published.fetched.lock().unwrap();
+    assert_eq!(fetched.iter().filter(|url| *url == PUBLIC).count(), 1);
 }

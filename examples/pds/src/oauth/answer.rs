@@ -26,17 +26,13 @@ pub(super) async fn handle(
     let request_uri = form.require("request_uri")?;
     posted.check(&app, &form, request_uri)?;
     let browser = posted.browser.fingerprint();
-    let account = ticket::redeem(&app, &posted.browser, form.require("ticket")?, request_uri)?;
+    let ticket = form.require("ticket")?;
+    let account = ticket::redeem(&app, &posted.browser, ticket, request_uri).await?;
     let back = match form.require("answer")? {
         "allow" => {
-            let handle = app.accounts.by_did(&account).await.map_err(|error| {
-                tracing::error!(%error, "an account could not be looked up");
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The server failed.")
-            })?;
-            let handle = handle.and_then(|account| account.handle);
-            let accepted =
-                app.oauth.accept(request_uri, browser, &account, handle.as_ref(), now()).await?;
-            tracing::info!(did = %account, "an app was given access");
+            let (did, handle) = (&account.did, account.handle.as_ref());
+            let accepted = app.oauth.accept(request_uri, browser, did, handle, now()).await?;
+            tracing::info!(%did, "an app was given access");
             accepted
         }
         _ => app.oauth.deny(request_uri, browser, now()).await?,

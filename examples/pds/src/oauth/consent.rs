@@ -125,7 +125,7 @@ fn consent_page(
     consent: Consent,
     account: &Account,
 ) -> Result<Page, Problem> {
-    let ticket = ticket::issue(app, browser, &account.did, asked.request_uri)?;
+    let ticket = ticket::issue(app, browser, account, asked.request_uri)?;
     let sentences = words::of_grant(&consent.grant).into_iter();
     let items = sentences.map(|text| Html::new("<li>").text(text).raw("</li>"));
     let body = Html::new("<h1>Allow access?</h1>")

@@ -18,7 +18,7 @@ use super::{
     sign_in::{self, SignInError},
     ticket,
 };
-use crate::app::App;
+use crate::{accounts::Account, app::App};
 
 /// The page, and where its sign-in leads.
 pub(super) const PATH: &str = "/account";
@@ -45,7 +45,7 @@ pub(super) async fn list(
     let form = posted.form()?;
     posted.check(&app, &form, PATH)?;
     let page = match sign_in::check(&app, &posted, &form).await {
-        Ok(account) => sessions_page(&app, &posted.browser, &account.did).await?,
+        Ok(account) => sessions_page(&app, &posted.browser, &account).await?,
         Err(SignInError::Wrong(wrong)) => sign_in_page(&app, &posted.browser, Some(wrong)),
         Err(SignInError::Failed(problem)) => return Err(problem),
     };
@@ -60,12 +60,13 @@ pub(super) async fn end(
     let posted = Posted::read(&app, request).await?;
     let form = posted.form()?;
     posted.check(&app, &form, PATH)?;
-    let account = ticket::redeem(&app, &posted.browser, form.require("ticket")?, PATH)?;
+    let ticket = form.require("ticket")?;
+    let account = ticket::redeem(&app, &posted.browser, ticket, PATH).await?;
     let id = form.require("session")?;
-    let of_account = sessions(&app, &account).await?;
+    let of_account = sessions(&app, &account.did).await?;
     if of_account.iter().any(|session| session.id == id) {
         app.oauth.store().end_session(id).await.map_err(failed)?;
-        tracing::info!(did = %account, "an app's access was ended");
+        tracing::info!(did = %account.did, "an app's access was ended");
     }
     let page = sessions_page(&app, &posted.browser, &account).await?;
     Ok(posted.browser.show(&app, page))
@@ -80,9 +81,9 @@ fn sign_in_page(app: &App, browser: &Browser, wrong: Option<&str>) -> Page {
     Page::new("Apps with access", body)
 }
 
-async fn sessions_page(app: &App, browser: &Browser, account: &Did) -> Result<Page, Problem> {
+async fn sessions_page(app: &App, browser: &Browser, account: &Account) -> Result<Page, Problem> {
     let ticket = ticket::issue(app, browser, account, PATH)?;
-    let sessions = sessions(app, account).await?;
+    let sessions = sessions(app, &account.did).await?;
     let none = Html::new(if sessions.is_empty() { "<p>There are none.</p>" } else { "" });
     let boxes = sessions.iter().map(|session| {
         Html::new("<div class=\"box\"><p><code>")

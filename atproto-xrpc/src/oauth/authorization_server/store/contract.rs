@@ -24,6 +24,7 @@ pub async fn hold(mut make: impl FnMut() -> Arc<dyn AuthorizationStore>) {
     refresh_tokens_rotate(make().as_ref()).await;
     a_refresh_token_that_comes_twice_ends_its_session(make().as_ref()).await;
     sessions_are_listed_and_ended_by_account(make().as_ref()).await;
+    codes_end_with_the_sessions_of_an_account(make().as_ref()).await;
     memories_last_until_they_expire(make().as_ref()).await;
     what_has_expired_is_removed(make().as_ref()).await;
     of_many_tasks_one_wins(make()).await;
@@ -207,6 +208,21 @@ pub async fn sessions_are_listed_and_ended_by_account(store: &dyn AuthorizationS
     assert_eq!(store.end_sessions_of(&alice()).await.unwrap(), 1);
     assert_eq!(store.sessions_of(&alice(), NOW).await.unwrap(), []);
     assert_eq!(store.sessions_of(&bob(), NOW).await.unwrap(), [of_bob]);
+}
+
+/// What an account has agreed to is over with its sessions, when no session came of it yet.
+pub async fn codes_end_with_the_sessions_of_an_account(store: &dyn AuthorizationStore) {
+    for code in ["given", "used", "kept"] {
+        approved(store, code).await;
+    }
+    assert!(matches!(store.consume_code(print("used"), NOW).await.unwrap(), CodeUse::First(_)));
+    assert_eq!(store.end_sessions_of(&bob()).await.unwrap(), 0);
+    let untouched = store.consume_code(print("kept"), NOW).await.unwrap();
+    assert!(matches!(untouched, CodeUse::First(_)), "{untouched:?}");
+    assert_eq!(store.end_sessions_of(&alice()).await.unwrap(), 0);
+    assert_eq!(store.consume_code(print("given"), NOW).await.unwrap(), CodeUse::Unknown);
+    assert!(!store.begin_session(print("used"), session("s"), None, NOW).await.unwrap());
+    assert_eq!(store.sessions_of(&alice(), NOW).await.unwrap(), []);
 }
 
 /// Kinds do not get in each other's way.

@@ -58,6 +58,7 @@ struct Request {
 
 #[derive(Debug)]
 struct Code {
+    account: Did,
     /// Taken out by the first use.
     authorization: Option<Authorization>,
     reused: bool,
@@ -119,6 +120,7 @@ impl AuthorizationStore for MemoryStore {
         let Some(request) = state.take(id, browser, now) else { return ready(Ok(None)) };
         let Approval { account, code, code_expires } = approval;
         let code_of = Code {
+            account: account.clone(),
             authorization: Some(Authorization { request: request.clone(), account }),
             reused: false,
             session: None,
@@ -237,6 +239,7 @@ impl AuthorizationStore for MemoryStore {
         let of_account = state.sessions.values().filter(|found| found.account == *account);
         let ids: Vec<_> = of_account.map(|found| found.id.clone()).collect();
         let ended = ids.iter().filter(|id| state.end(id)).count();
+        state.codes.retain(|_, code| code.session.is_some() || code.account != *account);
         ready(Ok(ended))
     }
 

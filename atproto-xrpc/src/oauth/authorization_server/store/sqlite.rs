@@ -179,9 +179,12 @@ impl AuthorizationStore for SqliteStore {
     fn end_sessions_of(&self, account: &Did) -> Stored<'_, usize> {
         let account = account.clone();
         self.write(move |transaction| {
-            let mut statement =
+            transaction
+                .prepare_cached("DELETE FROM request WHERE account = ?1 AND session IS NULL")?
+                .execute([account.as_str()])?;
+            let mut sessions =
                 transaction.prepare_cached("DELETE FROM session WHERE account = ?1")?;
-            Ok(statement.execute([account.as_str()])?)
+            Ok(sessions.execute([account.as_str()])?)
         })
     }
 

@@ -101,6 +101,21 @@ async fn a_user_signs_in_and_allows() {
 }
 
 #[tokio::test]
+async fn t82_a_sign_in_is_over_when_the_password_changes() {
+    let (pds, alice, _dir) = start(&[]).await;
+    let app = OAuthApp::new(&pds, "atproto");
+    let mut browser = Browser::new(&pds);
+    let page = browser.open(&app, &app.push(None).await).await;
+    let consent = browser.submit(&page, &ALICE).await;
+    assert!(consent.text.contains("Allow access?"), "{}", consent.text);
+    let password = json!({ "did": text(&alice, "did"), "password": "another password" });
+    pds.post_as_admin("com.atproto.admin.updateAccountPassword", &password).await.ok();
+    let refused = browser.submit(&consent, &[("answer", "allow")]).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("The sign-in is over."), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn oc_012_a_program_under_development_is_shown_as_one() {
     let (pds, _alice, _dir) = start(&[]).await;
     let app = OAuthApp::new(&pds, "atproto");
