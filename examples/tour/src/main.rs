@@ -18,7 +18,7 @@ use clap::Parser;
 enum Tour {
     /// Calls a service: reads a record, then the whole collection that it is in
     Call {
-        /// The host of the account, for example https://pds.example.com
+        /// The host of the account, for example `https://pds.example.com`
         service: String,
         /// `at://ACCOUNT/COLLECTION/RKEY`
         record: AtUri,
