@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use atproto_core::{
-    Class, Classify,
-    data::cbor,
-    identity::{FetchError, PlcClientError, ResolveError},
-};
+#[cfg(feature = "resolver")]
+use atproto_core::identity::{FetchError, PlcClientError};
+use atproto_core::{Class, Classify, data::cbor, identity::ResolveError};
 
 #[test]
 fn labels_tell_classes_apart_and_only_passing_troubles_are_transient() {
@@ -48,12 +46,6 @@ fn answers_are_classed_by_their_status() {
 
 #[test]
 fn the_class_follows_the_cause() {
-    let forbidden = || FetchError::Port { port: 22 };
-    assert_eq!(forbidden().class(), Class::UpstreamInvalid);
-    assert_eq!(PlcClientError::Fetch(forbidden()).class(), Class::UpstreamInvalid);
-    let slow = FetchError::Deadline(Duration::from_secs(1));
-    assert_eq!(PlcClientError::Fetch(slow).class(), Class::UpstreamUnavailable);
-
     assert_eq!(ResolveError::NotFound("a.test".into()).class(), Class::UpstreamInvalid);
     let down = ResolveError::Unavailable(std::sync::Arc::new(std::io::Error::other("down")));
     assert_eq!(down.class(), Class::UpstreamUnavailable);
@@ -62,4 +54,14 @@ fn the_class_follows_the_cause() {
     assert_eq!(damage, Class::UpstreamInvalid);
     assert_eq!(damage.of_own_store(), Class::StoreCorrupt);
     assert_eq!(Class::StoreTransient.of_own_store(), Class::StoreTransient);
+}
+
+#[cfg(feature = "resolver")]
+#[test]
+fn what_policy_forbids_is_not_tried_again() {
+    let forbidden = || FetchError::Port { port: 22 };
+    assert_eq!(forbidden().class(), Class::UpstreamInvalid);
+    assert_eq!(PlcClientError::Fetch(forbidden()).class(), Class::UpstreamInvalid);
+    let slow = FetchError::Deadline(Duration::from_secs(1));
+    assert_eq!(PlcClientError::Fetch(slow).class(), Class::UpstreamUnavailable);
 }
