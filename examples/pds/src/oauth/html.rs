@@ -28,7 +28,11 @@ impl Html {
                 '"' => self.0.push_str("&quot;"),
                 '\'' => self.0.push_str("&#39;"),
                 // What turns the direction of writing can make one address look like another.
-                '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => self.0.push('\u{fffd}'),
+                '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}' => self.0.push('\u{fffd}'),
                 character => self.0.push(character),
             }
         }
@@ -66,8 +70,8 @@ mod tests {
 
     #[test]
     fn t83_everything_foreign_is_escaped() {
-        let page = Html::new("<p title=\"").text("\"'&<x>").raw("\">").text("<script>\u{202e}x");
-        let expected = "<p title=\"&quot;&#39;&amp;&lt;x&gt;\">&lt;script&gt;\u{fffd}x";
+        let page = Html::new("<p title=\"").text("\"'&<x>").raw("\">").text("<script>\u{202e}\u{200f}x");
+        let expected = "<p title=\"&quot;&#39;&amp;&lt;x&gt;\">&lt;script&gt;\u{fffd}\u{fffd}x";
         assert_eq!(page.into_string(), expected);
     }
 }
