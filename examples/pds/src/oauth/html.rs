@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn t83_everything_foreign_is_escaped() {
-        let page = Html::new("<p title=\"").text("\"'&<x>").raw("\">").text("<script>\u{202e}\u{200f}x");
+        let page =
+            Html::new("<p title=\"").text("\"'&<x>").raw("\">").text("<script>\u{202e}\u{200f}x");
         let expected = "<p title=\"&quot;&#39;&amp;&lt;x&gt;\">&lt;script&gt;\u{fffd}\u{fffd}x";
         assert_eq!(page.into_string(), expected);
     }
