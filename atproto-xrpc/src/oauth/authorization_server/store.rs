@@ -19,7 +19,7 @@ use crate::oauth::Scopes;
 
 pub use memory::{MEMORY_CAPACITY, MemoryStore};
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{SQLITE_CAPACITY, SqliteStore};
 
 /// The answer of a verb.
 pub type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;

@@ -8,7 +8,7 @@ use atproto_core::syntax::Did;
 
 use super::{
     Approval, AuthorizationStore, ClientKey, CodeUse, Memory, Presented, Renewal, ResponseMode,
-    Rotation, Session, StoredRequest,
+    Rotation, Session, StoreError, StoredRequest,
 };
 use crate::oauth::authorization_server::Fingerprint;
 
@@ -208,6 +208,25 @@ pub async fn sessions_are_listed_and_ended_by_account(store: &dyn AuthorizationS
     assert_eq!(store.end_sessions_of(&alice()).await.unwrap(), 1);
     assert_eq!(store.sessions_of(&alice(), NOW).await.unwrap(), []);
     assert_eq!(store.sessions_of(&bob(), NOW).await.unwrap(), [of_bob]);
+}
+
+/// For a store that holds so many of each, which is not part of [`hold`]: what strangers can add
+/// is refused once there are as many, and has room again when others have expired.
+pub async fn what_strangers_add_is_bounded(store: &dyn AuthorizationStore, capacity: usize) {
+    let add = async |name: usize, now| {
+        let (id, memory) = (print(&format!("request {name}")), print(&format!("{name}")));
+        let added = store.add_request(id, StoredRequest { expires: NOW + 10, ..request() }, now);
+        let remembered = store.remember(Memory::State, memory, NOW + 10, now);
+        (added.await, remembered.await)
+    };
+    for name in 0..capacity {
+        assert!(matches!(add(name, NOW).await, (Ok(()), Ok(true))), "{name}");
+    }
+    let refused = add(capacity, NOW).await;
+    assert!(matches!(refused, (Err(StoreError::Full), Err(StoreError::Full))), "{refused:?}");
+    let again = store.remember(Memory::State, print("0"), NOW + 10, NOW).await;
+    assert!(matches!(again, Ok(false)), "what is known is known: {again:?}");
+    assert!(matches!(add(capacity, NOW + 10).await, (Ok(()), Ok(true))));
 }
 
 /// What an account has agreed to is over with its sessions, when no session came of it yet.

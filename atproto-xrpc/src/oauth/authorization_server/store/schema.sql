@@ -26,6 +26,7 @@ CREATE TABLE request (
 ) WITHOUT ROWID;
 CREATE INDEX request_session ON request (session) WHERE session IS NOT NULL;
 CREATE INDEX request_forgotten ON request (forgotten);
+CREATE INDEX request_unanswered ON request (expires) WHERE code IS NULL;
 
 CREATE TABLE session (
     id         TEXT PRIMARY KEY,

@@ -19,10 +19,17 @@ use super::{
 };
 use crate::oauth::authorization_server::Fingerprint;
 
+/// How many requests that nobody has answered, and how many memories, a [`SqliteStore`] holds,
+/// unless something else is said: what strangers can make it store. Ours: some hundred megabytes.
+pub const SQLITE_CAPACITY: usize = 1 << 20;
+
 /// What an authorization server remembers, in one SQLite file. Each verb is one transaction,
 /// durable when it returns; it runs on a thread that may block.
 #[derive(Debug, Clone)]
-pub struct SqliteStore(Arc<Mutex<Connection>>);
+pub struct SqliteStore {
+    connection: Arc<Mutex<Connection>>,
+    capacity: usize,
+}
 
 impl SqliteStore {
     /// Opens a file, which is made if it is not there. Blocking.
@@ -33,6 +40,13 @@ impl SqliteStore {
     /// A store that is gone with the process.
     pub fn in_memory() -> Result<Self, StoreError> {
         Self::of(Connection::open_in_memory()?)
+    }
+
+    /// The same store, which refuses more than so many unanswered requests, and more than so
+    /// many memories, once those that have expired are gone.
+    #[must_use]
+    pub fn with_capacity(self, capacity: usize) -> Self {
+        Self { capacity, ..self }
     }
 
     fn of(mut connection: Connection) -> Result<Self, StoreError> {
@@ -53,7 +67,7 @@ impl SqliteStore {
             other => return Err(StoreError::Corrupt(format!("schema version {other}"))),
         }
         transaction.commit()?;
-        Ok(Self(Arc::new(Mutex::new(connection))))
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), capacity: SQLITE_CAPACITY })
     }
 
     /// Looks at something; nobody waits for it but this process.
@@ -78,7 +92,7 @@ impl SqliteStore {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Stored<'_, T> {
-        let connection = Arc::clone(&self.0);
+        let connection = Arc::clone(&self.connection);
         Box::pin(async move {
             let job = tokio::task::spawn_blocking(move || {
                 let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,8 +107,12 @@ impl SqliteStore {
 }
 
 impl AuthorizationStore for SqliteStore {
-    fn add_request(&self, id: Fingerprint, request: StoredRequest, _now: u64) -> Stored<'_, ()> {
-        self.write(move |transaction| requests::add(transaction, id, &request))
+    fn add_request(&self, id: Fingerprint, request: StoredRequest, now: u64) -> Stored<'_, ()> {
+        let capacity = self.capacity;
+        self.write(move |transaction| {
+            make_room(transaction, "request WHERE code IS NULL", capacity, now)?;
+            requests::add(transaction, id, &request)
+        })
     }
 
     fn open_request(
@@ -189,14 +207,23 @@ impl AuthorizationStore for SqliteStore {
     }
 
     fn remember(&self, kind: Memory, id: Fingerprint, expires: u64, now: u64) -> Stored<'_, bool> {
+        let capacity = self.capacity;
         self.write(move |transaction| {
-            let changed = transaction
+            let is_known = transaction
                 .prepare_cached(
-                    "INSERT INTO memory (kind, id, expires) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET expires = ?3 WHERE expires <= ?4",
+                    "SELECT 1 FROM memory WHERE kind = ?1 AND id = ?2 AND expires > ?3",
                 )?
-                .execute(params![kind.as_str(), id.as_bytes(), expires, now])?;
-            Ok(changed > 0)
+                .exists(params![kind.as_str(), id.as_bytes(), now])?;
+            if is_known {
+                return Ok(false);
+            }
+            make_room(transaction, "memory WHERE TRUE", capacity, now)?;
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO memory (kind, id, expires) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![kind.as_str(), id.as_bytes(), expires])?;
+            Ok(true)
         })
     }
 
@@ -214,6 +241,25 @@ impl AuthorizationStore for SqliteStore {
             Ok(removed)
         })
     }
+}
+
+/// Looks for what has expired only when there is no room.
+fn make_room(
+    transaction: &Transaction<'_>,
+    rows: &str,
+    capacity: usize,
+    now: u64,
+) -> Result<(), StoreError> {
+    let count = || -> Result<usize, StoreError> {
+        let mut statement = transaction.prepare_cached(&format!("SELECT count(*) FROM {rows}"))?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    };
+    if count()? < capacity {
+        return Ok(());
+    }
+    let expired = format!("DELETE FROM {rows} AND expires <= ?1");
+    transaction.prepare_cached(&expired)?.execute([now])?;
+    if count()? < capacity { Ok(()) } else { Err(StoreError::Full) }
 }
 
 impl From<rusqlite::Error> for StoreError {
