@@ -1,7 +1,7 @@
 use atproto_core::syntax::{Cid, Did, Tid};
 use atproto_repo::sync::RepoState;
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
 use crate::{
     checkpoint::{Checkpoint, Head, Reject},
@@ -173,8 +173,9 @@ fn reject(row: &Row<'_>) -> rusqlite::Result<(i64, Reject)> {
     let did: Option<String> = row.get(2)?;
     let reject = Reject {
         seq: row.get(1)?,
-        // Only DIDs are written there.
-        did: did.and_then(|did| Did::new(did).ok()),
+        did: did.map(Did::new).transpose().map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(2, Type::Text, error.into())
+        })?,
         label: row.get::<_, String>(3)?.into(),
         reason: row.get::<_, String>(4)?.into(),
         frame: Bytes::from(row.get::<_, Vec<u8>>(5)?),
