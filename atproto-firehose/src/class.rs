@@ -43,8 +43,8 @@ impl Classify for AppendError {
 impl Classify for StreamEnd {
     fn class(&self) -> Class {
         match self {
-            Self::Closed => Class::UpstreamUnavailable,
-            Self::ConsumerTooSlow { .. } => Class::Client,
+            // A reader that was too slow goes on from its cursor after it has connected again.
+            Self::Closed | Self::ConsumerTooSlow { .. } => Class::UpstreamUnavailable,
             Self::Log(error) => error.class(),
         }
     }

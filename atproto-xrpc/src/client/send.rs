@@ -117,7 +117,8 @@ impl Client {
     ) -> Result<http::Response<Content>, RequestError> {
         let idempotent = request.method != Method::POST;
         self.inner.budget.deposit();
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let error = match self.attempt(request, auth).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
@@ -128,8 +129,8 @@ impl Client {
             };
             tracing::debug!(attempt, wait_ms = wait.as_millis() as u64, %error, "trying again");
             tokio::time::sleep(wait).await;
+            attempt += 1;
         }
-        unreachable!("the retry policy bounds the attempts")
     }
 
     async fn attempt(
@@ -143,14 +144,14 @@ impl Client {
         let sent = self.inner.transport.send(outgoing);
         let timeout = self.inner.timeout;
         let response = unless_silent(timeout, &moved, sent).await.map_err(TransportError::from)?;
-        let (status, headers) = (response.status(), response.headers().clone());
         auth.inspect(&url, &response);
         let response = response.map(|content| content.without_silence(timeout));
-        if status.is_success() {
+        if response.status().is_success() {
             return Ok(response);
         }
-        let body = read_up_to(response.into_body(), MAX_ERROR_BODY).await;
-        Err(XrpcError::from_response(status, &headers, &body).into())
+        let (head, content) = response.into_parts();
+        let body = read_up_to(content, MAX_ERROR_BODY).await;
+        Err(XrpcError::from_response(head.status, &head.headers, &body).into())
     }
 
     fn method_url(&self, request: &Request) -> Url {

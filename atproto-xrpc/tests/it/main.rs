@@ -13,6 +13,7 @@ mod net;
 mod oauth_client;
 mod oauth_metadata;
 mod oauth_network;
+mod oauth_sessions;
 mod policies;
 mod proxy;
 mod requests;

@@ -9,7 +9,7 @@ use std::{
 use atproto_core::identity::DidDocument;
 use atproto_xrpc::{
     client::{
-        oauth::{Flow, OAuthApp, OAuthClient, OAuthClientBuilder},
+        oauth::{Flow, OAuthApp, OAuthClient, OAuthClientBuilder, OAuthSession},
         store::MemoryStore,
         transport::{Content, SendError},
     },
@@ -20,11 +20,15 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use crate::directory::{Directory, alice};
+use crate::{
+    directory::{Directory, alice},
+    endpoints::GetThing,
+};
 
 pub(crate) const PDS: &str = "https://pds.example";
 pub(crate) const ISSUER: &str = "https://auth.example";
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:4321/callback";
+pub(crate) const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 pub(crate) const SCOPE: &str = "atproto repo:org.example.status";
 
 /// Changes a JSON answer before it is sent.
@@ -207,7 +211,7 @@ impl State {
     ) -> Answer {
         let site = url.origin().ascii_serialization();
         match (site.as_str(), url.path()) {
-            (PDS, "/.well-known/oauth-protected-resource") => {
+            (PDS, RESOURCE) => {
                 Answer::json(&json!({ "resource": PDS, "authorization_servers": [ISSUER] }))
             }
             (ISSUER, "/.well-known/oauth-authorization-server") => Answer::json(&metadata(ISSUER)),
@@ -332,4 +336,15 @@ pub(crate) fn metadata(issuer: &str) -> Value {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+pub(crate) fn thing() -> GetThing {
+    GetThing { actor: "x".into(), ..GetThing::default() }
+}
+
+pub(crate) async fn login(network: &Arc<Network>) -> (OAuthClient, OAuthSession) {
+    let oauth = network.client();
+    let flow = oauth.authorize("alice.example").await.unwrap();
+    let login = oauth.callback(&network.approve(&flow)).await.unwrap();
+    (oauth, login.session)
 }

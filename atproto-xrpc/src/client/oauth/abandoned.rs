@@ -19,7 +19,8 @@ struct Begun {
 }
 
 /// Writes down a flow that begins now, and removes the oldest of those that are over: at most
-/// [`REMOVED_AT_A_TIME`], so that a login never waits for all that were abandoned.
+/// [`REMOVED_AT_A_TIME`], so that a login never waits for all that were abandoned. Beyond
+/// [`MAX_FLOWS`] the oldest goes although its time is not over: its callback finds nothing.
 pub(super) async fn remember(
     store: &dyn SessionStore,
     state: &str,
@@ -31,7 +32,8 @@ pub(super) async fn remember(
     let kept = kept.map(|list| serde_json::from_str(&list)).transpose();
     let mut begun: VecDeque<Begun> = kept.map_err(StoreError::new)?.unwrap_or_default();
     for _ in 0..REMOVED_AT_A_TIME {
-        let Some(over) = begun.front().filter(|flow| flow.expires_at < now) else { break };
+        let full = begun.len() >= MAX_FLOWS;
+        let Some(over) = begun.front().filter(|flow| full || flow.expires_at < now) else { break };
         store.take(&flow_key(&over.state)).await?;
         begun.pop_front();
     }
@@ -42,6 +44,9 @@ pub(super) async fn remember(
 
 /// The key of the list.
 const FLOWS: &str = "flows";
+
+/// Ours: about 600 kB, which each login writes anew.
+const MAX_FLOWS: usize = 10_000;
 
 /// Ours: more than one, so that the list gets shorter.
 const REMOVED_AT_A_TIME: usize = 8;
@@ -75,5 +80,21 @@ mod tests {
         begin(&store, "e", 1_000).await;
         let list = store.load(FLOWS).await.unwrap().unwrap();
         assert_eq!(serde_json::from_str::<Vec<Begun>>(&list).unwrap().len(), 1, "{list}");
+    }
+
+    #[tokio::test]
+    async fn the_list_has_a_limit() {
+        let store = MemoryStore::default();
+        let full: Vec<_> = (0..MAX_FLOWS)
+            .map(|number| Begun { state: number.to_string(), expires_at: 100 })
+            .collect();
+        store.save(FLOWS, &serde_json::to_string(&full).unwrap()).await.unwrap();
+        store.save(&flow_key("0"), "{}").await.unwrap();
+        store.save(&flow_key("1"), "{}").await.unwrap();
+        begin(&store, "new", 1).await;
+        assert!(store.load(&flow_key("0")).await.unwrap().is_none());
+        assert!(store.load(&flow_key("1")).await.unwrap().is_some());
+        let list = store.load(FLOWS).await.unwrap().unwrap();
+        assert_eq!(serde_json::from_str::<Vec<Begun>>(&list).unwrap().len(), MAX_FLOWS);
     }
 }
