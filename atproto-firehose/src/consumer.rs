@@ -130,15 +130,15 @@ impl Consumer {
     ) -> Result<Self, ConsumerError> {
         let store: Arc<dyn Store> = state.into().0;
         let (config, verifier) = options.resolve(store.saves())?;
-        let restored = blocking(&store, Store::load).await?;
+        let restored = Arc::clone(&store).load_async().await?;
         if restored.cursor.is_none() && config.start.is_none() {
             return Err(ConsumerError::NoStart);
         }
         let intake = Intake::new(config, &restored, driver::now());
         if store.saves() {
             // Whoever had the state before is fenced off from here on.
-            let taken_over = intake.checkpoint_with(&[]);
-            blocking(&store, move |store| store.save(&taken_over)).await?;
+            let taken_over = Box::new(intake.checkpoint_with(&[]));
+            Arc::clone(&store).save_async(taken_over).await?;
         }
         let shared = Arc::new(Shared::new(intake, store));
         let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier));
@@ -211,16 +211,6 @@ impl Consumer {
     pub fn stopper(&self) -> Stopper {
         Stopper { shared: Arc::clone(&self.shared) }
     }
-}
-
-/// Asks the store without holding up other tasks.
-async fn blocking<T: Send + 'static>(
-    store: &Arc<dyn Store>,
-    ask: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let store = Arc::clone(store);
-    let answer = tokio::task::spawn_blocking(move || ask(&*store)).await;
-    answer.map_err(StoreError::new)?
 }
 
 impl Drop for Consumer {

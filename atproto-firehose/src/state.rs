@@ -8,6 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use atproto_core::syntax::Did;
+use futures::future::BoxFuture;
 
 pub use self::memory::MemoryState;
 #[cfg(feature = "sqlite")]
@@ -41,6 +42,29 @@ pub trait Store: Send + Sync + 'static {
     fn saves(&self) -> bool {
         true
     }
+
+    /// [`Self::load`] for a caller that must not block: on a thread of its own, unless the
+    /// store knows a better way.
+    fn load_async(self: Arc<Self>) -> Answer<Checkpoint> {
+        on_a_thread(move || self.load())
+    }
+
+    /// [`Self::save`] for a caller that must not block, as [`Self::load_async`].
+    fn save_async(self: Arc<Self>, checkpoint: Box<Checkpoint>) -> Answer<()> {
+        on_a_thread(move || self.save(&checkpoint))
+    }
+}
+
+/// What a store will have answered.
+pub type Answer<T> = BoxFuture<'static, Result<T, StoreError>>;
+
+fn on_a_thread<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Answer<T> {
+    Box::pin(async move {
+        let answer = tokio::task::spawn_blocking(ask).await;
+        answer.map_err(StoreError::new)?
+    })
 }
 
 /// Why a store failed.

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,15 +22,37 @@ pub struct Delivery {
 #[derive(Debug)]
 #[must_use = "an event that is not acknowledged is delivered again"]
 pub struct Acknowledger {
-    shared: Arc<Shared>,
-    id: DeliveryId,
-    settled: bool,
+    recipient: Recipient,
+}
+
+/// Who is told how the delivery ended.
+enum Recipient {
+    /// Nobody any more.
+    Told,
+    Consumer {
+        shared: Arc<Shared>,
+        id: DeliveryId,
+    },
+    Caller(Box<dyn FnOnce(Settlement) -> bool + Send + Sync>),
 }
 
 impl Delivery {
     pub(crate) fn new(shared: Arc<Shared>, delivered: Delivered) -> Self {
-        let acknowledger = Acknowledger { shared, id: delivered.id, settled: false };
+        let recipient = Recipient::Consumer { shared, id: delivered.id };
+        let acknowledger = Acknowledger { recipient };
         Self { event: delivered.event, attempt: delivered.attempt, acknowledger }
+    }
+
+    /// A delivery that no consumer made, for tests of what works on deliveries. `settled` is
+    /// called once, with what becomes of it, and answers as a consumer would: false if it comes
+    /// too late.
+    pub fn detached(
+        event: Event,
+        attempt: u32,
+        settled: impl FnOnce(Settlement) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let acknowledger = Acknowledger { recipient: Recipient::Caller(Box::new(settled)) };
+        Self { event: Arc::new(event), attempt, acknowledger }
     }
 
     /// The event.
@@ -80,16 +103,34 @@ impl Acknowledger {
 
     /// Ends the delivery in any way. False as in [`Delivery::ack`].
     pub fn settle(mut self, settlement: Settlement) -> bool {
-        self.settled = true;
-        self.shared.update(|intake| intake.handle_settled(now(), self.id, settlement))
+        self.recipient.tell(settlement)
     }
 }
 
 impl Drop for Acknowledger {
     fn drop(&mut self) {
-        if !self.settled {
-            let retry = Settlement::Retry(DROPPED_RETRY);
-            self.shared.update(|intake| intake.handle_settled(now(), self.id, retry));
+        self.recipient.tell(Settlement::Retry(DROPPED_RETRY));
+    }
+}
+
+impl Recipient {
+    fn tell(&mut self, settlement: Settlement) -> bool {
+        match std::mem::replace(self, Self::Told) {
+            Self::Told => false,
+            Self::Consumer { shared, id } => {
+                shared.update(|intake| intake.handle_settled(now(), id, settlement))
+            }
+            Self::Caller(settled) => settled(settlement),
+        }
+    }
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told => f.write_str("Told"),
+            Self::Consumer { id, .. } => f.debug_tuple("Consumer").field(id).finish(),
+            Self::Caller(_) => f.write_str("Caller"),
         }
     }
 }

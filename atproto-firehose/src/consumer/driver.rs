@@ -150,14 +150,17 @@ pub(crate) async fn drive(shared: Arc<Shared>, transport: Arc<dyn Transport>, ju
         let shared = Arc::clone(&driver.shared);
         let (wants, timeout) = shared.with(|intake| (intake.wants_frames(), intake.poll_timeout()));
         tokio::select! {
+            // In this order, not in any: what a run does then depends on nothing but what comes
+            // in, and what frees memory goes before what takes it.
+            biased;
             () = shared.work.notified() => {}
             report = incoming.recv() => {
                 if let Some(report) = report {
                     driver.handle_report(report);
                 }
             }
-            frame = next_frame(&mut driver.source), if wants => driver.handle_frame(frame),
             () = sleep_until(timeout) => shared.lock().handle_timeout(now()),
+            frame = next_frame(&mut driver.source), if wants => driver.handle_frame(frame),
         }
     }
 }
@@ -212,8 +215,8 @@ impl Driver {
 
     fn save(&self, checkpoint: Box<Checkpoint>) {
         let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
-        tokio::task::spawn_blocking(move || {
-            let _ = reports.send(Report::Saved(store.save(&checkpoint)));
+        tokio::spawn(async move {
+            let _ = reports.send(Report::Saved(store.save_async(checkpoint).await));
         });
     }
 

@@ -15,6 +15,7 @@ pub struct ConsumerOptions {
     config: IntakeConfig,
     policy: Policy,
     partition: Option<(u32, u32)>,
+    seed: Option<u64>,
 }
 
 /// How far the upstream is believed.
@@ -163,6 +164,14 @@ impl ConsumerOptions {
         self
     }
 
+    /// Where the jitter of waits comes from, for tests that are to be repeated. Default: the
+    /// randomness of the system.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// The rules for the state machine, and the verifier.
     pub(crate) fn resolve(self, persist: bool) -> Result<(IntakeConfig, Judge), ConsumerError> {
         let judge = match self.policy.0 {
@@ -177,7 +186,7 @@ impl ConsumerOptions {
         // Without randomness the waits are not spread; nothing else depends
         // on it.
         let _ = getrandom::fill(&mut seed);
-        let seed = u64::from_le_bytes(seed);
+        let seed = self.seed.unwrap_or(u64::from_le_bytes(seed));
         let verify = judge.is_some();
         Ok((IntakeConfig { verify, persist, partition, seed, ..self.config }, judge))
     }

@@ -50,14 +50,16 @@ impl Consumer {
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
-                delivery = self.next(), if tasks.len() < workers.0.max(1) => {
-                    let Some(delivery) = delivery else { break };
-                    tasks.spawn(handle(delivery, Arc::clone(&handler)));
-                }
+                // In this order, so that a run with a given input can be repeated.
+                biased;
                 Some(done) = tasks.join_next() => {
                     if let Ok(Some(fatal)) = done {
                         return Err(ConsumerError::Handler(fatal));
                     }
+                }
+                delivery = self.next(), if tasks.len() < workers.0.max(1) => {
+                    let Some(delivery) = delivery else { break };
+                    tasks.spawn(handle(delivery, Arc::clone(&handler)));
                 }
             }
         }
