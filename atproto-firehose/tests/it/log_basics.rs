@@ -9,7 +9,7 @@ fn small() -> LogConfig {
 }
 
 #[test]
-fn reads_back_across_segments_and_from_any_seq() {
+fn ev_011_numbers_begin_at_1_and_rise_across_segments() {
     let dir = tempfile::tempdir().unwrap();
     let (mut log, report) = SegmentLog::open(dir.path(), small()).unwrap();
     assert!(report.is_clean());
@@ -139,6 +139,19 @@ fn skipping_ahead_is_durable_and_reads_across() {
     assert_eq!(log.append_batch(entries(2, 2, 5), 0).unwrap(), 100..102);
     assert_eq!(seqs(&read_all(&log.handle(), 1)), [1, 2, 100, 101]);
     assert_eq!(seqs(&read_all(&log.handle(), 3)), [100, 101]);
+}
+
+#[test]
+fn ev_012_numbers_stay_below_2_to_the_53() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut log, _) = SegmentLog::open(dir.path(), small()).unwrap();
+    assert!(matches!(log.skip_to(1 << 53), Err(LogError::Exhausted)));
+    let last = (1 << 53) - 1;
+    log.skip_to(last).unwrap();
+    assert!(matches!(log.append_batch(entries(0, 2, 5), 0), Err(LogError::Exhausted)));
+    assert_eq!(log.append_batch(entries(0, 1, 5), 0).unwrap(), last..last + 1);
+    assert!(matches!(log.append_batch(entries(1, 1, 5), 0), Err(LogError::Exhausted)));
+    assert_eq!(seqs(&read_all(&log.handle(), 1)), [last]);
 }
 
 #[test]

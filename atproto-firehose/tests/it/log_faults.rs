@@ -32,7 +32,7 @@ fn work(medium: &Memory, batches: usize) -> BTreeMap<i64, String> {
 }
 
 #[test]
-fn power_loss_at_every_operation_keeps_what_was_acknowledged() {
+fn ev_018_power_loss_at_every_operation_keeps_what_was_acknowledged() {
     let counter = Memory::default();
     work(&counter, 12);
     let operations = counter.operations();
@@ -97,7 +97,7 @@ fn a_full_disk_refuses_the_batch_and_the_log_goes_on() {
 /// After a failed sync the system may drop the dirty pages and call them
 /// clean, so a later sync proves nothing.
 #[test]
-fn a_failed_sync_stops_the_log_and_nothing_of_the_batch_is_seen() {
+fn ev_018_a_failed_sync_stops_the_log_and_nothing_of_the_batch_is_seen() {
     let medium = Memory::default();
     let (mut log, _) = SegmentLog::open_on(Arc::new(medium.clone()), config()).unwrap();
     log.append_batch(entries(0, 1, 10), 0).unwrap();

@@ -16,6 +16,7 @@ mod outdated_cursor_then_backfill;
 mod partitions;
 mod producer;
 mod record_sets;
+mod refused_handshakes;
 mod relay_restarts;
 mod seeds;
 mod slow_consumer_is_bounded;

@@ -28,7 +28,7 @@ async fn next_seq(reader: &mut Subscriber) -> i64 {
 }
 
 #[tokio::test]
-async fn cursors_mean_what_the_specification_says() {
+async fn ev_013_and_014_and_015_and_017_what_a_cursor_means() {
     let (producer, _) = in_memory(ProducerOptions::default());
     producer.append(entries(0, 10, 50)).await.unwrap();
     let mut live = producer.subscribe(None).unwrap();

@@ -60,7 +60,8 @@ fn check_envelope(
     context: &VerifyContext<'_>,
     options: &VerifyOptions,
 ) -> Result<(), Violation> {
-    if event.too_big {
+    // Deprecated and ignored, but for the old form of such messages, which says nothing else.
+    if event.too_big && event.blocks.is_empty() {
         return Err(Violation::TooBig);
     }
     if event.rebase {

@@ -147,7 +147,8 @@ pub enum Violation {
         /// The revision.
         rev: Tid,
     },
-    /// The deprecated `tooBig` is set: what happened was left out. (sync)
+    /// The deprecated `tooBig` is set and there are no blocks: what happened was left out. A
+    /// commit that has its blocks is judged by them, whatever the field says. (sync)
     #[error("too big")]
     TooBig,
     /// A size is beyond its limit. (sync)

@@ -7,6 +7,7 @@ mod blocks;
 mod car;
 mod commit;
 mod event;
+mod event_fields;
 mod mst;
 mod repo;
 mod seeds;

@@ -299,13 +299,24 @@ fn rp_012_a_new_signature_on_the_same_tree_is_no_news() {
 }
 
 #[test]
+fn fh_003_a_commit_that_has_its_blocks_is_judged_by_them() {
+    let scene = Scene::new();
+    let mut event = scene.event(2);
+    assert!(!event.too_big, "producers never set it");
+    event.too_big = true;
+    assert_eq!(word(&scene.judge(&event, Some(1))), "accept");
+    event.blocks = Default::default();
+    assert_eq!(word(&scene.judge(&event, Some(1))), "too_big");
+}
+
+#[test]
 fn labels_are_distinct() {
     // Every variant's label appears once in the source of labels, so a set of those that
     // tests provoke shows typing errors.
     let scene = Scene::new();
     let mut labels = BTreeSet::new();
     let changes: [fn(&mut CommitEvent); 6] = [
-        |event| event.too_big = true,
+        |event| (event.too_big, event.blocks) = (true, Default::default()),
         |event| event.rebase = true,
         |event| event.blocks = Default::default(),
         |event| event.since = Some(event.rev),
