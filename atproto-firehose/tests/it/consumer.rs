@@ -40,7 +40,7 @@ async fn where_to_start_and_whom_to_believe_must_be_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commits_arrive_verified_and_the_cursor_follows_the_acks() {
+async fn fh_021_commits_arrive_verified_and_the_cursor_follows_the_acks() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("state");
     let mut alice = Account::new('a');
@@ -179,6 +179,31 @@ async fn fh_007_commits_of_inactive_accounts_are_ignored() {
     }
     assert_eq!(seen, [1, 2, 4]);
     assert_eq!(consumer.stats().ignored.get("inactive"), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn fh_024_whether_an_account_is_active_is_not_its_status() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut alice = Account::new('a');
+    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
+    let mut account = |active, status: Option<&str>| {
+        let event = AccountEvent::new(alice.did.clone(), status, TIME);
+        upstream.send(AccountEvent { active, ..event });
+        upstream.send(alice.commit());
+    };
+    account(true, Some("throttled"));
+    account(false, None);
+    account(true, Some("takendown"));
+    let mut consumer = open(&upstream, &dir.path().join("state"), strict(&directory)).await;
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let delivery = consumer.next().await.unwrap();
+        seen.push((delivery.event().seq().unwrap(), matches!(delivery.event(), Event::Commit(_))));
+        delivery.ack().await;
+    }
+    // The commit at 4 is of an inactive account; what follows no longer follows it.
+    assert_eq!(seen, [(1, false), (2, true), (3, false), (5, false), (6, false)]);
+    assert_eq!(consumer.stats().ignored["inactive"], 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,7 +116,7 @@ async fn a_trusted_commit_without_its_record_is_missing_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_filter_of_a_set_delivers_its_collections() {
+async fn fh_022_the_filter_of_a_set_delivers_its_collections() {
     let dir = tempfile::tempdir().unwrap();
     let mut alice = Account::new('a');
     let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));

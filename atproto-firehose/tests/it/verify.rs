@@ -94,7 +94,27 @@ async fn an_identity_that_cannot_be_resolved_defers_and_never_passes() {
 }
 
 #[tokio::test]
-async fn an_unknown_account_is_rejected() {
+async fn fh_023_what_an_identity_event_claims_is_looked_up_and_not_believed() {
+    let mut alice = Account::new('a');
+    let directory = Directory::of(&[&alice]);
+    let verifier = Verifier::new(Arc::clone(&directory) as Arc<_>);
+    let identity: Event = IdentityEvent::new(alice.did.clone(), None, TIME).into();
+    // Nothing has changed: that is no fault, and what is cached is dropped all the same.
+    for times in 1..=2 {
+        let checked = verifier.check(&identity, None, None).await;
+        assert!(matches!(checked.verdict, Outcome::Accept(None)), "{checked:?}");
+        assert_eq!(directory.purges(), times);
+    }
+    alice.key = SecretKey::generate(Curve::K256);
+    directory.set_fresh(document(&alice.did, &alice.key, "pds.example"));
+    let _ = verifier.check(&identity, None, None).await;
+    let checked = verifier.check(&event(&mut alice), None, None).await;
+    assert!(matches!(checked.verdict, Outcome::Accept(Some(_))), "{checked:?}");
+    assert!(!checked.refreshed, "the new key was known before it was needed");
+}
+
+#[tokio::test]
+async fn fh_005_an_unknown_account_is_rejected() {
     let mut alice = Account::new('a');
     let verifier = Verifier::new(Directory::of(&[]));
     let checked = verifier.check(&event(&mut alice), None, None).await;
