@@ -130,16 +130,11 @@ impl Consumer {
     ) -> Result<Self, ConsumerError> {
         let store: Arc<dyn Store> = state.into().0;
         let (config, verifier) = options.resolve(store.saves())?;
-        let restored = Arc::clone(&store).load_async().await?;
-        if restored.cursor.is_none() && config.start.is_none() {
+        if config.start.is_none() && store.load().await?.cursor.is_none() {
             return Err(ConsumerError::NoStart);
         }
-        let intake = Intake::new(config, &restored, driver::now());
-        if store.saves() {
-            // Whoever had the state before is fenced off from here on.
-            let taken_over = Box::new(intake.checkpoint_with(&[]));
-            Arc::clone(&store).save_async(taken_over).await?;
-        }
+        // Whoever had the state before is fenced off from here on.
+        let intake = Intake::new(config, &store.take_over().await?, driver::now());
         let shared = Arc::new(Shared::new(intake, store));
         let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier));
         Ok(Self { shared, task })

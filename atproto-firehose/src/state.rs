@@ -15,57 +15,59 @@ pub use self::memory::MemoryState;
 pub use self::sqlite::SqliteState;
 use crate::checkpoint::{Checkpoint, Head};
 
-/// A place for checkpoints. Calls block; one `save` is made at a time, `head`
-/// at any time.
+/// A place for checkpoints. One `save` is made at a time, and `head` at any time, for as many
+/// accounts at once as have events in flight.
+///
+/// A database may be away for hours: calls fail then, soon or late, and are made again. A call
+/// that is dropped before it ends may or may not have had its effect.
 pub trait Store: Send + Sync + 'static {
-    /// What was saved last, without heads. The default value if nothing was.
+    /// What was saved last, without heads and rejects. The default value if nothing was.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn load(&self) -> Result<Checkpoint, StoreError>;
+    fn load(&self) -> Stored<'_, Checkpoint>;
 
-    /// What was last saved of an account.
+    /// As [`Self::load`], and durably raises the stored epoch by one above the one returned, in
+    /// one step: whoever had the state before is fenced off from here on.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError>;
+    fn take_over(&self) -> Stored<'_, Checkpoint>;
+
+    /// What was last saved of an account. An answer that is at hand costs the consumer no task.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn head<'a>(&'a self, did: &'a Did) -> Stored<'a, Option<Head>>;
 
     /// Takes over a checkpoint as a whole or not at all, and durably. One whose epoch is
     /// below that of the stored one is refused, by [`StoreError::fenced`].
     ///
     /// # Errors
     /// [`StoreError`].
-    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
+    fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()>;
 
-    /// Whether the consumer is to save by itself. Otherwise the caller stores
-    /// checkpoints with its own effects, and `save` only hears of it.
+    /// Whether the consumer is to save by itself. Otherwise the caller stores checkpoints with
+    /// its own effects, `save` is not called, and [`Self::note_saved`] hears of it.
     fn saves(&self) -> bool {
         true
     }
 
-    /// [`Self::load`] for a caller that must not block: on a thread of its own, unless the
-    /// store knows a better way.
-    fn load_async(self: Arc<Self>) -> Answer<Checkpoint> {
-        on_a_thread(move || self.load())
-    }
-
-    /// [`Self::save`] for a caller that must not block, as [`Self::load_async`].
-    fn save_async(self: Arc<Self>, checkpoint: Box<Checkpoint>) -> Answer<()> {
-        on_a_thread(move || self.save(&checkpoint))
-    }
+    /// The caller has stored a checkpoint: for stores that [do not save](Self::saves) and
+    /// remember by themselves.
+    fn note_saved(&self, _checkpoint: &Checkpoint) {}
 }
 
-/// What a store will have answered.
-pub type Answer<T> = BoxFuture<'static, Result<T, StoreError>>;
+/// What a [`Store`] is doing.
+pub type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-fn on_a_thread<T: Send + 'static>(
-    ask: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Answer<T> {
-    Box::pin(async move {
-        let answer = tokio::task::spawn_blocking(ask).await;
-        answer.map_err(StoreError::new)?
-    })
-}
+/// Reads from a store, and leaves saving to the caller, who does it in the transaction of each
+/// [batch](crate::consumer::Consumer::next_batch) in the same database.
+///
+/// The state is taken over at the start all the same, so that the transactions of an older
+/// process are refused.
+#[derive(Clone, Debug)]
+pub struct SavedByCaller<S>(pub S);
 
 /// Why a store failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -96,20 +98,54 @@ struct Fenced {
     stored: u64,
 }
 
+impl<S: Store> Store for SavedByCaller<S> {
+    fn load(&self) -> Stored<'_, Checkpoint> {
+        self.0.load()
+    }
+
+    fn take_over(&self) -> Stored<'_, Checkpoint> {
+        self.0.take_over()
+    }
+
+    fn head<'a>(&'a self, did: &'a Did) -> Stored<'a, Option<Head>> {
+        self.0.head(did)
+    }
+
+    fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
+        self.0.save(checkpoint)
+    }
+
+    fn saves(&self) -> bool {
+        false
+    }
+}
+
 impl Store for Box<dyn Store> {
-    fn load(&self) -> Result<Checkpoint, StoreError> {
+    fn load(&self) -> Stored<'_, Checkpoint> {
         (**self).load()
     }
 
-    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError> {
+    fn take_over(&self) -> Stored<'_, Checkpoint> {
+        (**self).take_over()
+    }
+
+    fn head<'a>(&'a self, did: &'a Did) -> Stored<'a, Option<Head>> {
         (**self).head(did)
     }
 
-    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
         (**self).save(checkpoint)
     }
 
     fn saves(&self) -> bool {
         (**self).saves()
     }
+
+    fn note_saved(&self, checkpoint: &Checkpoint) {
+        (**self).note_saved(checkpoint);
+    }
 }
+
+/// Rejects that a store keeps; the oldest go first. Ours: enough to look into what went wrong,
+/// and with frames of the usual few KB a file of some ten MB.
+pub const MAX_REJECTS: i64 = 10_000;

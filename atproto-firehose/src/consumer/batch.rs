@@ -83,8 +83,7 @@ impl Batch {
                 }
             });
         } else {
-            // In memory only, so that it cannot fail: the caller has stored it.
-            let _ = self.shared.store.save(checkpoint);
+            self.shared.store.note_saved(checkpoint);
             self.shared.update(|intake| intake.handle_committed(now(), &ids, checkpoint));
         }
     }

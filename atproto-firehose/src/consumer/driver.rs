@@ -5,12 +5,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use atproto_core::syntax::Did;
 use bytes::Bytes;
+use futures::FutureExt;
 use tokio::sync::{Notify, mpsc};
 
 use super::options::Judge;
 use super::transport::{FrameSource, Transport, TransportError};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Head};
 use crate::intake::{Action, Delivered, EntryId, Intake};
 use crate::state::{Store, StoreError};
 use crate::verify::Outcome;
@@ -127,6 +129,7 @@ pub(crate) fn now() -> Instant {
 /// What tasks of the driver report.
 enum Report {
     Connected(Result<Box<dyn FrameSource>, TransportError>),
+    Head(EntryId, Did, Result<Option<Head>, StoreError>),
     Verified(EntryId, Outcome),
     Saved(Result<(), StoreError>),
 }
@@ -141,8 +144,8 @@ struct Driver {
 
 /// Runs until the consumer is dropped.
 pub(crate) async fn drive(shared: Arc<Shared>, transport: Arc<dyn Transport>, judge: Judge) {
-    // Unbounded in form only: one connection, one save, and as many
-    // verifications as the intake allows are under way.
+    // Unbounded in form only: one connection, one save, as many verifications as the intake
+    // allows, and as many heads as there are events in flight are under way.
     let (reports, mut incoming) = mpsc::unbounded_channel();
     let mut driver = Driver { shared, transport, judge, source: None, reports };
     loop {
@@ -192,13 +195,7 @@ impl Driver {
                 tracing::info!(reason, "disconnecting from the upstream");
                 self.shared.lock().handle_closed(now(), reason);
             }
-            Action::LoadHead { id, did } => match self.shared.store.head(&did) {
-                Ok(head) => self.shared.lock().handle_head(id, head),
-                Err(error) => {
-                    tracing::error!(%error, %did, "the state of an account cannot be read");
-                    self.shared.lock().handle_head_failed(now(), id);
-                }
-            },
+            Action::LoadHead { id, did } => self.load_head(id, did),
             Action::Verify { id, event, previous } => {
                 let Some((verifier, host)) = self.judge.clone() else { return };
                 let reports = self.reports.clone();
@@ -213,10 +210,25 @@ impl Driver {
         }
     }
 
+    /// Asks the store. What it has at hand is taken up without a task.
+    fn load_head(&self, id: EntryId, did: Did) {
+        let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
+        let mut look = async move { (store.head(&did).await, did) }.boxed();
+        match (&mut look).now_or_never() {
+            Some((head, did)) => self.handle_head(id, &did, head),
+            None => {
+                tokio::spawn(async move {
+                    let (head, did) = look.await;
+                    let _ = reports.send(Report::Head(id, did, head));
+                });
+            }
+        }
+    }
+
     fn save(&self, checkpoint: Box<Checkpoint>) {
         let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
         tokio::spawn(async move {
-            let _ = reports.send(Report::Saved(store.save_async(checkpoint).await));
+            let _ = reports.send(Report::Saved(store.save(*checkpoint).await));
         });
     }
 
@@ -232,6 +244,7 @@ impl Driver {
             Report::Verified(id, outcome) => {
                 self.shared.lock().handle_verified(now(), id, outcome);
             }
+            Report::Head(id, did, head) => self.handle_head(id, &did, head),
             Report::Saved(Ok(())) => self.shared.lock().handle_persisted(),
             Report::Saved(Err(error)) if error.is_fenced() => {
                 tracing::error!(%error, "the consumer stops");
@@ -240,6 +253,16 @@ impl Driver {
             Report::Saved(Err(error)) => {
                 tracing::error!(%error, "a checkpoint cannot be stored and will be tried again");
                 self.shared.lock().handle_persist_failed(now());
+            }
+        }
+    }
+
+    fn handle_head(&self, id: EntryId, did: &Did, head: Result<Option<Head>, StoreError>) {
+        match head {
+            Ok(head) => self.shared.lock().handle_head(id, head),
+            Err(error) => {
+                tracing::error!(%error, %did, "the state of an account cannot be read");
+                self.shared.lock().handle_head_failed(now(), id);
             }
         }
     }

@@ -2,14 +2,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use atproto_core::syntax::Did;
+use futures::{FutureExt, future::ready};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Stored};
 use crate::checkpoint::{Checkpoint, Head};
 
 /// A checkpoint that the caller keeps durable: loaded from its own database
 /// before the start, and stored there with the effects of each batch.
 ///
-/// All heads are in memory, about 100 bytes an account.
+/// All heads are in memory, about 100 bytes an account. Rejects are not kept.
 #[derive(Debug, Default)]
 pub struct MemoryState {
     inner: Mutex<Inner>,
@@ -44,23 +45,42 @@ impl MemoryState {
 }
 
 impl Store for MemoryState {
-    fn load(&self) -> Result<Checkpoint, StoreError> {
-        Ok(self.lock().position.clone())
+    fn load(&self) -> Stored<'_, Checkpoint> {
+        let position = self.lock().position.clone();
+        ready(Ok(position)).boxed()
     }
 
-    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError> {
-        Ok(self.lock().heads.get(did).copied())
-    }
-
-    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    fn take_over(&self) -> Stored<'_, Checkpoint> {
         let mut inner = self.lock();
-        inner.heads.extend(checkpoint.heads.iter().cloned());
-        let (heads, rejects, replayed) = (Vec::new(), Vec::new(), Vec::new());
-        inner.position = Checkpoint { heads, rejects, replayed, ..checkpoint.clone() };
-        Ok(())
+        let before = inner.position.clone();
+        inner.position.epoch += 1;
+        ready(Ok(before)).boxed()
+    }
+
+    fn head<'a>(&'a self, did: &'a Did) -> Stored<'a, Option<Head>> {
+        let head = self.lock().heads.get(did).copied();
+        ready(Ok(head)).boxed()
+    }
+
+    fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
+        let stored = self.lock().position.epoch;
+        let saved = if stored > checkpoint.epoch {
+            Err(StoreError::fenced(checkpoint.epoch, stored))
+        } else {
+            self.note_saved(&checkpoint);
+            Ok(())
+        };
+        ready(saved).boxed()
     }
 
     fn saves(&self) -> bool {
         false
+    }
+
+    fn note_saved(&self, checkpoint: &Checkpoint) {
+        let mut inner = self.lock();
+        inner.heads.extend(checkpoint.heads.iter().cloned());
+        let (heads, rejects, replayed) = (Vec::new(), Vec::new(), Vec::new());
+        inner.position = Checkpoint { heads, rejects, replayed, ..checkpoint.clone() };
     }
 }

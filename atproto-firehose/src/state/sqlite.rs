@@ -22,21 +22,25 @@ mod tables;
 
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use atproto_core::syntax::Did;
-use rusqlite::{Connection, TransactionBehavior};
+use futures::{FutureExt, future::ready};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use tables::{MAX_REJECTS, create, discard_reject, head, load, reject_counts, rejects, save};
+pub use tables::{create, discard_reject, head, load, reject_counts, rejects, save, take_over};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Stored};
 use crate::checkpoint::{Checkpoint, Head, Reject};
 
-/// Checkpoints in a SQLite file. Every save is durable when it returns.
+/// Checkpoints in a SQLite file, used within a tokio runtime. Every save is durable when it returns.
+#[derive(Clone, Debug)]
+pub struct SqliteState(Arc<Connections>);
+
 #[derive(Debug)]
-pub struct SqliteState {
+struct Connections {
     /// Reads do not wait for the sync of a save.
     reader: Mutex<Connection>,
     writer: Mutex<Connection>,
@@ -58,7 +62,7 @@ impl SqliteState {
         let writer = connect().map_err(StoreError::new)?;
         create(&writer)?;
         let reader = connect().map_err(StoreError::new)?;
-        Ok(Self { reader: Mutex::new(reader), writer: Mutex::new(writer) })
+        Ok(Self(Arc::new(Connections { reader: Mutex::new(reader), writer: Mutex::new(writer) })))
     }
 
     /// As [`rejects`].
@@ -66,7 +70,7 @@ impl SqliteState {
     /// # Errors
     /// [`StoreError`].
     pub fn rejects(&self, after: i64, max: usize) -> Result<Vec<(i64, Reject)>, StoreError> {
-        rejects(&lock(&self.reader), after, max)
+        rejects(&lock(&self.0.reader), after, max)
     }
 
     /// As [`reject_counts`].
@@ -74,7 +78,7 @@ impl SqliteState {
     /// # Errors
     /// [`StoreError`].
     pub fn reject_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        reject_counts(&lock(&self.reader))
+        reject_counts(&lock(&self.0.reader))
     }
 
     /// As [`discard_reject`].
@@ -82,26 +86,46 @@ impl SqliteState {
     /// # Errors
     /// [`StoreError`].
     pub fn discard_reject(&self, id: i64) -> Result<bool, StoreError> {
-        discard_reject(&lock(&self.writer), id)
+        discard_reject(&lock(&self.0.writer), id)
+    }
+}
+
+impl SqliteState {
+    /// Runs `work` in a transaction of the writing connection, away from asynchronous threads.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Stored<'_, T> {
+        let state = self.clone();
+        let write = move || {
+            let mut writer = lock(&state.0.writer);
+            let transaction = writer
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(StoreError::new)?;
+            let done = work(&transaction)?;
+            transaction.commit().map_err(StoreError::new)?;
+            Ok(done)
+        };
+        async { tokio::task::spawn_blocking(write).await.map_err(StoreError::new)? }.boxed()
     }
 }
 
 impl Store for SqliteState {
-    fn load(&self) -> Result<Checkpoint, StoreError> {
-        load(&lock(&self.reader))
+    fn load(&self) -> Stored<'_, Checkpoint> {
+        ready(load(&lock(&self.0.reader))).boxed()
     }
 
-    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError> {
-        head(&lock(&self.reader), did)
+    fn take_over(&self) -> Stored<'_, Checkpoint> {
+        self.write(take_over)
     }
 
-    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(StoreError::new)?;
-        save(&transaction, checkpoint)?;
-        transaction.commit().map_err(StoreError::new)
+    /// Reads at once: a file at hand answers sooner than another thread would begin.
+    fn head<'a>(&'a self, did: &'a Did) -> Stored<'a, Option<Head>> {
+        ready(head(&lock(&self.0.reader), did)).boxed()
+    }
+
+    fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
+        self.write(move |transaction| save(transaction, &checkpoint))
     }
 }
 

@@ -6,7 +6,7 @@ use atproto_firehose::consumer::{
     Consumer, ConsumerError, ConsumerOptions, Failure, Policy, Start, Workers,
 };
 use atproto_firehose::event::{Event, Gap, RepoGap};
-use atproto_firehose::state::{SqliteState, Store};
+use atproto_firehose::state::SqliteState;
 use atproto_repo::event::{AccountEvent, InfoEvent};
 
 use crate::support::network::{Account, Directory, TIME, Upstream};
@@ -411,30 +411,4 @@ async fn other_info_is_counted() {
     let mut consumer = open(&upstream, &dir.path().join("state"), strict(&directory)).await;
     assert_eq!(consumer.next().await.unwrap().event().seq(), Some(1));
     assert_eq!(consumer.stats().ignored.get("info"), Some(&1));
-}
-
-#[test]
-fn sqlite_returns_what_was_saved() {
-    use atproto_core::syntax::{Cid, Did, Tid};
-    use atproto_firehose::checkpoint::Head;
-    use atproto_repo::sync::RepoState;
-
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state");
-    let did = Did::new("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa").unwrap();
-    let state = RepoState { rev: Tid::from_parts(5, 1), data: Cid::dag_cbor(b"root") };
-    let head = Head { state: Some(state), active: false };
-    let mut checkpoint = Checkpoint::default();
-    checkpoint.cursor = Some(7);
-    checkpoint.received = 12;
-    checkpoint.unsettled = vec![8, 11];
-    checkpoint.heads = vec![(did.clone(), head)];
-    let store = SqliteState::open(&path).unwrap();
-    assert_eq!(store.load().unwrap(), Checkpoint::default());
-    store.save(&checkpoint).unwrap();
-    drop(store);
-    let store = SqliteState::open(&path).unwrap();
-    assert_eq!(store.head(&did).unwrap(), Some(head));
-    checkpoint.heads.clear();
-    assert_eq!(store.load().unwrap(), checkpoint);
 }

@@ -20,5 +20,6 @@ mod refused_handshakes;
 mod relay_restarts;
 mod seeds;
 mod slow_consumer_is_bounded;
+mod store_contract;
 mod two_consumers_of_one_state;
 mod verify;

@@ -92,15 +92,6 @@ impl Store {
         task::spawn_blocking(move || lease.snapshot(work)).await?
     }
 
-    /// As [`Store::read`], for callers that are not async. Waits for a free connection.
-    pub(crate) fn read_blocking<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let permit = futures::executor::block_on(Arc::clone(&self.0.free).acquire_owned())?;
-        Lease::take(self.clone(), permit)?.snapshot(work)
-    }
-
     fn readers(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.0.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,11 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::T
 
 use crate::{
     checkpoint::{Checkpoint, Head, Reject},
-    state::StoreError,
+    state::{MAX_REJECTS, StoreError},
 };
-
-/// Rejects that are kept; the oldest go first.
-pub const MAX_REJECTS: i64 = 10_000;
 
 /// Creates the tables, whose names begin with `firehose_`, unless they are there.
 ///
@@ -36,6 +33,23 @@ pub fn load(connection: &Connection) -> Result<Checkpoint, StoreError> {
     };
     let unsettled = serde_json::from_str(&unsettled).map_err(StoreError::new)?;
     Ok(Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() })
+}
+
+/// As [`load`], and raises the stored epoch above the one returned, so that older consumers
+/// are fenced off once the transaction is committed.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn take_over(transaction: &Transaction<'_>) -> Result<Checkpoint, StoreError> {
+    let before = load(transaction)?;
+    transaction
+        .execute(
+            "INSERT INTO firehose_position (one, epoch, received, unsettled)
+             VALUES (1, 1, 0, '[]') ON CONFLICT (one) DO UPDATE SET epoch = epoch + 1",
+            [],
+        )
+        .map_err(StoreError::new)?;
+    Ok(before)
 }
 
 /// What was last saved of an account.
