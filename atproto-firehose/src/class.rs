@@ -63,6 +63,7 @@ impl Classify for ConsumerError {
                 Class::Client
             }
             Self::Handler(_) => Class::Bug,
+            Self::Spool(_) => Class::StoreTransient,
             Self::Store(error) => error.class(),
         }
     }

@@ -29,6 +29,7 @@ mod delivery;
 mod driver;
 mod options;
 mod run;
+mod spool;
 mod transport;
 mod websocket;
 
@@ -40,6 +41,7 @@ pub use self::delivery::{Acknowledger, Delivery};
 use self::driver::Shared;
 pub use self::options::{ConsumerOptions, Policy};
 pub use self::run::{Failure, Workers};
+use self::spool::SpoolDir;
 pub use self::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
 pub use self::websocket::WebSocket;
 use crate::checkpoint::{Checkpoint, Reject};
@@ -80,6 +82,9 @@ pub enum ConsumerError {
     /// The state cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The directory of the spool cannot be used, or another consumer uses it.
+    #[error("the spool cannot be opened")]
+    Spool(#[source] std::io::Error),
     /// The stream cannot go on without a decision, for instance because the
     /// upstream does not know the cursor.
     #[error("the consumer stopped: {0}")]
@@ -109,7 +114,7 @@ impl Consumer {
     ///
     /// # Errors
     /// [`ConsumerError::NoStart`], [`ConsumerError::NoResolver`],
-    /// [`ConsumerError::Store`]. That the host cannot be reached is none: it is
+    /// [`ConsumerError::Store`], [`ConsumerError::Spool`]. That the host cannot be reached is none: it is
     /// tried until it can.
     pub async fn open(
         url: &str,
@@ -129,14 +134,17 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Result<Self, ConsumerError> {
         let store: Arc<dyn Store> = state.into().0;
+        let spool = options.spool_dir();
         let (config, verifier) = options.resolve(store.saves())?;
         if config.start.is_none() && store.load().await?.cursor.is_none() {
             return Err(ConsumerError::NoStart);
         }
+        let open = |dir| SpoolDir::open(dir).map(Arc::new).map_err(ConsumerError::Spool);
+        let spool = spool.as_deref().map(open).transpose()?;
         // Whoever had the state before is fenced off from here on.
         let intake = Intake::new(config, &store.take_over().await?, driver::now());
         let shared = Arc::new(Shared::new(intake, store));
-        let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier));
+        let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier, spool));
         Ok(Self { shared, task })
     }
 

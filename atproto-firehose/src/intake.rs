@@ -14,7 +14,8 @@
 //! - never does the cursor pass an event that is not settled;
 //! - never is the next event of an account begun before the previous one is
 //!   settled; accounts do not wait for each other;
-//! - never do the bytes in flight exceed the limit: reading stops instead;
+//! - never do the bytes in flight exceed the limit: reading stops instead. What
+//!   an account has above a budget of its own goes to a spool, if there is one;
 //! - never does a head appear in a checkpoint before its event is settled: a
 //!   commit whose head was stored and whose effect was lost would look stale
 //!   at the replay.
@@ -25,8 +26,11 @@ mod config;
 mod delivery;
 mod entry;
 mod lanes;
+mod persist;
+mod pressure;
 mod receive;
 mod replay;
+mod spool;
 mod stats;
 mod verdict;
 mod window;
@@ -41,9 +45,11 @@ pub use self::action::{Action, DeliveryId, EntryId, Settlement};
 use self::backoff::Backoff;
 pub use self::config::{IntakeConfig, Start};
 pub use self::delivery::Delivered;
-use self::entry::{Entry, OVERHEAD, Stage};
+use self::entry::{Entry, Stage};
 use self::lanes::Lanes;
+use self::persist::Persistence;
 pub use self::replay::ReplayError;
+use self::spool::Spool;
 pub use self::stats::IntakeStats;
 use self::window::Window;
 use crate::checkpoint::{Checkpoint, Head, Reject};
@@ -79,7 +85,10 @@ pub struct Intake {
     reject_bytes: usize,
     /// Stored rejects that were replayed and settled, and are not removed yet.
     replayed: Vec<i64>,
+    spool: Spool,
     persistence: Persistence,
+    /// The limit that held up the reading when that was last looked at.
+    noted_pressure: Option<&'static str>,
     stats: IntakeStats,
 }
 
@@ -93,6 +102,9 @@ struct Stream {
     /// The cursor this connection was opened with.
     cursor: Option<i64>,
     halted: Option<Arc<str>>,
+    /// The connection being opened is to be closed for this: it would begin
+    /// above an event that was forgotten.
+    outdated: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,26 +123,6 @@ enum Phase {
         until: Instant,
     },
     Halted,
-}
-
-/// What has been stored and what is being stored.
-#[derive(Debug, Default)]
-struct Persistence {
-    dirty: bool,
-    /// Since when something is unsaved.
-    since: Option<Instant>,
-    saving: Option<Saving>,
-    retry_at: Option<Instant>,
-    failures: u32,
-    /// Another consumer has taken over: nothing is saved any more.
-    fenced: bool,
-}
-
-#[derive(Debug)]
-struct Saving {
-    heads: Vec<(Did, Head)>,
-    rejects: usize,
-    replayed: Vec<i64>,
 }
 
 impl Intake {
@@ -152,6 +144,7 @@ impl Intake {
                 last_seq: None,
                 cursor,
                 halted: None,
+                outdated: None,
             },
             epoch: restored.epoch + 1,
             entries: HashMap::new(),
@@ -169,7 +162,9 @@ impl Intake {
             rejects: Vec::new(),
             reject_bytes: 0,
             replayed: Vec::new(),
+            spool: Spool::default(),
             persistence: Persistence::default(),
+            noted_pressure: None,
             stats: IntakeStats::default(),
             config,
         }
@@ -204,6 +199,9 @@ impl Intake {
         if let Some(action) = self.poll_stream(now) {
             return Some(action);
         }
+        if let Some(action) = self.poll_spool() {
+            return Some(action);
+        }
         while self.verifying < self.config.max_verifications
             && let Some(id) = self.runnable.pop_front()
         {
@@ -211,33 +209,8 @@ impl Intake {
                 return Some(action);
             }
         }
+        self.note_pressure();
         self.poll_persist(now)
-    }
-
-    /// Whether the next frame may be read: it would still fit the budget,
-    /// however large it is.
-    pub fn wants_frames(&self) -> bool {
-        matches!(self.stream.phase, Phase::Open { .. })
-            && (self.fits_frame() || (self.entries.is_empty() && self.rejects.is_empty()))
-            && self.has_room_for_unsaved()
-            && self.entries.len() < self.config.max_in_flight_events
-    }
-
-    /// Whether reading has stopped until a checkpoint is stored that only the
-    /// caller can store: there may be no event for it to come with.
-    pub fn wants_checkpoint(&self) -> bool {
-        let full_of_rejects = !self.rejects.is_empty() && !self.fits_frame();
-        !self.config.persist && (full_of_rejects || !self.has_room_for_unsaved())
-    }
-
-    fn fits_frame(&self) -> bool {
-        let held = self.bytes + self.reject_bytes;
-        held + self.config.max_frame_bytes <= self.config.max_in_flight_bytes
-    }
-
-    fn has_room_for_unsaved(&self) -> bool {
-        self.heads.len() < self.config.max_unsaved_heads
-            && self.rejects.len() < self.config.max_unsaved_rejects
     }
 
     /// Why no more events will come, if that is so.
@@ -247,7 +220,7 @@ impl Intake {
 
     /// Whether every event that was received is settled.
     pub fn is_drained(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.spool_len() == 0
     }
 
     /// Whether everything that is settled is also stored. Where the caller
@@ -273,121 +246,16 @@ impl Intake {
         IntakeStats {
             cursor: self.window.cursor(),
             received: self.window.received(),
-            in_flight: self.entries.len() as u64,
+            in_flight: (self.entries.len() + self.spool_len()) as u64,
+            in_spool: self.spool_len() as u64,
+            in_spool_bytes: self.spool_bytes(),
+            pressure: self.pressure(),
             in_flight_bytes: self.bytes as u64,
             lanes: self.lanes.len() as u64,
             connected: matches!(self.stream.phase, Phase::Open { .. }),
             unsaved_heads: self.heads.len() as u64,
             ..self.stats.clone()
         }
-    }
-
-    /// What would have to be stored if these deliveries were acknowledged now.
-    pub fn checkpoint_with(&self, acknowledged: &[DeliveryId]) -> Checkpoint {
-        let ids: HashSet<EntryId> = acknowledged.iter().map(|id| id.entry).collect();
-        let (mut heads, mut replayed) = (self.heads.clone(), self.replayed.clone());
-        for entry in acknowledged.iter().filter_map(|id| self.entries.get(&id.entry)) {
-            replayed.extend(entry.replay);
-            if let (Some(did), Some(head)) = (&entry.did, entry.head_after) {
-                heads.insert(did.clone(), head);
-            }
-        }
-        let (cursor, received, unsettled) = self.window.position(&ids);
-        let heads = heads.into_iter().collect();
-        let (epoch, rejects) = (self.epoch, self.rejects.clone());
-        Checkpoint { epoch, cursor, received, unsettled, heads, rejects, replayed }
-    }
-
-    /// A checkpoint from [`Self::checkpoint_with`] has been stored by the
-    /// caller, together with the effects of its events.
-    pub fn handle_committed(
-        &mut self,
-        now: Instant,
-        acknowledged: &[DeliveryId],
-        checkpoint: &Checkpoint,
-    ) {
-        for id in acknowledged {
-            self.handle_settled(now, *id, Settlement::Ack);
-        }
-        self.forget_saved(&checkpoint.heads, checkpoint.rejects.len(), &checkpoint.replayed);
-        let rest = self.checkpoint_with(&[]);
-        let position = |of: &Checkpoint| (of.cursor, of.received, of.unsettled.clone());
-        let current = rest.heads.is_empty() && rest.rejects.is_empty() && rest.replayed.is_empty();
-        if current && position(&rest) == position(checkpoint) {
-            self.persistence.dirty = false;
-            self.persistence.since = None;
-        }
-    }
-
-    /// The checkpoint of [`Action::Persist`] is durable.
-    pub fn handle_persisted(&mut self) {
-        self.persistence.failures = 0;
-        if let Some(saving) = self.persistence.saving.take() {
-            self.forget_saved(&saving.heads, saving.rejects, &saving.replayed);
-        }
-    }
-
-    /// The checkpoint could not be stored; it will be tried again, with what
-    /// was settled meanwhile.
-    pub fn handle_persist_failed(&mut self, now: Instant) {
-        self.persistence.saving = None;
-        self.persistence.dirty = true;
-        self.persistence.failures += 1;
-        self.stats.persist_failures += 1;
-        let wait = self.stream.backoff.delay(self.persistence.failures);
-        self.persistence.retry_at = Some(now + wait);
-    }
-
-    /// The checkpoint was refused, because another consumer continues from the state: reading
-    /// stops, and what is settled from now on is so in vain.
-    pub fn handle_fenced(&mut self) {
-        self.persistence.saving = None;
-        self.persistence.fenced = true;
-        self.halt("another consumer has taken over the state");
-    }
-
-    fn forget_saved(&mut self, heads: &[(Did, Head)], rejects: usize, replayed: &[i64]) {
-        self.replayed.retain(|id| !replayed.contains(id));
-        for (did, saved) in heads {
-            if self.heads.get(did) == Some(saved) {
-                self.heads.remove(did);
-            }
-        }
-        for reject in self.rejects.drain(..rejects.min(self.rejects.len())) {
-            self.reject_bytes -= OVERHEAD + reject.frame.len();
-        }
-        self.stats.persisted += 1;
-    }
-
-    fn persist_due(&self) -> Option<Instant> {
-        let persistence = &self.persistence;
-        let able = self.config.persist && !persistence.fenced;
-        if !able || !persistence.dirty || persistence.saving.is_some() {
-            return None;
-        }
-        let due = persistence.since? + self.config.flush_interval;
-        Some(persistence.retry_at.map_or(due, |retry| retry.max(due)))
-    }
-
-    fn poll_persist(&mut self, now: Instant) -> Option<Action> {
-        let draining = self.stream.phase == Phase::Halted && self.entries.is_empty();
-        let due = self.persist_due()?;
-        if due > now && !(draining && self.persistence.retry_at.is_none()) {
-            return None;
-        }
-        let checkpoint = self.checkpoint_with(&[]);
-        let (heads, rejects) = (checkpoint.heads.clone(), checkpoint.rejects.len());
-        let replayed = checkpoint.replayed.clone();
-        self.persistence.saving = Some(Saving { heads, rejects, replayed });
-        self.persistence.dirty = false;
-        self.persistence.since = None;
-        self.persistence.retry_at = None;
-        Some(Action::Persist(Box::new(checkpoint)))
-    }
-
-    fn mark_dirty(&mut self, now: Instant) {
-        self.persistence.dirty = true;
-        self.persistence.since.get_or_insert(now);
     }
 
     /// An entry's time has come.

@@ -40,7 +40,7 @@
 
 mod batch;
 mod config;
-mod crc;
+pub(crate) mod crc;
 mod error;
 mod floor;
 mod handle;

@@ -1,9 +1,9 @@
 //! The task around an [`Intake`]: it does what the intake says and decides
 //! nothing.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use std::{fmt, io};
 
 use atproto_core::syntax::Did;
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use futures::FutureExt;
 use tokio::sync::{Notify, mpsc};
 
 use super::options::Judge;
+use super::spool::SpoolDir;
 use super::transport::{FrameSource, Transport, TransportError};
 use crate::checkpoint::{Checkpoint, Head};
 use crate::intake::{Action, Delivered, EntryId, Intake};
@@ -132,22 +133,31 @@ enum Report {
     Head(EntryId, Did, Result<Option<Head>, StoreError>),
     Verified(EntryId, Outcome),
     Saved(Result<(), StoreError>),
+    Spooled(EntryId, io::Result<()>),
+    Unspooled(EntryId, io::Result<Bytes>),
 }
 
 struct Driver {
     shared: Arc<Shared>,
     transport: Arc<dyn Transport>,
     judge: Judge,
+    spool: Option<Arc<SpoolDir>>,
     source: Option<Box<dyn FrameSource>>,
     reports: mpsc::UnboundedSender<Report>,
 }
 
 /// Runs until the consumer is dropped.
-pub(crate) async fn drive(shared: Arc<Shared>, transport: Arc<dyn Transport>, judge: Judge) {
-    // Unbounded in form only: one connection, one save, as many verifications as the intake
-    // allows, and as many heads as there are events in flight are under way.
+pub(crate) async fn drive(
+    shared: Arc<Shared>,
+    transport: Arc<dyn Transport>,
+    judge: Judge,
+    spool: Option<Arc<SpoolDir>>,
+) {
+    // Unbounded in form only: one connection, one save, as many verifications
+    // and frames to and from the spool as the intake allows, and as many heads
+    // as there are events in flight are under way.
     let (reports, mut incoming) = mpsc::unbounded_channel();
-    let mut driver = Driver { shared, transport, judge, source: None, reports };
+    let mut driver = Driver { shared, transport, judge, spool, source: None, reports };
     loop {
         driver.act();
         let shared = Arc::clone(&driver.shared);
@@ -206,6 +216,17 @@ impl Driver {
                     let _ = reports.send(Report::Verified(id, checked.verdict));
                 });
             }
+            Action::Spool { id, frame } => {
+                self.ask_spool(move |spool| Report::Spooled(id, spool.write(id, &frame)));
+            }
+            Action::Unspool { id } => {
+                self.ask_spool(move |spool| Report::Unspooled(id, spool.take(id)));
+            }
+            Action::Discard { id } => {
+                if let Some(spool) = &self.spool {
+                    spool.discard(id);
+                }
+            }
             Action::Persist(checkpoint) => self.save(checkpoint),
         }
     }
@@ -223,6 +244,15 @@ impl Driver {
                 });
             }
         }
+    }
+
+    fn ask_spool(&self, ask: impl FnOnce(&SpoolDir) -> Report + Send + 'static) {
+        // Without a spool the intake has no use for one.
+        let Some(spool) = self.spool.clone() else { return };
+        let reports = self.reports.clone();
+        tokio::task::spawn_blocking(move || {
+            let _ = reports.send(ask(&spool));
+        });
     }
 
     fn save(&self, checkpoint: Box<Checkpoint>) {
@@ -245,6 +275,18 @@ impl Driver {
                 self.shared.lock().handle_verified(now(), id, outcome);
             }
             Report::Head(id, did, head) => self.handle_head(id, &did, head),
+            Report::Spooled(id, Ok(())) => self.shared.lock().handle_spooled(id),
+            Report::Spooled(id, Err(error)) => {
+                tracing::warn!(%error, "an event cannot be written to the spool");
+                self.shared.lock().handle_spool_failed(id);
+            }
+            Report::Unspooled(id, Ok(frame)) => {
+                self.shared.lock().handle_unspooled(now(), id, frame);
+            }
+            Report::Unspooled(id, Err(error)) => {
+                tracing::warn!(%error, "an event cannot be read from the spool");
+                self.shared.lock().handle_unspool_failed(id);
+            }
             Report::Saved(Ok(())) => self.shared.lock().handle_persisted(),
             Report::Saved(Err(error)) if error.is_fenced() => {
                 tracing::error!(%error, "the consumer stops");

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub struct ConsumerOptions {
     policy: Policy,
     partition: Option<(u32, u32)>,
     seed: Option<u64>,
+    spool: Option<PathBuf>,
 }
 
 /// How far the upstream is believed.
@@ -124,6 +126,38 @@ impl ConsumerOptions {
     pub fn max_in_flight_bytes(mut self, bytes: usize) -> Self {
         self.config.max_in_flight_bytes = bytes;
         self
+    }
+
+    /// Bytes of one account's events in memory. What comes above goes to the
+    /// [spool](Self::spool); without one it stays in memory as long as the whole
+    /// fits [`Self::max_in_flight_bytes`]. Default 8 MiB.
+    #[must_use]
+    pub fn max_account_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_account_bytes = bytes;
+        self
+    }
+
+    /// Events that are not settled, in memory and in the spool; it bounds the
+    /// list in a checkpoint. Default 100,000.
+    #[must_use]
+    pub fn max_in_flight_events(mut self, events: usize) -> Self {
+        self.config.max_in_flight_events = events.max(1);
+        self
+    }
+
+    /// Keeps events of accounts above their budget in a directory of their own,
+    /// up to so many bytes of frames; when it is full the socket is not read. It
+    /// is emptied at the start, since all that is in it comes again. Default: none.
+    #[must_use]
+    pub fn spool(mut self, dir: impl AsRef<Path>, max_bytes: u64) -> Self {
+        self.spool = Some(dir.as_ref().to_owned());
+        self.config.max_spool_bytes = max_bytes;
+        self
+    }
+
+    /// The directory of the spool.
+    pub(crate) fn spool_dir(&self) -> Option<PathBuf> {
+        self.spool.clone()
     }
 
     /// The largest frame. Default: the protocol's limit of 5 MB.

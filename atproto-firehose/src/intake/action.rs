@@ -4,6 +4,7 @@ use std::time::Duration;
 use atproto_core::syntax::Did;
 use atproto_repo::event::Event as Message;
 use atproto_repo::sync::RepoState;
+use bytes::Bytes;
 
 use crate::checkpoint::Checkpoint;
 
@@ -47,6 +48,25 @@ pub enum Action {
         event: Arc<Message>,
         /// The state to hold it against.
         previous: Option<RepoState>,
+    },
+    /// Write a frame to the spool, and answer with `handle_spooled` or
+    /// `handle_spool_failed`. It need not survive a crash.
+    Spool {
+        /// The event.
+        id: EntryId,
+        /// What to write.
+        frame: Bytes,
+    },
+    /// Take a frame out of the spool, and answer with `handle_unspooled` or
+    /// `handle_unspool_failed`.
+    Unspool {
+        /// The event.
+        id: EntryId,
+    },
+    /// Remove a frame from the spool if it is there. There is no answer.
+    Discard {
+        /// The event.
+        id: EntryId,
     },
     /// Store a checkpoint, and answer with `handle_persisted` or
     /// `handle_persist_failed`. There is one at a time.

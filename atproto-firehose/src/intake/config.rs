@@ -34,6 +34,15 @@ pub struct IntakeConfig {
     /// Bytes of all events that are not settled, frames and bookkeeping.
     /// Default 64 MiB.
     pub max_in_flight_bytes: usize,
+    /// Bytes of one account's events in memory, frames and bookkeeping. What
+    /// comes above goes to the spool. Without a spool it stays in memory, as
+    /// long as the whole fits [`Self::max_in_flight_bytes`]: then the socket is
+    /// not read, since nothing may be dropped. One event is always in memory,
+    /// however large it is. Default 8 MiB.
+    pub max_account_bytes: usize,
+    /// Bytes of frames in the spool; 0: there is no spool. When it is full the
+    /// socket is not read. Default 0.
+    pub max_spool_bytes: u64,
     /// Events that are not settled; it bounds the list in a checkpoint.
     /// Default 100,000.
     pub max_in_flight_events: usize,
@@ -76,6 +85,8 @@ impl Default for IntakeConfig {
             verify: true,
             persist: true,
             max_in_flight_bytes: 64 << 20,
+            max_account_bytes: 8 << 20,
+            max_spool_bytes: 0,
             max_in_flight_events: 100_000,
             max_frame_bytes: MAX_FRAME,
             max_verifications: 64,

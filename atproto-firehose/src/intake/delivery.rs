@@ -111,14 +111,16 @@ impl Intake {
         }
         self.replayed.extend(entry.replay);
         self.mark_dirty(now);
-        let Some(did) = entry.did else { return };
-        let next = self.lanes.pop(&did);
+        let Some(did) = entry.did else { return self.refill_starved() };
+        let next = self.lanes.pop(&did, entry.cost);
         if let Some(head) = entry.head_after {
-            self.heads.insert(did, head);
+            self.heads.insert(did.clone(), head);
         }
         if let Some(next) = next {
             self.start(now, next);
         }
+        self.refill(&did);
+        self.refill_starved();
     }
 
     pub(super) fn set_timer(&mut self, id: EntryId, at: Instant) {

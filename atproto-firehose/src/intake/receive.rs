@@ -22,6 +22,9 @@ impl Intake {
             self.stream.phase = Phase::Open { since: now };
             self.stream.last_seq = None;
             self.stats.connections += 1;
+            if let Some(reason) = self.stream.outdated.take() {
+                self.disconnect(reason);
+            }
         }
     }
 
@@ -56,7 +59,7 @@ impl Intake {
                     match self.unwanted(&did) {
                         Some(why) => self.skip(now, Some(seq), why),
                         None if self.admit(now, seq) => {
-                            self.begin(now, seq, &did, frame, message);
+                            self.begin(now, seq, &did, frame, Ok(message));
                         }
                         None => {}
                     }
@@ -71,9 +74,13 @@ impl Intake {
                     return self.skip(now, seq, why);
                 }
                 match (seq, did) {
-                    (Some(seq), Some(did)) => self.invalid(now, seq, &did, frame, &reason),
+                    (Some(seq), Some(did)) => {
+                        if self.admit(now, seq) {
+                            self.begin(now, seq, &did, frame, Err(reason));
+                        }
+                    }
                     (seq, _) => {
-                        self.reject(seq.unwrap_or(0), None, "invalid_message", &reason, frame);
+                        self.reject(seq.unwrap_or(0), None, INVALID, &reason, frame);
                         self.pass(now, seq);
                     }
                 }
@@ -91,6 +98,7 @@ impl Intake {
             }
             Phase::Waiting { until } if until <= now => {
                 self.stream.phase = Phase::Connecting;
+                self.stream.outdated = None;
                 self.stream.cursor = self.window.resume();
                 Some(Action::Connect { cursor: self.stream.cursor })
             }
@@ -108,6 +116,16 @@ impl Intake {
 
     fn disconnect(&mut self, reason: &'static str) {
         self.stream.phase = Phase::Closing { reason };
+    }
+
+    /// Reads again from the lowest event that was forgotten. A connection that
+    /// is being opened would begin too late.
+    pub(super) fn reread(&mut self, reason: &'static str) {
+        match self.stream.phase {
+            Phase::Open { .. } => self.disconnect(reason),
+            Phase::Connecting => self.stream.outdated = Some(reason),
+            _ => {}
+        }
     }
 
     /// Holds a sequence number against what came before. False if the event is
@@ -165,33 +183,51 @@ impl Intake {
         }
     }
 
-    fn begin(&mut self, now: Instant, seq: i64, did: &Did, frame: Bytes, message: Message) {
-        let id = self.insert(Some(seq), Some(did.clone()), frame);
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.message = Some(Arc::new(message));
+    /// Takes an event into its account's lane, in memory or in the spool.
+    fn begin(
+        &mut self,
+        now: Instant,
+        seq: i64,
+        did: &Did,
+        frame: Bytes,
+        content: Result<Message, String>,
+    ) {
+        if self.is_over_budget(did, frame.len()) {
+            self.stats.over_account_budget += 1;
         }
+        if self.overflows(did, frame.len()) {
+            return self.spool(seq, did, frame);
+        }
+        let id = self.next_id();
         self.window.open(seq, id);
-        if self.lanes.push(did, id) {
-            self.start(now, id);
-        }
+        self.hold(now, id, seq, did, frame, content);
     }
 
-    /// A message without the form it should have: its content is missing from
-    /// the account.
-    fn invalid(&mut self, now: Instant, seq: i64, did: &Did, frame: Bytes, reason: &str) {
-        if !self.admit(now, seq) {
-            return;
-        }
-        self.reject(seq, Some(did.clone()), "invalid_message", reason, frame.clone());
-        let id = self.insert(Some(seq), Some(did.clone()), frame);
-        let why = RepoGap::Violation("invalid_message");
+    /// Takes an event into memory. Its content is a reason if it has not the
+    /// form it should have: then something is missing from the account.
+    pub(super) fn hold(
+        &mut self,
+        now: Instant,
+        id: EntryId,
+        seq: i64,
+        did: &Did,
+        frame: Bytes,
+        content: Result<Message, String>,
+    ) {
+        let (message, event) = match content {
+            Ok(message) => (Some(Arc::new(message)), None),
+            Err(reason) => {
+                self.reject(seq, Some(did.clone()), INVALID, &reason, frame.clone());
+                count(&mut self.stats.gaps, "repo");
+                let (did, why) = (did.clone(), RepoGap::Violation(INVALID));
+                (None, Some(Arc::new(Event::Gap(Gap::Repo { did, why, commit: None }))))
+            }
+        };
+        let cost = self.insert(id, Some(seq), Some(did.clone()), frame);
         if let Some(entry) = self.entries.get_mut(&id) {
-            let gap = Gap::Repo { did: did.clone(), why, commit: None };
-            entry.event = Some(Arc::new(Event::Gap(gap)));
+            (entry.message, entry.event) = (message, event);
         }
-        count(&mut self.stats.gaps, "repo");
-        self.window.open(seq, id);
-        if self.lanes.push(did, id) {
+        if self.lanes.push(did, id, cost) {
             self.start(now, id);
         }
     }
@@ -215,7 +251,8 @@ impl Intake {
     /// is acknowledged.
     fn gap(&mut self, now: Instant, gap: Gap, hold: Option<i64>) {
         count(&mut self.stats.gaps, gap.label());
-        let id = self.insert(hold, None, Bytes::new());
+        let id = self.next_id();
+        self.insert(id, hold, None, Bytes::new());
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.event = Some(Arc::new(Event::Gap(gap)));
         }
@@ -225,9 +262,20 @@ impl Intake {
         self.start(now, id);
     }
 
-    pub(super) fn insert(&mut self, seq: Option<i64>, did: Option<Did>, frame: Bytes) -> EntryId {
+    pub(super) fn next_id(&mut self) -> EntryId {
         let id = EntryId(self.next_entry);
         self.next_entry += 1;
+        id
+    }
+
+    /// Puts an event into memory; returns what it costs there.
+    pub(super) fn insert(
+        &mut self,
+        id: EntryId,
+        seq: Option<i64>,
+        did: Option<Did>,
+        frame: Bytes,
+    ) -> usize {
         let cost = frame.len() + OVERHEAD;
         self.bytes += cost;
         let entry = Entry {
@@ -247,7 +295,7 @@ impl Intake {
             replay: None,
         };
         self.entries.insert(id, entry);
-        id
+        cost
     }
 
     pub(super) fn reject(
@@ -264,3 +312,6 @@ impl Intake {
         self.rejects.push(Reject { seq, did, label: label.into(), reason, frame });
     }
 }
+
+/// The label of what has not the form it should have.
+const INVALID: &str = "invalid_message";

@@ -66,13 +66,14 @@ impl Intake {
             Message::Info(_) => return Err(ReplayError::Untrue("info".to_owned())),
         };
         let did = event.did().cloned();
-        let entry_id = self.insert(None, did.clone(), reject.frame.clone());
+        let entry_id = self.next_id();
+        self.insert(entry_id, None, did.clone(), reject.frame.clone());
         if let Some(entry) = self.entries.get_mut(&entry_id) {
             entry.event = Some(Arc::new(event));
             entry.replay = Some(id);
         }
         self.stats.replayed += 1;
-        if did.is_none_or(|did| self.lanes.push(&did, entry_id)) {
+        if did.is_none_or(|did| self.lanes.push(&did, entry_id, cost)) {
             self.start(now, entry_id);
         }
         Ok(())

@@ -13,6 +13,13 @@ pub struct IntakeStats {
     pub in_flight: u64,
     /// Their bytes, which stay within the configured limit.
     pub in_flight_bytes: u64,
+    /// How many of them are in the spool.
+    pub in_spool: u64,
+    /// The bytes in the spool, which stay within a limit of their own.
+    pub in_spool_bytes: u64,
+    /// The limit that holds up the reading now; see
+    /// [`Intake::pressure`](super::Intake::pressure).
+    pub pressure: Option<&'static str>,
     /// Accounts with events that are not settled.
     pub lanes: u64,
     /// Whether there is a connection.
@@ -27,6 +34,17 @@ pub struct IntakeStats {
     pub connections: u64,
     /// Connections that ended or could not be opened, by reason.
     pub disconnects: BTreeMap<&'static str, u64>,
+    /// Times that a limit began to hold up the reading, by limit.
+    pub stalls: BTreeMap<&'static str, u64>,
+    /// Events that came while their account was above its budget.
+    pub over_account_budget: u64,
+    /// Events that were written to the spool.
+    pub spooled: u64,
+    /// Events that came back from it.
+    pub unspooled: u64,
+    /// Events that the spool could not `write` or `read`, and that were read
+    /// again from the upstream.
+    pub spool_failures: BTreeMap<&'static str, u64>,
     /// Frames that had been received before.
     pub duplicates: u64,
     /// Deliveries made, repeated ones included.

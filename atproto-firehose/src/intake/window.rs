@@ -13,7 +13,8 @@ pub(crate) struct Window {
     base: Option<i64>,
     received: i64,
     open: BTreeSet<(i64, EntryId)>,
-    /// From before a restart: received then, not settled, not seen again yet.
+    /// Received before, by a process before this one or forgotten since; not
+    /// settled, not seen again yet.
     replay: HashSet<i64>,
 }
 
@@ -48,6 +49,13 @@ impl Window {
         if !self.replay.is_empty() {
             self.replay.retain(|waiting| *waiting > seq);
         }
+    }
+
+    /// What was received is given up here, and comes again with the next
+    /// connection.
+    pub(crate) fn forget(&mut self, seq: i64, id: EntryId) {
+        self.open.remove(&(seq, id));
+        self.replay.insert(seq);
     }
 
     pub(crate) fn settle(&mut self, seq: i64, id: EntryId) {
@@ -85,7 +93,8 @@ impl Window {
     }
 
     /// From where to read on after a lost connection: what was received is
-    /// still in memory, except for what a process before this one left open.
+    /// still here, except for what a process before this one left open or what
+    /// was forgotten.
     pub(crate) fn resume(&self) -> Option<i64> {
         let lowest = self.replay.iter().min();
         self.base.map(|base| lowest.map_or(self.received.max(base), |lowest| lowest - 1))

@@ -1,6 +1,6 @@
 //! The whole life of a consumer under faults, from one seed: connections drop,
 //! frames come twice, identities cannot be resolved, handlers fail, hang and
-//! answer late, saves fail, the process dies. Nothing may be lost, reordered
+//! answer late, saves fail, the spool breaks, the process dies. Nothing may be lost, reordered
 //! within an account, or come again once it was durably settled.
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +21,8 @@ use bytes::Bytes;
 use crate::support::random::Random;
 
 const CAP: usize = 40_000;
+const ACCOUNT_CAP: usize = 9_000;
+const SPOOL_CAP: u64 = 30_000;
 
 type Faults = BTreeMap<&'static str, u64>;
 
@@ -104,9 +106,18 @@ struct Simulation<'a> {
     began: usize,
     verifying: Vec<(EntryId, i64)>,
     saving: Option<Checkpoint>,
+    /// What has been asked of the spool.
+    asked: Vec<Asked>,
+    /// What is in it.
+    spool: HashMap<EntryId, Bytes>,
     working: Vec<(DeliveryId, i64)>,
     faults: Faults,
     calm: bool,
+}
+
+enum Asked {
+    Write(EntryId, Bytes),
+    Take(EntryId),
 }
 
 fn config() -> IntakeConfig {
@@ -114,6 +125,8 @@ fn config() -> IntakeConfig {
     config.start = Some(Start::Oldest);
     config.max_in_flight_bytes = CAP;
     config.max_frame_bytes = 4_000;
+    config.max_account_bytes = ACCOUNT_CAP;
+    config.max_spool_bytes = SPOOL_CAP;
     config.max_attempts = u32::MAX;
     config.ack_deadline = Duration::from_secs(30);
     config
@@ -132,6 +145,8 @@ impl<'a> Simulation<'a> {
             began: 0,
             verifying: Vec::new(),
             saving: None,
+            asked: Vec::new(),
+            spool: HashMap::new(),
             working: Vec::new(),
             faults: Faults::new(),
             calm: false,
@@ -155,13 +170,18 @@ impl<'a> Simulation<'a> {
         while let Some(action) = self.intake.poll_action(self.now) {
             self.perform(action);
         }
-        match self.random.below(5) {
+        match self.random.below(6) {
             0 | 1 => self.read(),
             2 => self.verify(),
             3 => self.work(),
+            4 => self.spool(),
             _ => self.save(),
         }
-        assert!(self.intake.stats().in_flight_bytes <= CAP as u64);
+        let stats = self.intake.stats();
+        assert!(stats.in_flight_bytes <= CAP as u64);
+        assert!(stats.in_spool_bytes <= SPOOL_CAP);
+        let stored: usize = self.spool.values().map(Bytes::len).sum();
+        assert!(stored as u64 <= SPOOL_CAP, "{stored} bytes in the spool");
     }
 
     fn perform(&mut self, action: Action) {
@@ -192,6 +212,11 @@ impl<'a> Simulation<'a> {
                 let expected = (number > 1).then(|| state(number - 1));
                 assert_eq!(previous, expected, "the chain of seq {seq} broke");
                 self.verifying.push((id, number));
+            }
+            Action::Spool { id, frame } => self.asked.push(Asked::Write(id, frame)),
+            Action::Unspool { id } => self.asked.push(Asked::Take(id)),
+            Action::Discard { id } => {
+                self.spool.remove(&id);
             }
             Action::Persist(checkpoint) => {
                 assert!(self.saving.is_none(), "two saves at once");
@@ -234,6 +259,31 @@ impl<'a> Simulation<'a> {
             Outcome::Accept(Some(state(number)))
         };
         self.intake.handle_verified(self.now, id, outcome);
+    }
+
+    fn spool(&mut self) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.asked.len());
+        match self.asked.swap_remove(index) {
+            Asked::Write(id, _) if self.fault("spool_write_failure", 30) => {
+                self.intake.handle_spool_failed(id);
+            }
+            Asked::Write(id, frame) => {
+                self.spool.insert(id, frame);
+                self.intake.handle_spooled(id);
+            }
+            Asked::Take(id) if self.fault("spool_unreadable", 30) => {
+                self.intake.handle_unspool_failed(id);
+            }
+            Asked::Take(id) => {
+                // What was discarded meanwhile is not asked for any more.
+                let frame = self.spool.remove(&id).unwrap_or_default();
+                self.intake.handle_unspooled(self.now, id, frame);
+                *self.faults.entry("spooled").or_default() += 1;
+            }
+        }
     }
 
     fn work(&mut self) {
@@ -296,6 +346,9 @@ impl<'a> Simulation<'a> {
         self.reading = None;
         self.verifying.clear();
         self.working.clear();
+        // Emptied at the start.
+        self.asked.clear();
+        self.spool.clear();
         self.intake = Intake::new(config(), &self.durable.position, self.now);
     }
 
@@ -306,8 +359,10 @@ impl<'a> Simulation<'a> {
             self.step();
         }
         let last = self.world.frames.last().map(|(seq, _)| *seq);
-        assert_eq!(self.durable.position.cursor, last, "the cursor is behind");
+        let stats = self.intake.stats();
+        assert_eq!(self.durable.position.cursor, last, "the cursor is behind: {stats:?}");
         assert!(self.intake.is_drained() && self.intake.is_saved());
+        assert!(self.spool.is_empty(), "left in the spool");
         let mut expected: HashMap<usize, i64> = HashMap::new();
         for (account, number) in self.world.events.values() {
             expected.insert(*account, *number);
@@ -347,6 +402,9 @@ fn nothing_is_lost_or_reordered_whatever_happens() {
         "malformed_frame",
         "save_failure",
         "slow_handler",
+        "spool_unreadable",
+        "spool_write_failure",
+        "spooled",
         "store_unreadable",
     ] {
         assert!(fired.get(name).is_some_and(|count| *count > 5), "{name} did not fire: {fired:?}");

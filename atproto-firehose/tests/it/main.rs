@@ -3,6 +3,8 @@
 
 mod support;
 
+mod a_failed_save_is_tried_again;
+mod account_budget;
 mod consumer;
 mod crash_between_apply_and_ack;
 mod dead_letters;

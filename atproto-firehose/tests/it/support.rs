@@ -3,6 +3,7 @@
 pub(crate) mod medium;
 pub(crate) mod network;
 pub(crate) mod random;
+pub(crate) mod rig;
 
 use atproto_firehose::log::{Entry, LogHandle, Record};
 

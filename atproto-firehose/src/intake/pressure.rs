@@ -1,0 +1,59 @@
+//! When to read, and why not.
+
+use super::entry::OVERHEAD;
+use super::stats::count;
+use super::{Intake, Phase};
+
+impl Intake {
+    /// Whether the next frame may be read: it would still fit every limit,
+    /// however large it is.
+    pub fn wants_frames(&self) -> bool {
+        matches!(self.stream.phase, Phase::Open { .. }) && self.pressure().is_none()
+    }
+
+    /// Which limit holds up the reading, as a short constant name:
+    /// - `bytes`: [`max_in_flight_bytes`](super::IntakeConfig::max_in_flight_bytes);
+    /// - `events`: [`max_in_flight_events`](super::IntakeConfig::max_in_flight_events);
+    /// - `spool`: [`max_spool_bytes`](super::IntakeConfig::max_spool_bytes);
+    /// - `unsaved`: what waits to be stored.
+    pub fn pressure(&self) -> Option<&'static str> {
+        let holds = self.entries.len() + self.spool_len();
+        if !self.fits_frame() && (holds > 0 || !self.rejects.is_empty()) {
+            Some("bytes")
+        } else if holds >= self.config.max_in_flight_events {
+            Some("events")
+        } else if !self.spool_has_room() {
+            Some("spool")
+        } else if !self.has_room_for_unsaved() {
+            Some("unsaved")
+        } else {
+            None
+        }
+    }
+
+    /// Whether reading has stopped until a checkpoint is stored that only the
+    /// caller can store: there may be no event for it to come with.
+    pub fn wants_checkpoint(&self) -> bool {
+        let full_of_rejects = !self.rejects.is_empty() && !self.fits_frame();
+        !self.config.persist && (full_of_rejects || !self.has_room_for_unsaved())
+    }
+
+    /// Counts each time that a limit begins to hold up the reading.
+    pub(super) fn note_pressure(&mut self) {
+        let pressure = self.pressure();
+        if let Some(limit) = pressure.filter(|_| pressure != self.noted_pressure) {
+            count(&mut self.stats.stalls, limit);
+        }
+        self.noted_pressure = pressure;
+    }
+
+    fn fits_frame(&self) -> bool {
+        let held = self.bytes + self.reject_bytes;
+        held + self.config.max_frame_bytes + OVERHEAD <= self.config.max_in_flight_bytes
+    }
+
+    fn has_room_for_unsaved(&self) -> bool {
+        self.heads.len() < self.config.max_unsaved_heads
+            && self.rejects.len() < self.config.max_unsaved_rejects
+    }
+}
