@@ -77,6 +77,19 @@ pub struct Reject {
     pub frame: Bytes,
 }
 
+impl Reject {
+    /// One as a store has kept it.
+    pub fn new(
+        seq: i64,
+        did: Option<Did>,
+        label: impl Into<Cow<'static, str>>,
+        reason: impl Into<Arc<str>>,
+        frame: Bytes,
+    ) -> Self {
+        Self { seq, did, label: label.into(), reason: reason.into(), frame }
+    }
+}
+
 impl Checkpoint {
     /// Takes over what a later one changed. The result is what storing both
     /// would leave; of `rejects` it keeps all.

@@ -1,6 +1,8 @@
 //! Where a consumer's [`Checkpoint`]s are kept.
 
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -11,6 +13,8 @@ use atproto_core::syntax::Did;
 use futures::future::BoxFuture;
 
 pub use self::memory::MemoryState;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresState;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteState;
 use crate::checkpoint::{Checkpoint, Head};

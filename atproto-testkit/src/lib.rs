@@ -30,10 +30,12 @@
 mod author;
 mod directory;
 mod micro_pds;
+mod postgres;
 
 pub use author::Author;
 pub use directory::Directory;
 pub use micro_pds::MicroPds;
+pub use postgres::Postgres;
 
 /// The examples of the readme, compiled.
 #[cfg(doctest)]

@@ -1,14 +1,18 @@
 //! What every store promises, asked of each.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+
 use atproto_core::{
     Class, Classify,
     syntax::{Cid, Did, Tid},
 };
 use atproto_firehose::{
-    checkpoint::{Checkpoint, Head},
-    state::{MemoryState, SqliteState, Store},
+    checkpoint::{Checkpoint, Head, Reject},
+    state::{MAX_REJECTS, MemoryState, SavedByCaller, SqliteState, Store, StoreError},
 };
 use atproto_repo::sync::RepoState;
+use bytes::Bytes;
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
@@ -21,6 +25,16 @@ async fn sqlite_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     let open = || SqliteState::open(dir.path().join("state")).unwrap();
     keeps_the_contract(&open(), &open()).await;
+    keeps_rejects(&SqliteState::open(dir.path().join("rejects")).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_store_that_the_caller_saves_to_is_taken_over_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let inner = SqliteState::open(dir.path().join("state")).unwrap();
+    let state: Box<dyn Store> = Box::new(SavedByCaller(inner.clone()));
+    assert!(inner.saves() && !state.saves());
+    keeps_the_contract(&state, &inner).await;
 }
 
 /// `again` is the same state once more, opened anew where it can be.
@@ -30,6 +44,56 @@ async fn keeps_the_contract(state: &dyn Store, again: &dyn Store) {
     replaces_heads_one_by_one(state, again).await;
     refuses_an_old_epoch_and_keeps_what_it_has(state, again).await;
     is_taken_over_once_by_each(state, again).await;
+}
+
+/// A store that shows what was given up.
+trait Inspect: Store {
+    async fn rejects(&self, after: i64, max: usize) -> Result<Vec<(i64, Reject)>, StoreError>;
+    async fn reject_counts(&self) -> Result<Vec<(String, u64)>, StoreError>;
+    async fn discard_reject(&self, id: i64) -> Result<bool, StoreError>;
+}
+
+impl Inspect for SqliteState {
+    async fn rejects(&self, after: i64, max: usize) -> Result<Vec<(i64, Reject)>, StoreError> {
+        self.rejects(after, max)
+    }
+
+    async fn reject_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.reject_counts()
+    }
+
+    async fn discard_reject(&self, id: i64) -> Result<bool, StoreError> {
+        self.discard_reject(id)
+    }
+}
+
+async fn keeps_rejects(state: &impl Inspect) {
+    let mut checkpoint = at(1, Some(3), &[]);
+    checkpoint.rejects = (1..=3).map(|seq| reject(seq, "handler")).collect();
+    checkpoint.rejects.push(Reject::new(0, None, "bad", "no \u{1F600}", Bytes::new()));
+    state.save(checkpoint.clone()).await.unwrap();
+    let kept = state.rejects(0, 10).await.unwrap();
+    assert!(kept.is_sorted_by_key(|(id, _)| *id));
+    assert_eq!(
+        kept.iter().map(|(_, reject)| reject.clone()).collect::<Vec<_>>(),
+        checkpoint.rejects
+    );
+    assert_eq!(state.rejects(kept[0].0, 2).await.unwrap(), kept[1..3]);
+    let counts = [("bad".to_owned(), 1), ("handler".to_owned(), 3)];
+    assert_eq!(state.reject_counts().await.unwrap(), counts);
+
+    let mut checkpoint = at(1, Some(4), &[]);
+    checkpoint.replayed = vec![kept[0].0, kept[2].0];
+    state.save(checkpoint).await.unwrap();
+    assert!(state.discard_reject(kept[3].0).await.unwrap());
+    assert!(!state.discard_reject(kept[3].0).await.unwrap());
+    assert_eq!(state.rejects(0, 10).await.unwrap(), kept[1..2]);
+
+    let mut checkpoint = at(1, Some(5), &[]);
+    checkpoint.rejects = (0..MAX_REJECTS).map(|seq| reject(seq, "many")).collect();
+    state.save(checkpoint).await.unwrap();
+    let counts = [("many".to_owned(), MAX_REJECTS as u64)];
+    assert_eq!(state.reject_counts().await.unwrap(), counts, "the oldest go first");
 }
 
 async fn is_empty_at_first(state: &dyn Store) {
@@ -51,7 +115,8 @@ async fn returns_what_was_saved(state: &dyn Store, again: &dyn Store) {
 
 async fn replaces_heads_one_by_one(state: &dyn Store, again: &dyn Store) {
     let mut checkpoint = at(1, Some(9), &[]);
-    checkpoint.heads = vec![(did('b'), head(6, true)), (did('c'), head(7, true))];
+    let twice = (did('c'), head(1, false));
+    checkpoint.heads = vec![twice, (did('b'), head(6, true)), (did('c'), head(7, true))];
     state.save(checkpoint).await.unwrap();
     for (letter, expected) in [('a', head(5, false)), ('b', head(6, true)), ('c', head(7, true))] {
         assert_eq!(again.head(&did(letter)).await.unwrap(), Some(expected));
@@ -94,6 +159,11 @@ fn at(epoch: u64, cursor: Option<i64>, unsettled: &[i64]) -> Checkpoint {
 
 fn did(letter: char) -> Did {
     Did::new(format!("did:plc:{}", letter.to_string().repeat(24))).unwrap()
+}
+
+fn reject(seq: i64, label: &'static str) -> Reject {
+    let frame = Bytes::from(format!("frame {seq}\0"));
+    Reject::new(seq, Some(did('a')), label, format!("reason {seq}"), frame)
 }
 
 fn head(micros: u64, active: bool) -> Head {
