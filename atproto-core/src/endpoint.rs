@@ -127,7 +127,7 @@ macro_rules! json_body {
             const ENCODING: Option<&'static str> = Some($crate::endpoint::JSON);
 
             fn from_bytes(_content_type: &str, bytes: $crate::__private::Bytes) -> Result<Self, $crate::endpoint::BodyError> {
-                Ok($crate::__private::serde_json::from_slice(&bytes)?)
+                Ok($crate::data::json::from_slice(&bytes)?)
             }
 
             fn to_bytes(&self) -> Result<(String, $crate::__private::Bytes), $crate::endpoint::BodyError> {

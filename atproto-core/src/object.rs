@@ -57,6 +57,7 @@ pub use reader::{Keys, ObjectReader, TypeTag};
 pub use union::{MemberReader, Union, deserialize_union, serialize_member};
 pub use writer::ObjectWriter;
 
+use crate::data::json;
 use crate::endpoint::{Body, BodyError, JSON};
 
 /// A map with known keys, as [`object!`](crate::object!) implements it.
@@ -113,7 +114,7 @@ impl<T: Object + Send + Sync + 'static> Body for T {
     const ENCODING: Option<&'static str> = Some(JSON);
 
     fn from_bytes(_content_type: &str, bytes: Bytes) -> Result<Self, BodyError> {
-        Ok(serde_json::from_slice(&bytes)?)
+        Ok(json::from_slice(&bytes)?)
     }
 
     fn to_bytes(&self) -> Result<(String, Bytes), BodyError> {

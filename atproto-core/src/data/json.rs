@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use data_encoding::{BASE64, BASE64_NOPAD, Encoding};
 use serde::Deserializer;
-use serde::de::DeserializeSeed;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 use super::visitor::ValueSeed;
 use super::{DataError, Map, Value};
@@ -44,10 +44,21 @@ impl JsonError {
 /// Reads one value from UTF-8 text. The caller limits the length of the text; see
 /// [`MAX_RECORD_JSON`](super::limits::MAX_RECORD_JSON).
 pub fn decode(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text.as_ref());
-    let value = read(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+    let bytes = text.as_ref();
+    match str::from_utf8(bytes) {
+        Ok(text) => whole(serde_json::Deserializer::from_str(text)),
+        // It tells at which string.
+        Err(_) => whole(serde_json::Deserializer::from_slice(bytes)),
+    }
+}
+
+/// Reads a type's own JSON form from UTF-8 text. This is what `serde_json::from_slice` does,
+/// except that the encoding is checked once for the whole and not for each string.
+pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+    match str::from_utf8(text) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(text),
+    }
 }
 
 /// Reads one map, which is what every record and nearly every request is.
@@ -72,6 +83,14 @@ pub fn from_json(json: serde_json::Value) -> Result<Value, JsonError> {
 /// Converts to a parsed JSON value.
 pub fn to_json(value: &Value) -> serde_json::Value {
     serde_json::to_value(value).expect("keys are strings and numbers integers")
+}
+
+fn whole<'de, R: serde_json::de::Read<'de>>(
+    mut text: serde_json::Deserializer<R>,
+) -> Result<Value, JsonError> {
+    let value = read(&mut text)?;
+    text.end()?;
+    Ok(value)
 }
 
 fn read<'de, D: Deserializer<'de, Error = serde_json::Error>>(
