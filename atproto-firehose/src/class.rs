@@ -5,6 +5,7 @@ use atproto_core::{Class, Classify, classify};
 use crate::{
     consumer::{ConsumerError, Failure, TransportError},
     intake::ReplayError,
+    label::LabelError,
     log::LogError,
     producer::{AppendError, StreamEnd, SubscribeError},
     state::StoreError,
@@ -98,6 +99,15 @@ impl Classify for Rejection {
             Self::NoKey(error) => error.class(),
             Self::Violation(error) => error.class(),
             Self::NoHost | Self::WrongHost { .. } => Class::UpstreamInvalid,
+        }
+    }
+}
+
+impl Classify for LabelError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Identity(error) => error.class(),
+            _ => Class::UpstreamInvalid,
         }
     }
 }

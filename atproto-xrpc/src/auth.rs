@@ -10,6 +10,7 @@
 //! accepts exactly one `typ`: a token of one kind is of no use as another.
 
 pub mod jwt;
+mod refresh;
 pub mod service;
 pub mod session;
 
@@ -17,6 +18,7 @@ pub(crate) mod clock;
 pub(crate) mod replay;
 mod secret;
 
+pub use refresh::RefreshGuard;
 pub use secret::Secret;
 
 #[cfg(feature = "client")]

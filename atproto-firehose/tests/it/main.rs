@@ -10,6 +10,7 @@ mod crash_between_apply_and_ack;
 mod dead_letters;
 mod filters;
 mod intake_simulation;
+mod labels;
 mod log_basics;
 mod log_damage;
 mod log_faults;

@@ -10,15 +10,12 @@ use super::{
     super::{
         clock::unix_now,
         jwt::{JwtError, Unverified},
+        refresh::RefreshGuard,
         replay::{ReplayTable, Use},
     },
     MAX_LIFETIME_SECONDS, ServiceClaims, TYP,
 };
 use crate::XrpcError;
-
-mod refresh;
-
-use refresh::RefreshGuard;
 
 /// How far clocks may differ. Ours: 30 s.
 const LEEWAY_SECONDS: u64 = 30;
