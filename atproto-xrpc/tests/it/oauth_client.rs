@@ -228,7 +228,7 @@ async fn oa_011_tokens_of_another_account_are_refused_and_given_back() {
 }
 
 #[tokio::test]
-async fn oa_011_only_the_accounts_own_server_speaks_for_it() {
+async fn oa_011_and_t85_only_the_accounts_own_server_speaks_for_it() {
     let network = Network::new();
     let oauth = network.client();
     let flow = oauth.authorize(ISSUER).await.unwrap();

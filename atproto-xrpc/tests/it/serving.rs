@@ -40,6 +40,18 @@ async fn t107_heads_are_limited() {
     assert_eq!(server.send_raw(&line, "x-small: 1", "").await.status, 200);
 }
 
+/// HTTP/2 ends at a proxy in front: its floods of resets and frames do not reach a server.
+#[tokio::test]
+async fn t108_http_2_is_not_spoken() {
+    let server = Server::start_with(app(), ServeConfig::default()).await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut answer = Vec::new();
+    let _reset = socket.read_to_end(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
+    assert_eq!(server.send(&format!("GET {PATH}"), "").await.status, 200);
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_finish_its_head_is_disconnected() {
     let mut config = ServeConfig::default();

@@ -167,7 +167,7 @@ async fn invite_codes_belong_to_somebody() {
 }
 
 #[tokio::test]
-async fn pd_009_moving_in_needs_proof_of_the_identity() {
+async fn pd_009_and_t64_moving_in_needs_proof_of_the_identity() {
     let (pds, _directory, _dir) = start(&[]).await;
     let alice = pds.sign_up("alice").await;
     // An identity of this very directory serves as one from elsewhere.
