@@ -43,6 +43,76 @@ pub struct Checkpoint {
     pub rejects: Vec<Reject>,
     /// Ids of kept rejects that were replayed and are settled: remove them.
     pub replayed: Vec<i64>,
+    /// Events that wait in the store: keep each under its id until it is among
+    /// `unparked`. The cursor has passed them, so that who loses one has lost an
+    /// event.
+    pub parked: Vec<Parked>,
+    /// Ids of parked events that are settled: remove them, after `parked` is
+    /// added, which may have them too.
+    pub unparked: Vec<u64>,
+}
+
+/// An event that waits in the store until its account can be worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parked {
+    /// Unique among those that are parked; rises in the order of the events.
+    pub id: u64,
+    /// The account.
+    pub did: Did,
+    /// Its sequence number.
+    pub seq: i64,
+    /// When it was parked, in microseconds of Unix time.
+    pub since: i64,
+    /// Why, as a short constant name: `identity` (it cannot be resolved),
+    /// `caller`, `slow`, or `behind` another event of the account.
+    pub label: Cow<'static, str>,
+    /// The frame as it came.
+    pub frame: Bytes,
+}
+
+/// A [`Parked`] event without its frame: what a consumer remembers of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParkedRef {
+    /// As in [`Parked::id`].
+    pub id: u64,
+    /// The account.
+    pub did: Did,
+    /// Its sequence number.
+    pub seq: i64,
+    /// When it was parked, in microseconds of Unix time.
+    pub since: i64,
+    /// The length of its frame.
+    pub bytes: u64,
+}
+
+impl Parked {
+    /// An event as it was stored.
+    pub fn new(
+        id: u64,
+        did: Did,
+        seq: i64,
+        since: i64,
+        label: impl Into<Cow<'static, str>>,
+        frame: impl Into<Bytes>,
+    ) -> Self {
+        Self { id, did, seq, since, label: label.into(), frame: frame.into() }
+    }
+}
+
+impl ParkedRef {
+    /// What is remembered of an event with a frame of so many bytes.
+    pub fn new(id: u64, did: Did, seq: i64, since: i64, bytes: u64) -> Self {
+        Self { id, did, seq, since, bytes }
+    }
+}
+
+impl From<&Parked> for ParkedRef {
+    fn from(parked: &Parked) -> Self {
+        let Parked { id, did, seq, since, frame, .. } = parked;
+        Self { id: *id, did: did.clone(), seq: *seq, since: *since, bytes: frame.len() as u64 }
+    }
 }
 
 /// What is known of an account.
@@ -106,5 +176,8 @@ impl Checkpoint {
         }
         self.rejects.extend_from_slice(&later.rejects);
         self.replayed.extend_from_slice(&later.replayed);
+        self.parked.extend_from_slice(&later.parked);
+        self.parked.retain(|parked| !later.unparked.contains(&parked.id));
+        self.unparked.extend_from_slice(&later.unparked);
     }
 }

@@ -60,9 +60,11 @@ impl Classify for TransportError {
 impl Classify for ConsumerError {
     fn class(&self) -> Class {
         match self {
-            Self::NoResolver | Self::NoStart | Self::Partition { .. } | Self::Stopped(_) => {
-                Class::Client
-            }
+            Self::NoParking
+            | Self::NoResolver
+            | Self::NoStart
+            | Self::Partition { .. }
+            | Self::Stopped(_) => Class::Client,
             Self::Handler(_) => Class::Bug,
             Self::Spool(_) => Class::StoreTransient,
             Self::Store(error) => error.class(),

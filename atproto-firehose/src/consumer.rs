@@ -36,6 +36,8 @@ mod websocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use atproto_core::syntax::Did;
+
 pub use self::batch::Batch;
 pub use self::delivery::{Acknowledger, Delivery};
 use self::driver::Shared;
@@ -45,7 +47,7 @@ use self::spool::SpoolDir;
 pub use self::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
 pub use self::websocket::WebSocket;
 use crate::checkpoint::{Checkpoint, Reject};
-use crate::intake::{Intake, IntakeStats};
+use crate::intake::{Intake, IntakeStats, Lag};
 pub use crate::intake::{ReplayError, Start};
 use crate::state::{Store, StoreError};
 
@@ -82,6 +84,10 @@ pub enum ConsumerError {
     /// The state cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// [`ConsumerOptions::parking`] is set, and the state has no room for parked
+    /// events: [`Store::parks`].
+    #[error("the state does not keep parked events")]
+    NoParking,
     /// The directory of the spool cannot be used, or another consumer uses it.
     #[error("the spool cannot be opened")]
     Spool(#[source] std::io::Error),
@@ -114,7 +120,8 @@ impl Consumer {
     ///
     /// # Errors
     /// [`ConsumerError::NoStart`], [`ConsumerError::NoResolver`],
-    /// [`ConsumerError::Store`], [`ConsumerError::Spool`]. That the host cannot be reached is none: it is
+    /// [`ConsumerError::Store`], [`ConsumerError::NoParking`],
+    /// [`ConsumerError::Spool`]. That the host cannot be reached is none: it is
     /// tried until it can.
     pub async fn open(
         url: &str,
@@ -139,10 +146,14 @@ impl Consumer {
         if config.start.is_none() && store.load().await?.cursor.is_none() {
             return Err(ConsumerError::NoStart);
         }
+        if config.max_parked_bytes > 0 && !store.parks() {
+            return Err(ConsumerError::NoParking);
+        }
         let open = |dir| SpoolDir::open(dir).map(Arc::new).map_err(ConsumerError::Spool);
         let spool = spool.as_deref().map(open).transpose()?;
         // Whoever had the state before is fenced off from here on.
-        let intake = Intake::new(config, &store.take_over().await?, driver::now());
+        let mut intake = Intake::new(config, &store.take_over().await?, driver::now());
+        intake.restore_parked(driver::now(), store.parked().await?);
         let shared = Arc::new(Shared::new(intake, store));
         let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier, spool));
         Ok(Self { shared, task })
@@ -194,6 +205,17 @@ impl Consumer {
         self.shared.with(Intake::stats)
     }
 
+    /// How far behind it is.
+    pub fn lag(&self) -> Lag {
+        self.shared.with(|intake| intake.lag(driver::now()))
+    }
+
+    /// Takes up an account again that was parked by [`Delivery::park`], or that
+    /// waits for its identity. False if nothing of it waits.
+    pub fn unpark(&self, did: &Did) -> bool {
+        self.shared.update(|intake| intake.unpark(driver::now(), did))
+    }
+
     /// What would have to be stored now to continue from here.
     pub fn checkpoint(&self) -> Checkpoint {
         self.shared.with(|intake| intake.checkpoint_with(&[]))
@@ -232,6 +254,16 @@ impl Stopper {
     /// Where things stand, for whoever watches the consumer from elsewhere.
     pub fn stats(&self) -> IntakeStats {
         self.shared.with(Intake::stats)
+    }
+
+    /// How far behind the consumer is.
+    pub fn lag(&self) -> Lag {
+        self.shared.with(|intake| intake.lag(driver::now()))
+    }
+
+    /// As [`Consumer::unpark`].
+    pub fn unpark(&self, did: &Did) -> bool {
+        self.shared.update(|intake| intake.unpark(driver::now(), did))
     }
 
     /// Stops reading, lets what was received be settled, and waits for that up

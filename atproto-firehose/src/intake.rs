@@ -10,7 +10,8 @@
 //!
 //! Rules:
 //! - an event is *settled* when it was acknowledged, rejected under a label,
-//!   or found to need nothing (stale, filtered, of an inactive account);
+//!   or found to need nothing (stale, filtered, of an inactive account); one
+//!   that is parked counts as settled for the cursor alone;
 //! - never does the cursor pass an event that is not settled;
 //! - never is the next event of an account begun before the previous one is
 //!   settled; accounts do not wait for each other;
@@ -25,7 +26,9 @@ mod backoff;
 mod config;
 mod delivery;
 mod entry;
+mod lag;
 mod lanes;
+mod parking;
 mod persist;
 mod pressure;
 mod receive;
@@ -46,7 +49,9 @@ use self::backoff::Backoff;
 pub use self::config::{IntakeConfig, Start};
 pub use self::delivery::Delivered;
 use self::entry::{Entry, Stage};
+pub use self::lag::Lag;
 use self::lanes::Lanes;
+use self::parking::Parking;
 use self::persist::Persistence;
 pub use self::replay::ReplayError;
 use self::spool::Spool;
@@ -61,6 +66,9 @@ pub struct Intake {
     config: IntakeConfig,
     /// Of the checkpoints made here.
     epoch: u64,
+    started: Instant,
+    /// The time that the newest event names.
+    newest_time: String,
     stream: Stream,
     entries: HashMap<EntryId, Entry>,
     next_entry: u64,
@@ -81,11 +89,15 @@ pub struct Intake {
     /// Heads changed by settled events and not yet stored.
     heads: HashMap<Did, Head>,
     rejects: Vec<Reject>,
-    /// What the rejects hold, out of the same budget as events in flight.
-    reject_bytes: usize,
+    /// What rejects and parked events hold that are not stored, out of the same budget as events in flight.
+    unsaved_bytes: usize,
     /// Stored rejects that were replayed and settled, and are not removed yet.
     replayed: Vec<i64>,
+    /// Events that are being read from the spool or the store.
+    returning: usize,
     spool: Spool,
+    parking: Parking,
+    park_backoff: Backoff,
     persistence: Persistence,
     /// The limit that held up the reading when that was last looked at.
     noted_pressure: Option<&'static str>,
@@ -160,9 +172,18 @@ impl Intake {
             bytes: 0,
             heads: HashMap::new(),
             rejects: Vec::new(),
-            reject_bytes: 0,
+            unsaved_bytes: 0,
             replayed: Vec::new(),
+            returning: 0,
             spool: Spool::default(),
+            parking: Parking::default(),
+            park_backoff: Backoff::new(
+                config.seed.wrapping_add(1),
+                config.park_retry_base,
+                config.park_retry_max,
+            ),
+            started: now,
+            newest_time: String::new(),
             persistence: Persistence::default(),
             noted_pressure: None,
             stats: IntakeStats::default(),
@@ -191,7 +212,8 @@ impl Intake {
             _ => None,
         };
         let timer = self.timers.first().map(|(at, _)| *at);
-        [connect, timer, self.paused_until, self.persist_due()].into_iter().flatten().min()
+        let others = [self.paused_until, self.persist_due(), self.park_due()];
+        [connect, timer].into_iter().chain(others).flatten().min()
     }
 
     /// The next thing to do, if any.
@@ -200,6 +222,9 @@ impl Intake {
             return Some(action);
         }
         if let Some(action) = self.poll_spool() {
+            return Some(action);
+        }
+        if let Some(action) = self.poll_parked(now) {
             return Some(action);
         }
         while self.verifying < self.config.max_verifications
@@ -243,7 +268,11 @@ impl Intake {
 
     /// Where things stand.
     pub fn stats(&self) -> IntakeStats {
+        let (parked, parked_bytes, parked_accounts) = self.parked_totals();
         IntakeStats {
+            parked,
+            parked_bytes,
+            parked_accounts,
             cursor: self.window.cursor(),
             received: self.window.received(),
             in_flight: (self.entries.len() + self.spool_len()) as u64,
@@ -253,6 +282,7 @@ impl Intake {
             in_flight_bytes: self.bytes as u64,
             lanes: self.lanes.len() as u64,
             connected: matches!(self.stream.phase, Phase::Open { .. }),
+            unsaved_bytes: self.unsaved_bytes as u64,
             unsaved_heads: self.heads.len() as u64,
             ..self.stats.clone()
         }

@@ -10,14 +10,16 @@ use std::error::Error;
 use std::sync::Arc;
 
 use atproto_core::syntax::Did;
-use futures::future::BoxFuture;
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 
 pub use self::memory::MemoryState;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresState;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteState;
-use crate::checkpoint::{Checkpoint, Head};
+use crate::checkpoint::{Checkpoint, Head, ParkedRef};
 
 /// A place for checkpoints. One `save` is made at a time, and `head` at any time, for as many
 /// accounts at once as have events in flight.
@@ -50,6 +52,29 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()>;
+
+    /// Whether it keeps [parked](Checkpoint::parked) events. Those that do implement
+    /// [`Self::parked`] and [`Self::parked_frame`] too. A consumer that is to park does not start
+    /// on others.
+    fn parks(&self) -> bool {
+        false
+    }
+
+    /// All events that are parked, in the order of their ids, without their frames.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    /// The frame of a parked event.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn parked_frame(&self, _id: u64) -> Stored<'_, Option<Bytes>> {
+        ready(Ok(None)).boxed()
+    }
 
     /// Whether the consumer is to save by itself. Otherwise the caller stores checkpoints with
     /// its own effects, `save` is not called, and [`Self::note_saved`] hears of it.
@@ -119,6 +144,18 @@ impl<S: Store> Store for SavedByCaller<S> {
         self.0.save(checkpoint)
     }
 
+    fn parks(&self) -> bool {
+        self.0.parks()
+    }
+
+    fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
+        self.0.parked()
+    }
+
+    fn parked_frame(&self, id: u64) -> Stored<'_, Option<Bytes>> {
+        self.0.parked_frame(id)
+    }
+
     fn saves(&self) -> bool {
         false
     }
@@ -139,6 +176,18 @@ impl Store for Box<dyn Store> {
 
     fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
         (**self).save(checkpoint)
+    }
+
+    fn parks(&self) -> bool {
+        (**self).parks()
+    }
+
+    fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
+        (**self).parked()
+    }
+
+    fn parked_frame(&self, id: u64) -> Stored<'_, Option<Bytes>> {
+        (**self).parked_frame(id)
     }
 
     fn saves(&self) -> bool {

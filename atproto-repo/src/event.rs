@@ -199,6 +199,17 @@ impl Event {
         }
     }
 
+    /// When it happened, as whoever made the message says.
+    pub fn time(&self) -> Option<&str> {
+        match self {
+            Self::Commit(CommitEvent { time, .. })
+            | Self::Sync(SyncEvent { time, .. })
+            | Self::Identity(IdentityEvent { time, .. })
+            | Self::Account(AccountEvent { time, .. }) => Some(time),
+            Self::Info(_) => None,
+        }
+    }
+
     /// The same message at another position; does nothing to one that has none.
     pub fn with_seq(mut self, new: i64) -> Self {
         match &mut self {

@@ -82,6 +82,16 @@ impl Delivery {
         self.acknowledger.settle(Settlement::Reject(reason.into()))
     }
 
+    /// The account cannot be worked on for now, for instance because its
+    /// repository is being fetched: this event and all behind it wait in the
+    /// state, and let the cursor pass, until
+    /// [`Consumer::unpark`](super::Consumer::unpark) or the next process. Needs
+    /// [`ConsumerOptions::parking`](super::ConsumerOptions::parking); without, and for
+    /// what is of no account, it comes again soon.
+    pub fn park(self) -> bool {
+        self.acknowledger.settle(Settlement::Park)
+    }
+
     /// What it takes to work on it is down: all deliveries pause for a while.
     pub fn unavailable(self) -> bool {
         self.acknowledger.settle(Settlement::Unavailable)

@@ -132,6 +132,7 @@ enum Report {
     Connected(Result<Box<dyn FrameSource>, TransportError>),
     Head(EntryId, Did, Result<Option<Head>, StoreError>),
     Verified(EntryId, Outcome),
+    Parked(EntryId, Result<Option<Bytes>, StoreError>),
     Saved(Result<(), StoreError>),
     Spooled(EntryId, io::Result<()>),
     Unspooled(EntryId, io::Result<Bytes>),
@@ -227,6 +228,7 @@ impl Driver {
                     spool.discard(id);
                 }
             }
+            Action::LoadParked { id, parked } => self.load_parked(id, parked),
             Action::Persist(checkpoint) => self.save(checkpoint),
         }
     }
@@ -244,6 +246,13 @@ impl Driver {
                 });
             }
         }
+    }
+
+    fn load_parked(&self, id: EntryId, parked: u64) {
+        let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
+        tokio::spawn(async move {
+            let _ = reports.send(Report::Parked(id, store.parked_frame(parked).await));
+        });
     }
 
     fn ask_spool(&self, ask: impl FnOnce(&SpoolDir) -> Report + Send + 'static) {
@@ -286,6 +295,11 @@ impl Driver {
             Report::Unspooled(id, Err(error)) => {
                 tracing::warn!(%error, "an event cannot be read from the spool");
                 self.shared.lock().handle_unspool_failed(id);
+            }
+            Report::Parked(id, Ok(frame)) => self.shared.lock().handle_parked(now(), id, frame),
+            Report::Parked(id, Err(error)) => {
+                tracing::error!(%error, "a parked event cannot be read and will be tried again");
+                self.shared.lock().handle_parked_failed(now(), id);
             }
             Report::Saved(Ok(())) => self.shared.lock().handle_persisted(),
             Report::Saved(Err(error)) if error.is_fenced() => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atproto_core::identity::Resolver;
+use atproto_core::syntax::Datetime;
 
 use super::ConsumerError;
 use crate::filter::{Filter, Partition};
@@ -155,6 +156,34 @@ impl ConsumerOptions {
         self
     }
 
+    /// Gives the consumer a place in its state for events whose account cannot
+    /// be worked on, up to so many bytes of frames: the cursor passes them, and
+    /// they come back in order. Accounts are parked whose identity cannot be
+    /// resolved for [`Self::park_after`], and by
+    /// [`Delivery::park`](super::Delivery::park). When it is full the socket is
+    /// not read while any account is parked. Default: none.
+    #[must_use]
+    pub fn parking(mut self, max_bytes: u64) -> Self {
+        self.config.max_parked_bytes = max_bytes;
+        self
+    }
+
+    /// How long an identity may be unresolved before its account is parked.
+    /// Default 1 minute.
+    #[must_use]
+    pub fn park_after(mut self, unresolved: Duration) -> Self {
+        self.config.park_after = unresolved;
+        self
+    }
+
+    /// Whether events of accounts above [`Self::max_account_bytes`] are parked
+    /// too, where there is no spool. Default false.
+    #[must_use]
+    pub fn park_slow(mut self, park: bool) -> Self {
+        self.config.park_slow = park;
+        self
+    }
+
     /// The directory of the spool.
     pub(crate) fn spool_dir(&self) -> Option<PathBuf> {
         self.spool.clone()
@@ -222,6 +251,8 @@ impl ConsumerOptions {
         let _ = getrandom::fill(&mut seed);
         let seed = self.seed.unwrap_or(u64::from_le_bytes(seed));
         let verify = judge.is_some();
-        Ok((IntakeConfig { verify, persist, partition, seed, ..self.config }, judge))
+        let started_at = Datetime::now().unix_micros().unwrap_or_default();
+        let config = self.config;
+        Ok((IntakeConfig { verify, persist, partition, seed, started_at, ..config }, judge))
     }
 }

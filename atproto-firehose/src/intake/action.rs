@@ -68,6 +68,14 @@ pub enum Action {
         /// The event.
         id: EntryId,
     },
+    /// Read the frame of a parked event from the store, and answer with
+    /// `handle_parked` or `handle_parked_failed`.
+    LoadParked {
+        /// The event.
+        id: EntryId,
+        /// The id under which it is parked.
+        parked: u64,
+    },
     /// Store a checkpoint, and answer with `handle_persisted` or
     /// `handle_persist_failed`. There is one at a time.
     Persist(Box<Checkpoint>),
@@ -83,6 +91,12 @@ pub enum Settlement {
     /// What the handler needs is down. All deliveries pause, and this one
     /// comes again without counting as an attempt.
     Unavailable,
+    /// The account cannot be worked on for now. This event and all behind it
+    /// are parked in the store, which lets the cursor pass them, until
+    /// [`Intake::unpark`](super::Intake::unpark), or the next process. Where
+    /// nothing can be parked, and for what is of no account, it comes again
+    /// after a while, which does not count as an attempt.
+    Park,
     /// It can never succeed: to the dead letters, with this reason.
     Reject(Arc<str>),
 }

@@ -43,6 +43,21 @@ pub struct IntakeConfig {
     /// Bytes of frames in the spool; 0: there is no spool. When it is full the
     /// socket is not read. Default 0.
     pub max_spool_bytes: u64,
+    /// How long the identity of an account's next event may be unresolved
+    /// before the account is parked. Default 1 minute.
+    pub park_after: Duration,
+    /// Parks what comes for an account above
+    /// [`max_account_bytes`](Self::max_account_bytes). Default false.
+    pub park_slow: bool,
+    /// Bytes of frames that are parked; 0: nothing can be. When they are used
+    /// up the socket is not read while any account is parked. Default 0.
+    pub max_parked_bytes: u64,
+    /// Events that are parked, about 100 bytes of memory each. Default 100,000.
+    pub max_parked_events: usize,
+    /// First wait before a parked account is tried again. Default 10 s.
+    pub park_retry_base: Duration,
+    /// Longest wait before a parked account is tried again. Default 10 minutes.
+    pub park_retry_max: Duration,
     /// Events that are not settled; it bounds the list in a checkpoint.
     /// Default 100,000.
     pub max_in_flight_events: usize,
@@ -60,7 +75,7 @@ pub struct IntakeConfig {
     pub flush_interval: Duration,
     /// Heads that may wait to be stored. Default 100,000, about 10 MB.
     pub max_unsaved_heads: usize,
-    /// Rejects that may wait to be stored; their bytes are part of
+    /// Rejects, and parked events, that may wait to be stored; their bytes are part of
     /// [`Self::max_in_flight_bytes`]. Default 1,000.
     pub max_unsaved_rejects: usize,
     /// First wait before connecting again. Default 500 ms.
@@ -72,6 +87,8 @@ pub struct IntakeConfig {
     /// A larger step between sequence numbers is reported as a gap. Default
     /// 100 million: a day of a busy network.
     pub max_seq_jump: i64,
+    /// The wall clock at the start, in microseconds of Unix time. Default 0.
+    pub started_at: i64,
     /// Where the jitter comes from.
     pub seed: u64,
 }
@@ -87,6 +104,12 @@ impl Default for IntakeConfig {
             max_in_flight_bytes: 64 << 20,
             max_account_bytes: 8 << 20,
             max_spool_bytes: 0,
+            park_after: Duration::from_secs(60),
+            park_slow: false,
+            max_parked_bytes: 0,
+            max_parked_events: 100_000,
+            park_retry_base: Duration::from_secs(10),
+            park_retry_max: Duration::from_secs(600),
             max_in_flight_events: 100_000,
             max_frame_bytes: MAX_FRAME,
             max_verifications: 64,
@@ -99,6 +122,7 @@ impl Default for IntakeConfig {
             backoff_max: Duration::from_secs(60),
             stable_after: Duration::from_secs(10),
             max_seq_jump: 100_000_000,
+            started_at: 0,
             seed: 0,
         }
     }

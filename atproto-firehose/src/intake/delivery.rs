@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Intake;
 use super::action::{DeliveryId, EntryId, Settlement};
 use super::entry::Stage;
+use super::parking::CALLER;
 use super::replay::{ATTEMPTS, HANDLER};
 use crate::event::Event;
 
@@ -73,9 +74,22 @@ impl Intake {
                     self.ready.push_front(id);
                 }
             }
+            Settlement::Park => self.park_delivery(now, id),
             Settlement::Reject(reason) => self.give_up(now, id, HANDLER, &reason),
         }
         true
+    }
+
+    fn park_delivery(&mut self, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.parked.is_some() {
+            self.park_again(now, id, true);
+        } else if !self.park_lane(now, id, CALLER)
+            && let Some(entry) = self.entries.get_mut(&id)
+        {
+            entry.stage = Stage::Retrying;
+            self.set_timer(id, now + self.config.backoff_base);
+        }
     }
 
     /// A delivery failed, or was never settled.
@@ -92,9 +106,7 @@ impl Intake {
 
     fn give_up(&mut self, now: Instant, id: EntryId, label: &'static str, reason: &str) {
         if let Some(entry) = self.entries.get(&id) {
-            let replayed = || entry.event.as_ref().and_then(|event| event.seq());
-            let seq = entry.seq.or_else(replayed).unwrap_or(0);
-            let (did, frame) = (entry.did.clone(), entry.frame.clone());
+            let (seq, did, frame) = (entry.number, entry.did.clone(), entry.frame.clone());
             self.reject(seq, did, label, reason, frame);
         }
         self.finish(now, id);
@@ -119,6 +131,7 @@ impl Intake {
         if let Some(next) = next {
             self.start(now, next);
         }
+        self.parked_settled(now, &did, entry.parked);
         self.refill(&did);
         self.refill_starved();
     }

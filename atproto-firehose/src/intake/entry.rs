@@ -14,9 +14,12 @@ pub(crate) const OVERHEAD: usize = 1_024;
 /// An event from its arrival until it is settled.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// `None` for a gap in the stream, which has no sequence number.
+    /// The number under which it holds the cursor. `None` for what does not.
     pub(crate) seq: Option<i64>,
+    /// The number that it came with; 0 without one.
+    pub(crate) number: i64,
     pub(crate) did: Option<Did>,
+    pub(crate) arrived: Instant,
     pub(crate) cost: usize,
     pub(crate) stage: Stage,
     /// Deliveries so far.
@@ -25,9 +28,13 @@ pub(crate) struct Entry {
     pub(crate) failures: u32,
     /// When something is due for it.
     pub(crate) timer: Option<Instant>,
+    /// Since when its identity cannot be resolved.
+    pub(crate) deferred_since: Option<Instant>,
     /// Deferrals so far.
     pub(crate) deferrals: u32,
     pub(crate) frame: Bytes,
+    /// Why it has not the form it should have.
+    pub(crate) invalid: Option<Arc<str>>,
     /// The message until it is verified.
     pub(crate) message: Option<Arc<Message>>,
     /// What is delivered, once that is known.
@@ -38,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) head_after: Option<Head>,
     /// The id of the stored reject that is replayed.
     pub(crate) replay: Option<i64>,
+    /// The id under which it is parked.
+    pub(crate) parked: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,6 +43,15 @@ impl Lanes {
         next
     }
 
+    /// Removes all events in memory.
+    pub(crate) fn take_held(&mut self, did: &Did) -> VecDeque<EntryId> {
+        let Some(lane) = self.lanes.get_mut(did) else { return VecDeque::new() };
+        lane.bytes = 0;
+        let held = std::mem::take(&mut lane.held);
+        self.remove_if_empty(did);
+        held
+    }
+
     /// Adds an event that is in the spool.
     pub(crate) fn push_spooled(&mut self, did: &Did, id: EntryId) {
         self.lanes.entry(did.clone()).or_default().spooled.push_back(id);

@@ -28,6 +28,20 @@ pub(super) struct Saving {
     pub(super) heads: Vec<(Did, Head)>,
     pub(super) rejects: usize,
     pub(super) replayed: Vec<i64>,
+    pub(super) parked: usize,
+    pub(super) unparked: Vec<u64>,
+}
+
+impl Saving {
+    fn of(checkpoint: &Checkpoint) -> Self {
+        Self {
+            heads: checkpoint.heads.clone(),
+            rejects: checkpoint.rejects.len(),
+            replayed: checkpoint.replayed.clone(),
+            parked: checkpoint.parked.len(),
+            unparked: checkpoint.unparked.clone(),
+        }
+    }
 }
 
 impl Intake {
@@ -35,8 +49,10 @@ impl Intake {
     pub fn checkpoint_with(&self, acknowledged: &[DeliveryId]) -> Checkpoint {
         let ids: HashSet<EntryId> = acknowledged.iter().map(|id| id.entry).collect();
         let (mut heads, mut replayed) = (self.heads.clone(), self.replayed.clone());
+        let mut unparked = self.parking.unparked.clone();
         for entry in acknowledged.iter().filter_map(|id| self.entries.get(&id.entry)) {
             replayed.extend(entry.replay);
+            unparked.extend(entry.parked);
             if let (Some(did), Some(head)) = (&entry.did, entry.head_after) {
                 heads.insert(did.clone(), head);
             }
@@ -44,7 +60,18 @@ impl Intake {
         let (cursor, received, unsettled) = self.window.position(&ids);
         let heads = heads.into_iter().collect();
         let (epoch, rejects) = (self.epoch, self.rejects.clone());
-        Checkpoint { epoch, cursor, received, unsettled, heads, rejects, replayed }
+        let parked = self.parking.unsaved.clone();
+        Checkpoint {
+            epoch,
+            cursor,
+            received,
+            unsettled,
+            heads,
+            rejects,
+            replayed,
+            parked,
+            unparked,
+        }
     }
 
     /// A checkpoint from [`Self::checkpoint_with`] has been stored by the
@@ -58,10 +85,14 @@ impl Intake {
         for id in acknowledged {
             self.handle_settled(now, *id, Settlement::Ack);
         }
-        self.forget_saved(&checkpoint.heads, checkpoint.rejects.len(), &checkpoint.replayed);
+        self.forget_saved(&Saving::of(checkpoint));
         let rest = self.checkpoint_with(&[]);
         let position = |of: &Checkpoint| (of.cursor, of.received, of.unsettled.clone());
-        let current = rest.heads.is_empty() && rest.rejects.is_empty() && rest.replayed.is_empty();
+        let current = rest.heads.is_empty()
+            && rest.rejects.is_empty()
+            && rest.replayed.is_empty()
+            && rest.parked.is_empty()
+            && rest.unparked.is_empty();
         if current && position(&rest) == position(checkpoint) {
             self.persistence.dirty = false;
             self.persistence.since = None;
@@ -72,7 +103,7 @@ impl Intake {
     pub fn handle_persisted(&mut self) {
         self.persistence.failures = 0;
         if let Some(saving) = self.persistence.saving.take() {
-            self.forget_saved(&saving.heads, saving.rejects, &saving.replayed);
+            self.forget_saved(&saving);
         }
     }
 
@@ -95,17 +126,23 @@ impl Intake {
         self.halt("another consumer has taken over the state");
     }
 
-    fn forget_saved(&mut self, heads: &[(Did, Head)], rejects: usize, replayed: &[i64]) {
-        self.replayed.retain(|id| !replayed.contains(id));
-        for (did, saved) in heads {
+    fn forget_saved(&mut self, saved: &Saving) {
+        self.replayed.retain(|id| !saved.replayed.contains(id));
+        self.parking.unparked.retain(|id| !saved.unparked.contains(id));
+        let parked = saved.parked.min(self.parking.unsaved.len());
+        for parked in self.parking.unsaved.drain(..parked) {
+            self.unsaved_bytes -= OVERHEAD + parked.frame.len();
+        }
+        for (did, saved) in &saved.heads {
             if self.heads.get(did) == Some(saved) {
                 self.heads.remove(did);
             }
         }
-        for reject in self.rejects.drain(..rejects.min(self.rejects.len())) {
-            self.reject_bytes -= OVERHEAD + reject.frame.len();
+        for reject in self.rejects.drain(..saved.rejects.min(self.rejects.len())) {
+            self.unsaved_bytes -= OVERHEAD + reject.frame.len();
         }
         self.stats.persisted += 1;
+        self.refill_starved();
     }
 
     pub(super) fn persist_due(&self) -> Option<Instant> {
@@ -125,9 +162,7 @@ impl Intake {
             return None;
         }
         let checkpoint = self.checkpoint_with(&[]);
-        let (heads, rejects) = (checkpoint.heads.clone(), checkpoint.rejects.len());
-        let replayed = checkpoint.replayed.clone();
-        self.persistence.saving = Some(Saving { heads, rejects, replayed });
+        self.persistence.saving = Some(Saving::of(&checkpoint));
         self.persistence.dirty = false;
         self.persistence.since = None;
         self.persistence.retry_at = None;

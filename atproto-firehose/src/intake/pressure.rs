@@ -15,15 +15,19 @@ impl Intake {
     /// - `bytes`: [`max_in_flight_bytes`](super::IntakeConfig::max_in_flight_bytes);
     /// - `events`: [`max_in_flight_events`](super::IntakeConfig::max_in_flight_events);
     /// - `spool`: [`max_spool_bytes`](super::IntakeConfig::max_spool_bytes);
+    /// - `parking`: [`max_parked_bytes`](super::IntakeConfig::max_parked_bytes) or
+    ///   [`max_parked_events`](super::IntakeConfig::max_parked_events);
     /// - `unsaved`: what waits to be stored.
     pub fn pressure(&self) -> Option<&'static str> {
         let holds = self.entries.len() + self.spool_len();
-        if !self.fits_frame() && (holds > 0 || !self.rejects.is_empty()) {
+        if !self.fits_frame() && (holds > 0 || self.unsaved_bytes > 0) {
             Some("bytes")
         } else if holds >= self.config.max_in_flight_events {
             Some("events")
         } else if !self.spool_has_room() {
             Some("spool")
+        } else if self.parking_is_full() {
+            Some("parking")
         } else if !self.has_room_for_unsaved() {
             Some("unsaved")
         } else {
@@ -34,8 +38,8 @@ impl Intake {
     /// Whether reading has stopped until a checkpoint is stored that only the
     /// caller can store: there may be no event for it to come with.
     pub fn wants_checkpoint(&self) -> bool {
-        let full_of_rejects = !self.rejects.is_empty() && !self.fits_frame();
-        !self.config.persist && (full_of_rejects || !self.has_room_for_unsaved())
+        let full = self.unsaved_bytes > 0 && !self.fits_frame();
+        !self.config.persist && (full || !self.has_room_for_unsaved())
     }
 
     /// Counts each time that a limit begins to hold up the reading.
@@ -47,13 +51,22 @@ impl Intake {
         self.noted_pressure = pressure;
     }
 
+    /// Whether an event can come back to memory. Where nothing is there nothing
+    /// will make room, and one may always.
+    pub(super) fn memory_has_room(&self, cost: usize) -> bool {
+        let held = self.bytes + self.unsaved_bytes;
+        let alone = self.entries.is_empty() && self.unsaved_bytes == 0 && self.returning == 0;
+        alone || held + cost <= self.config.max_in_flight_bytes
+    }
+
     fn fits_frame(&self) -> bool {
-        let held = self.bytes + self.reject_bytes;
+        let held = self.bytes + self.unsaved_bytes;
         held + self.config.max_frame_bytes + OVERHEAD <= self.config.max_in_flight_bytes
     }
 
     fn has_room_for_unsaved(&self) -> bool {
         self.heads.len() < self.config.max_unsaved_heads
             && self.rejects.len() < self.config.max_unsaved_rejects
+            && self.parking.unsaved.len() < self.config.max_unsaved_rejects
     }
 }

@@ -9,10 +9,11 @@ use bytes::Bytes;
 
 use super::action::{Action, EntryId};
 use super::entry::{Entry, OVERHEAD, Stage};
+use super::parking::{BEHIND, SLOW};
 use super::stats::count;
 use super::{Intake, Phase};
 use crate::checkpoint::{Head, Reject};
-use crate::event::{Event, Gap, RepoGap};
+use crate::event::{Event, Gap};
 use crate::log::SEQ_LIMIT;
 
 impl Intake {
@@ -183,7 +184,8 @@ impl Intake {
         }
     }
 
-    /// Takes an event into its account's lane, in memory or in the spool.
+    /// Takes an event into its account's lane: in memory, in the spool, or
+    /// parked.
     fn begin(
         &mut self,
         now: Instant,
@@ -192,40 +194,50 @@ impl Intake {
         frame: Bytes,
         content: Result<Message, String>,
     ) {
-        if self.is_over_budget(did, frame.len()) {
-            self.stats.over_account_budget += 1;
+        let over = self.is_over_budget(did, frame.len());
+        self.stats.over_account_budget += u64::from(over);
+        if let Ok(message) = &content
+            && let Some(time) = message.time()
+        {
+            self.newest_time.clear();
+            self.newest_time.push_str(time);
         }
         if self.overflows(did, frame.len()) {
-            return self.spool(seq, did, frame);
+            return self.spool(now, seq, did, frame);
+        }
+        if self.is_parked(did) {
+            self.window.pass(seq);
+            return self.park(now, seq, did, frame, BEHIND);
+        }
+        if over && self.config.park_slow && self.parking_has_room(frame.len()) {
+            self.window.pass(seq);
+            return self.park(now, seq, did, frame, SLOW);
         }
         let id = self.next_id();
         self.window.open(seq, id);
-        self.hold(now, id, seq, did, frame, content);
+        self.hold(now, id, (Some(seq), seq), did, frame, content, None);
     }
 
     /// Takes an event into memory. Its content is a reason if it has not the
-    /// form it should have: then something is missing from the account.
+    /// form it should have.
+    #[expect(clippy::too_many_arguments, reason = "the parts of an event")]
     pub(super) fn hold(
         &mut self,
         now: Instant,
         id: EntryId,
-        seq: i64,
+        seq: (Option<i64>, i64),
         did: &Did,
         frame: Bytes,
         content: Result<Message, String>,
+        parked: Option<u64>,
     ) {
-        let (message, event) = match content {
-            Ok(message) => (Some(Arc::new(message)), None),
-            Err(reason) => {
-                self.reject(seq, Some(did.clone()), INVALID, &reason, frame.clone());
-                count(&mut self.stats.gaps, "repo");
-                let (did, why) = (did.clone(), RepoGap::Violation(INVALID));
-                (None, Some(Arc::new(Event::Gap(Gap::Repo { did, why, commit: None }))))
-            }
-        };
-        let cost = self.insert(id, Some(seq), Some(did.clone()), frame);
+        let cost = self.insert(now, id, seq, Some(did.clone()), frame);
         if let Some(entry) = self.entries.get_mut(&id) {
-            (entry.message, entry.event) = (message, event);
+            match content {
+                Ok(message) => entry.message = Some(Arc::new(message)),
+                Err(reason) => entry.invalid = Some(reason.into()),
+            }
+            entry.parked = parked;
         }
         if self.lanes.push(did, id, cost) {
             self.start(now, id);
@@ -252,7 +264,7 @@ impl Intake {
     fn gap(&mut self, now: Instant, gap: Gap, hold: Option<i64>) {
         count(&mut self.stats.gaps, gap.label());
         let id = self.next_id();
-        self.insert(id, hold, None, Bytes::new());
+        self.insert(now, id, (hold, 0), None, Bytes::new());
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.event = Some(Arc::new(Event::Gap(gap)));
         }
@@ -271,8 +283,9 @@ impl Intake {
     /// Puts an event into memory; returns what it costs there.
     pub(super) fn insert(
         &mut self,
+        arrived: Instant,
         id: EntryId,
-        seq: Option<i64>,
+        (seq, number): (Option<i64>, i64),
         did: Option<Did>,
         frame: Bytes,
     ) -> usize {
@@ -280,19 +293,24 @@ impl Intake {
         self.bytes += cost;
         let entry = Entry {
             seq,
+            number,
             did,
+            arrived,
             cost,
             stage: Stage::Queued,
             attempt: 0,
             failures: 0,
+            deferred_since: None,
             deferrals: 0,
             timer: None,
             frame,
+            invalid: None,
             message: None,
             event: None,
             head: Head::default(),
             head_after: None,
             replay: None,
+            parked: None,
         };
         self.entries.insert(id, entry);
         cost
@@ -307,11 +325,11 @@ impl Intake {
         frame: Bytes,
     ) {
         count(&mut self.stats.rejected, label);
-        self.reject_bytes += OVERHEAD + frame.len();
+        self.unsaved_bytes += OVERHEAD + frame.len();
         let reason = reason.into();
         self.rejects.push(Reject { seq, did, label: label.into(), reason, frame });
     }
 }
 
 /// The label of what has not the form it should have.
-const INVALID: &str = "invalid_message";
+pub(super) const INVALID: &str = "invalid_message";

@@ -55,7 +55,7 @@ impl Intake {
             return Err(ReplayError::InFlight);
         }
         let cost = reject.frame.len() + OVERHEAD;
-        if self.bytes + self.reject_bytes + cost > self.config.max_in_flight_bytes {
+        if self.bytes + self.unsaved_bytes + cost > self.config.max_in_flight_bytes {
             return Err(ReplayError::NoRoom);
         }
         let event = match Message::decode(reject.frame.clone())? {
@@ -67,7 +67,7 @@ impl Intake {
         };
         let did = event.did().cloned();
         let entry_id = self.next_id();
-        self.insert(entry_id, None, did.clone(), reject.frame.clone());
+        self.insert(now, entry_id, (None, reject.seq), did.clone(), reject.frame.clone());
         if let Some(entry) = self.entries.get_mut(&entry_id) {
             entry.event = Some(Arc::new(event));
             entry.replay = Some(id);

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use super::Intake;
 use super::action::{Action, EntryId};
 use super::entry::OVERHEAD;
+use super::parking::BEHIND;
 use super::stats::count;
 
 /// What an event in the spool costs in memory.
@@ -35,6 +36,7 @@ pub(super) struct Spool {
 struct Spooled {
     did: Did,
     seq: i64,
+    arrived: Instant,
     len: usize,
     stage: Stage,
 }
@@ -78,10 +80,16 @@ impl Intake {
         let Some(spooled) = self.spool.frames.remove(&id) else { return };
         let Spooled { did, seq, len, .. } = spooled;
         self.bytes -= len + OVERHEAD + SPOOLED_OVERHEAD;
+        self.returning -= 1;
         self.spool.bytes -= len as u64;
         self.stats.unspooled += 1;
         self.lanes.pop_spooled(&did);
-        self.hold(now, id, seq, &did, frame, content);
+        if self.is_parked(&did) {
+            self.window.settle(seq, id);
+            self.park(now, seq, &did, frame, BEHIND);
+        } else {
+            self.hold(now, id, (Some(seq), seq), &did, frame, content, None);
+        }
         self.refill(&did);
     }
 
@@ -105,9 +113,10 @@ impl Intake {
     }
 
     /// Sends an event to the spool, behind the others of its account.
-    pub(super) fn spool(&mut self, seq: i64, did: &Did, frame: Bytes) {
+    pub(super) fn spool(&mut self, now: Instant, seq: i64, did: &Did, frame: Bytes) {
         let id = self.next_id();
-        let spooled = Spooled { did: did.clone(), seq, len: frame.len(), stage: Stage::Writing };
+        let (stage, len) = (Stage::Writing, frame.len());
+        let spooled = Spooled { did: did.clone(), seq, arrived: now, len, stage };
         self.bytes += spooled.cost();
         self.spool.bytes += frame.len() as u64;
         self.spool.frames.insert(id, spooled);
@@ -138,6 +147,11 @@ impl Intake {
         self.spool.bytes
     }
 
+    /// When an event came that is in the spool.
+    pub(super) fn spooled_since(&self, id: EntryId) -> Option<Instant> {
+        self.spool.frames.get(&id).map(|spooled| spooled.arrived)
+    }
+
     /// An account has less in memory than before: its next event comes from
     /// the spool, if there is room for it.
     pub(super) fn refill(&mut self, did: &Did) {
@@ -147,9 +161,8 @@ impl Intake {
         if spooled.stage != Stage::Stored || self.is_over_budget(did, len) {
             return;
         }
-        let held = self.bytes + self.reject_bytes;
-        // Where nothing is in memory nothing will make room.
-        if held + cost > self.config.max_in_flight_bytes && !self.entries.is_empty() {
+        let parking_is_full = self.is_parked(did) && !self.parking_has_room(len);
+        if parking_is_full || !self.memory_has_room(cost) {
             if !self.spool.starved.contains(did) {
                 self.spool.starved.push_back(did.clone());
             }
@@ -159,6 +172,7 @@ impl Intake {
             spooled.stage = Stage::Reading;
         }
         self.bytes += cost;
+        self.returning += 1;
         self.spool.actions.push_back(Action::Unspool { id });
     }
 
@@ -166,12 +180,8 @@ impl Intake {
     pub(super) fn refill_starved(&mut self) {
         for _ in 0..self.spool.starved.len() {
             let Some(did) = self.spool.starved.pop_front() else { return };
+            // Without room it goes to the end, as all of them do.
             self.refill(&did);
-            if self.spool.starved.back() == Some(&did) {
-                // Still no room: it stays the first in line.
-                self.spool.starved.rotate_right(1);
-                return;
-            }
         }
     }
 
@@ -189,6 +199,7 @@ impl Intake {
                 Stage::Stored => SPOOLED_OVERHEAD,
                 Stage::Reading => spooled.cost() + SPOOLED_OVERHEAD,
             };
+            self.returning -= usize::from(spooled.stage == Stage::Reading);
             if spooled.stage != Stage::Writing {
                 self.spool.actions.push_back(Action::Discard { id });
             }

@@ -22,8 +22,17 @@ pub struct IntakeStats {
     pub pressure: Option<&'static str>,
     /// Accounts with events that are not settled.
     pub lanes: u64,
+    /// Events that are parked.
+    pub parked: u64,
+    /// The bytes of their frames, which stay within a limit of their own.
+    pub parked_bytes: u64,
+    /// Accounts that are parked.
+    pub parked_accounts: u64,
     /// Whether there is a connection.
     pub connected: bool,
+    /// Bytes of rejects and parked events that wait to be stored; together with
+    /// those in flight they stay within the configured limit.
+    pub unsaved_bytes: u64,
     /// Repository states that wait to be stored.
     pub unsaved_heads: u64,
     /// Frames read.
@@ -45,6 +54,12 @@ pub struct IntakeStats {
     /// Events that the spool could not `write` or `read`, and that were read
     /// again from the upstream.
     pub spool_failures: BTreeMap<&'static str, u64>,
+    /// Events that were parked, by reason.
+    pub parkings: BTreeMap<&'static str, u64>,
+    /// Parked events that came back and were settled.
+    pub unparked: u64,
+    /// Parked events that could not be read from the store at first.
+    pub park_failures: u64,
     /// Frames that had been received before.
     pub duplicates: u64,
     /// Deliveries made, repeated ones included.

@@ -9,6 +9,8 @@ use atproto_repo::sync::{Discontinuity, RepoState};
 use super::Intake;
 use super::action::{Action, EntryId};
 use super::entry::{Entry, Stage};
+use super::parking::IDENTITY;
+use super::receive::INVALID;
 use super::stats::count;
 use crate::checkpoint::Head;
 use crate::event::{Commit, Event, Gap, RepoGap};
@@ -41,24 +43,37 @@ impl Intake {
 
     /// The result of [`Action::Verify`].
     pub fn handle_verified(&mut self, now: Instant, id: EntryId, outcome: Outcome) {
-        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.stage == Stage::Verifying)
-        else {
+        let entry = self.entries.get(&id);
+        if entry.is_none_or(|entry| entry.stage != Stage::Verifying) {
             return;
-        };
+        }
         self.verifying -= 1;
         match outcome {
             Outcome::Accept(state) => self.accept(now, id, state),
             Outcome::Stale => self.ignore(now, id, "stale"),
             Outcome::Discontinuous { state, why } => self.discontinuous(id, state, why),
             Outcome::Defer(_) => {
-                entry.stage = Stage::Deferred;
-                entry.deferrals += 1;
-                let deferrals = entry.deferrals;
                 self.stats.deferred += 1;
-                let wait = self.stream.backoff.delay(deferrals);
-                self.set_timer(id, now + wait);
+                self.defer(now, id);
             }
             Outcome::Reject(rejection) => self.rejected(now, id, &rejection),
+        }
+    }
+
+    /// The identity cannot be resolved: the event waits in memory, and after
+    /// some time in the store.
+    fn defer(&mut self, now: Instant, id: EntryId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.parked.is_some() {
+            return self.park_again(now, id, false);
+        }
+        entry.stage = Stage::Deferred;
+        entry.deferrals += 1;
+        let (deferrals, since) = (entry.deferrals, *entry.deferred_since.get_or_insert(now));
+        let long = now.duration_since(since) >= self.config.park_after;
+        if !(long && self.park_lane(now, id, IDENTITY)) {
+            let wait = self.stream.backoff.delay(deferrals);
+            self.set_timer(id, now + wait);
         }
     }
 
@@ -67,6 +82,9 @@ impl Intake {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if entry.event.is_some() {
             return self.make_ready(id);
+        }
+        if let Some(reason) = entry.invalid.take() {
+            return self.invalid(id, &reason);
         }
         if !self.config.verify {
             return self.accept(now, id, None);
@@ -152,7 +170,7 @@ impl Intake {
     fn rejected(&mut self, now: Instant, id: EntryId, rejection: &Rejection) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let (label, did) = (rejection.label(), entry.did.clone());
-        let (seq, frame) = (entry.seq.unwrap_or(0), entry.frame.clone());
+        let (seq, frame) = (entry.number, entry.frame.clone());
         let lost = match rejection {
             Rejection::Violation(violation) => violation.desynchronizes(),
             _ => false,
@@ -168,6 +186,20 @@ impl Intake {
         } else {
             self.finish(now, id);
         }
+    }
+
+    /// A message without the form it should have: its content is missing from
+    /// the account.
+    fn invalid(&mut self, id: EntryId, reason: &str) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let (seq, did, frame) = (entry.number, entry.did.clone(), entry.frame.clone());
+        if let Some(did) = did.clone() {
+            let why = RepoGap::Violation(INVALID);
+            entry.event = Some(Arc::new(Event::Gap(Gap::Repo { did, why, commit: None })));
+        }
+        self.reject(seq, did, INVALID, reason, frame);
+        count(&mut self.stats.gaps, "repo");
+        self.make_ready(id);
     }
 
     /// Settles an event that needs nothing.

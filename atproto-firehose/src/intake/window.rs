@@ -58,6 +58,11 @@ impl Window {
         self.replay.insert(seq);
     }
 
+    /// What holds the cursor.
+    pub(crate) fn first_open(&self) -> Option<EntryId> {
+        self.open.first().map(|(_, id)| *id)
+    }
+
     pub(crate) fn settle(&mut self, seq: i64, id: EntryId) {
         self.open.remove(&(seq, id));
     }

@@ -1,16 +1,18 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use atproto_core::syntax::Did;
+use bytes::Bytes;
 use futures::{FutureExt, future::ready};
 
 use super::{Store, StoreError, Stored};
-use crate::checkpoint::{Checkpoint, Head};
+use crate::checkpoint::{Checkpoint, Head, Parked, ParkedRef};
 
 /// A checkpoint that the caller keeps durable: loaded from its own database
 /// before the start, and stored there with the effects of each batch.
 ///
-/// All heads are in memory, about 100 bytes an account. Rejects are not kept.
+/// All heads are in memory, about 100 bytes an account, and so are
+/// all parked events, with their frames. Rejects are not kept.
 #[derive(Debug, Default)]
 pub struct MemoryState {
     inner: Mutex<Inner>,
@@ -20,23 +22,27 @@ pub struct MemoryState {
 struct Inner {
     position: Checkpoint,
     heads: HashMap<Did, Head>,
+    parked: BTreeMap<u64, Parked>,
 }
 
 impl From<Checkpoint> for MemoryState {
-    /// Continues from everything that was stored: the last position and the
-    /// last head of each account.
+    /// Continues from everything that was stored: the last position, the
+    /// last head of each account, and what is parked.
     fn from(mut stored: Checkpoint) -> Self {
         let heads = std::mem::take(&mut stored.heads).into_iter().collect();
-        Self { inner: Mutex::new(Inner { position: stored, heads }) }
+        let parked = std::mem::take(&mut stored.parked);
+        let parked = parked.into_iter().map(|parked| (parked.id, parked)).collect();
+        Self { inner: Mutex::new(Inner { position: stored, heads, parked }) }
     }
 }
 
 impl MemoryState {
-    /// Everything, heads included.
+    /// Everything, heads and parked events included.
     pub fn checkpoint(&self) -> Checkpoint {
         let inner = self.lock();
         let heads = inner.heads.iter().map(|(did, head)| (did.clone(), *head)).collect();
-        Checkpoint { heads, ..inner.position.clone() }
+        let parked = inner.parked.values().cloned().collect();
+        Checkpoint { heads, parked, ..inner.position.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -73,6 +79,20 @@ impl Store for MemoryState {
         ready(saved).boxed()
     }
 
+    fn parks(&self) -> bool {
+        true
+    }
+
+    fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
+        let parked = self.lock().parked.values().map(ParkedRef::from).collect();
+        ready(Ok(parked)).boxed()
+    }
+
+    fn parked_frame(&self, id: u64) -> Stored<'_, Option<Bytes>> {
+        let frame = self.lock().parked.get(&id).map(|parked| parked.frame.clone());
+        ready(Ok(frame)).boxed()
+    }
+
     fn saves(&self) -> bool {
         false
     }
@@ -80,7 +100,10 @@ impl Store for MemoryState {
     fn note_saved(&self, checkpoint: &Checkpoint) {
         let mut inner = self.lock();
         inner.heads.extend(checkpoint.heads.iter().cloned());
-        let (heads, rejects, replayed) = (Vec::new(), Vec::new(), Vec::new());
-        inner.position = Checkpoint { heads, rejects, replayed, ..checkpoint.clone() };
+        inner.parked.extend(checkpoint.parked.iter().map(|parked| (parked.id, parked.clone())));
+        inner.parked.retain(|id, _| !checkpoint.unparked.contains(id));
+        let Checkpoint { epoch, cursor, received, .. } = *checkpoint;
+        let unsettled = checkpoint.unsettled.clone();
+        inner.position = Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() };
     }
 }

@@ -27,13 +27,17 @@ use std::{
 };
 
 use atproto_core::syntax::Did;
+use bytes::Bytes;
 use futures::{FutureExt, future::ready};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use tables::{create, discard_reject, head, load, reject_counts, rejects, save, take_over};
+pub use tables::{
+    create, discard_reject, head, load, parked, parked_frame, reject_counts, rejects, save,
+    take_over,
+};
 
 use super::{Store, StoreError, Stored};
-use crate::checkpoint::{Checkpoint, Head, Reject};
+use crate::checkpoint::{Checkpoint, Head, ParkedRef, Reject};
 
 /// Checkpoints in a SQLite file, used within a tokio runtime. Every save is durable when it returns.
 #[derive(Clone, Debug)]
@@ -126,6 +130,19 @@ impl Store for SqliteState {
 
     fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
         self.write(move |transaction| save(transaction, &checkpoint))
+    }
+
+    fn parks(&self) -> bool {
+        true
+    }
+
+    fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
+        ready(parked(&lock(&self.0.reader))).boxed()
+    }
+
+    /// Reads at once, as for a head.
+    fn parked_frame(&self, id: u64) -> Stored<'_, Option<Bytes>> {
+        ready(parked_frame(&lock(&self.0.reader), id)).boxed()
     }
 }
 

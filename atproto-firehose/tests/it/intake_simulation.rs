@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use atproto_core::identity::ResolveError;
 use atproto_core::syntax::{Cid, Did, Tid};
-use atproto_firehose::checkpoint::{Checkpoint, Head};
+use atproto_firehose::checkpoint::{Checkpoint, Head, Parked, ParkedRef};
 use atproto_firehose::intake::{
     Action, DeliveryId, EntryId, Intake, IntakeConfig, Settlement, Start,
 };
@@ -23,6 +23,7 @@ use crate::support::random::Random;
 const CAP: usize = 40_000;
 const ACCOUNT_CAP: usize = 9_000;
 const SPOOL_CAP: u64 = 30_000;
+const PARKING_CAP: u64 = 25_000;
 
 type Faults = BTreeMap<&'static str, u64>;
 
@@ -77,6 +78,7 @@ impl World {
 struct Durable {
     position: Checkpoint,
     heads: HashMap<Did, Head>,
+    parked: BTreeMap<u64, Parked>,
     /// The handler's effects: the last number applied of each account.
     applied: HashMap<usize, i64>,
 }
@@ -85,10 +87,17 @@ impl Durable {
     fn save(&mut self, checkpoint: &Checkpoint) {
         assert!(checkpoint.cursor >= self.position.cursor, "the cursor moved back");
         self.heads.extend(checkpoint.heads.iter().cloned());
+        self.parked.extend(checkpoint.parked.iter().map(|parked| (parked.id, parked.clone())));
+        for id in &checkpoint.unparked {
+            assert!(self.parked.remove(id).is_some(), "{id} is not parked");
+        }
         self.position = checkpoint.clone();
     }
 
     fn settled(&self, seq: i64) -> bool {
+        if self.parked.values().any(|parked| parked.seq == seq) {
+            return false;
+        }
         let cursor = self.position.cursor.unwrap_or(0);
         seq <= cursor || (seq <= self.position.received && !self.position.unsettled.contains(&seq))
     }
@@ -127,6 +136,10 @@ fn config() -> IntakeConfig {
     config.max_frame_bytes = 4_000;
     config.max_account_bytes = ACCOUNT_CAP;
     config.max_spool_bytes = SPOOL_CAP;
+    config.max_parked_bytes = PARKING_CAP;
+    config.park_after = Duration::from_millis(600);
+    config.park_retry_base = Duration::from_secs(1);
+    config.park_retry_max = Duration::from_secs(10);
     config.max_attempts = u32::MAX;
     config.ack_deadline = Duration::from_secs(30);
     config
@@ -165,6 +178,11 @@ impl<'a> Simulation<'a> {
         if self.fault("crash", 400) {
             self.crash();
         }
+        if self.calm || self.random.one_in(100) {
+            for account in 0..7 {
+                self.intake.unpark(self.now, &did(account));
+            }
+        }
         self.now += Duration::from_millis(self.random.below(40) as u64);
         self.intake.handle_timeout(self.now);
         while let Some(action) = self.intake.poll_action(self.now) {
@@ -178,7 +196,8 @@ impl<'a> Simulation<'a> {
             _ => self.save(),
         }
         let stats = self.intake.stats();
-        assert!(stats.in_flight_bytes <= CAP as u64);
+        assert!(stats.in_flight_bytes + stats.unsaved_bytes <= CAP as u64, "{stats:?}");
+        assert!(stats.parked_bytes <= PARKING_CAP);
         assert!(stats.in_spool_bytes <= SPOOL_CAP);
         let stored: usize = self.spool.values().map(Bytes::len).sum();
         assert!(stored as u64 <= SPOOL_CAP, "{stored} bytes in the spool");
@@ -217,6 +236,13 @@ impl<'a> Simulation<'a> {
             Action::Unspool { id } => self.asked.push(Asked::Take(id)),
             Action::Discard { id } => {
                 self.spool.remove(&id);
+            }
+            Action::LoadParked { id, .. } if self.fault("parked_unreadable", 20) => {
+                self.intake.handle_parked_failed(self.now, id);
+            }
+            Action::LoadParked { id, parked } => {
+                let frame = self.durable.parked.get(&parked).map(|parked| parked.frame.clone());
+                self.intake.handle_parked(self.now, id, Some(frame.expect("it is stored")));
             }
             Action::Persist(checkpoint) => {
                 assert!(self.saving.is_none(), "two saves at once");
@@ -306,6 +332,8 @@ impl<'a> Simulation<'a> {
         let (id, seq) = self.working.swap_remove(index);
         let settlement = if self.fault("handler_error", 10) {
             Settlement::Retry(Duration::from_millis(self.random.below(500) as u64))
+        } else if self.fault("parked_by_the_handler", 60) {
+            Settlement::Park
         } else if self.fault("database_down", 40) {
             Settlement::Unavailable
         } else {
@@ -331,6 +359,9 @@ impl<'a> Simulation<'a> {
         if self.fault("save_failure", 10) {
             return self.intake.handle_persist_failed(self.now);
         }
+        let identity = checkpoint.parked.iter().filter(|parked| parked.label == "identity");
+        let identity = identity.count() as u64;
+        *self.faults.entry("parked_for_identity").or_default() += identity;
         self.durable.save(&checkpoint);
         self.intake.handle_persisted();
     }
@@ -350,6 +381,7 @@ impl<'a> Simulation<'a> {
         self.asked.clear();
         self.spool.clear();
         self.intake = Intake::new(config(), &self.durable.position, self.now);
+        self.intake.restore_parked(self.now, self.durable.parked.values().map(ParkedRef::from));
     }
 
     fn run(mut self) -> Faults {
@@ -363,6 +395,8 @@ impl<'a> Simulation<'a> {
         assert_eq!(self.durable.position.cursor, last, "the cursor is behind: {stats:?}");
         assert!(self.intake.is_drained() && self.intake.is_saved());
         assert!(self.spool.is_empty(), "left in the spool");
+        assert!(self.durable.parked.is_empty(), "left in the parking place");
+        assert_eq!((stats.parked, stats.parked_bytes, stats.unsaved_bytes), (0, 0, 0));
         let mut expected: HashMap<usize, i64> = HashMap::new();
         for (account, number) in self.world.events.values() {
             expected.insert(*account, *number);
@@ -400,6 +434,9 @@ fn nothing_is_lost_or_reordered_whatever_happens() {
         "identity_unavailable",
         "late_settlement",
         "malformed_frame",
+        "parked_by_the_handler",
+        "parked_for_identity",
+        "parked_unreadable",
         "save_failure",
         "slow_handler",
         "spool_unreadable",

@@ -8,7 +8,7 @@ use atproto_core::{
     syntax::{Cid, Did, Tid},
 };
 use atproto_firehose::{
-    checkpoint::{Checkpoint, Head, Reject},
+    checkpoint::{Checkpoint, Head, Parked, ParkedRef, Reject},
     state::{MAX_REJECTS, MemoryState, SavedByCaller, SqliteState, Store, StoreError},
 };
 use atproto_repo::sync::RepoState;
@@ -42,6 +42,7 @@ async fn keeps_the_contract(state: &dyn Store, again: &dyn Store) {
     is_empty_at_first(state).await;
     returns_what_was_saved(state, again).await;
     replaces_heads_one_by_one(state, again).await;
+    keeps_what_is_parked(state, again).await;
     refuses_an_old_epoch_and_keeps_what_it_has(state, again).await;
     is_taken_over_once_by_each(state, again).await;
 }
@@ -122,6 +123,30 @@ async fn replaces_heads_one_by_one(state: &dyn Store, again: &dyn Store) {
         assert_eq!(again.head(&did(letter)).await.unwrap(), Some(expected));
     }
     assert_eq!(again.head(&did('d')).await.unwrap(), None);
+}
+
+/// Of the stores that park; the others say so.
+async fn keeps_what_is_parked(state: &dyn Store, again: &dyn Store) {
+    if !state.parks() {
+        return;
+    }
+    let event = |id, letter, frame: &'static [u8]| {
+        let frame = Bytes::from_static(frame);
+        Parked::new(id, did(letter), 40 - id as i64, 1_767_225_600_000_000, "identity", frame)
+    };
+    let events = [event(2, 'b', b"two"), event(1, 'a', b"one"), event(30, 'a', b"thirty")];
+    let mut checkpoint = at(1, Some(9), &[]);
+    checkpoint.parked = events[..2].to_vec();
+    state.save(checkpoint).await.unwrap();
+    let mut checkpoint = at(1, Some(9), &[]);
+    checkpoint.parked = vec![events[2].clone(), event(31, 'c', b"settled before it was stored")];
+    checkpoint.unparked = vec![31, 2, 77];
+    state.save(checkpoint).await.unwrap();
+    let refs = [&events[1], &events[2]].map(ParkedRef::from);
+    assert_eq!(again.parked().await.unwrap(), refs, "in the order of their ids");
+    assert_eq!(again.parked_frame(30).await.unwrap(), Some(Bytes::from_static(b"thirty")));
+    assert_eq!(again.parked_frame(2).await.unwrap(), None);
+    assert_eq!(again.load().await.unwrap(), at(1, Some(9), &[]), "a position is small");
 }
 
 async fn refuses_an_old_epoch_and_keeps_what_it_has(state: &dyn Store, again: &dyn Store) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
 use crate::{
-    checkpoint::{Checkpoint, Head, Reject},
+    checkpoint::{Checkpoint, Head, ParkedRef, Reject},
     state::{MAX_REJECTS, StoreError},
 };
 
@@ -95,6 +95,7 @@ pub fn save(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> Result<()
         )
         .and_then(|_| save_heads(transaction, checkpoint))
         .and_then(|()| save_rejects(transaction, checkpoint))
+        .and_then(|()| save_parked(transaction, checkpoint))
         .map_err(StoreError::new)
 }
 
@@ -117,6 +118,38 @@ pub fn rejects(
         rows.collect::<rusqlite::Result<_>>()
     };
     query().map_err(StoreError::new)
+}
+
+/// All events that are parked, in the order of their ids, without their frames.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn parked(connection: &Connection) -> Result<Vec<ParkedRef>, StoreError> {
+    let query = || {
+        let mut statement = connection.prepare_cached(
+            "SELECT id, did, seq, since, length(frame) FROM firehose_parked ORDER BY id",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let (id, seq, since, bytes) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(ParkedRef { id, did: did(row, 1)?, seq, since, bytes })
+        })?;
+        rows.collect::<rusqlite::Result<_>>()
+    };
+    query().map_err(StoreError::new)
+}
+
+/// The frame of a parked event.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn parked_frame(connection: &Connection, id: u64) -> Result<Option<Bytes>, StoreError> {
+    connection
+        .prepare_cached("SELECT frame FROM firehose_parked WHERE id = ?1")
+        .and_then(|mut statement| {
+            statement.query_row([id], |row| row.get::<_, Vec<u8>>(0)).optional()
+        })
+        .map(|frame| frame.map(Bytes::from))
+        .map_err(StoreError::new)
 }
 
 /// How many rejects there are, by label.
@@ -177,6 +210,29 @@ fn save_rejects(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusql
     Ok(())
 }
 
+fn save_parked(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let mut park = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO firehose_parked (id, did, seq, since, label, frame)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for one in &checkpoint.parked {
+        let frame = &one.frame[..];
+        park.execute(params![one.id, one.did.as_str(), one.seq, one.since, one.label, frame])?;
+    }
+    let mut unpark = transaction.prepare_cached("DELETE FROM firehose_parked WHERE id = ?1")?;
+    for id in &checkpoint.unparked {
+        unpark.execute([id])?;
+    }
+    Ok(())
+}
+
+fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
+    let text: String = row.get(column)?;
+    Did::new(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
+}
+
 type Columns = (Option<String>, Option<Vec<u8>>, bool);
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
@@ -217,6 +273,14 @@ const TABLES: &str = "
         did TEXT,
         label TEXT NOT NULL,
         reason TEXT NOT NULL,
+        frame BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS firehose_parked (
+        id INTEGER PRIMARY KEY,
+        did TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        label TEXT NOT NULL,
         frame BLOB NOT NULL
     ) STRICT;
 ";

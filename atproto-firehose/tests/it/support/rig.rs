@@ -1,13 +1,16 @@
-//! An intake without verification, driven by hand: what a test does not do
+//! An intake driven by hand: what a test does not do
 //! does not happen.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use atproto_core::identity::ResolveError;
 use atproto_core::syntax::Did;
-use atproto_firehose::checkpoint::Checkpoint;
+use atproto_firehose::checkpoint::{Checkpoint, Parked, ParkedRef};
 use atproto_firehose::event::Event;
 use atproto_firehose::intake::{Action, DeliveryId, EntryId, Intake, IntakeConfig, Settlement};
+use atproto_firehose::verify::Outcome;
 use atproto_repo::event::{Event as Message, IdentityEvent};
 use bytes::Bytes;
 
@@ -25,6 +28,10 @@ pub(crate) struct Rig {
     pub(crate) spool: HashMap<EntryId, Bytes>,
     pub(crate) spool_writes_fail: bool,
     pub(crate) spool_reads_fail: bool,
+    /// Accounts whose identity cannot be resolved.
+    pub(crate) unresolved: HashSet<char>,
+    /// What is parked in the store.
+    pub(crate) parked: BTreeMap<u64, Parked>,
     /// Checkpoints that were stored.
     pub(crate) saved: Vec<Checkpoint>,
     pub(crate) saves_fail: bool,
@@ -61,18 +68,16 @@ pub(crate) fn unverified() -> IntakeConfig {
 impl Rig {
     /// With an open connection.
     pub(crate) fn new(config: IntakeConfig) -> Self {
-        Self::restored(config, &Checkpoint::default())
-    }
-
-    pub(crate) fn restored(config: IntakeConfig, checkpoint: &Checkpoint) -> Self {
         let now = Instant::now();
         let mut rig = Self {
-            intake: Intake::new(config, checkpoint, now),
+            intake: Intake::new(config, &Checkpoint::default(), now),
             now,
             cursors: Vec::new(),
             spool: HashMap::new(),
             spool_writes_fail: false,
             spool_reads_fail: false,
+            unresolved: HashSet::new(),
+            parked: BTreeMap::new(),
             saved: Vec::new(),
             saves_fail: false,
         };
@@ -110,12 +115,46 @@ impl Rig {
                     self.intake.handle_persist_failed(self.now);
                 }
                 Action::Persist(checkpoint) => {
+                    self.store(&checkpoint);
                     self.saved.push(*checkpoint);
                     self.intake.handle_persisted();
                 }
-                Action::LoadHead { .. } | Action::Verify { .. } => panic!("{action:?}"),
+                Action::LoadParked { id, parked } => {
+                    let frame = self.parked.get(&parked).map(|parked| parked.frame.clone());
+                    self.intake.handle_parked(self.now, id, frame);
+                }
+                Action::LoadHead { id, .. } => self.intake.handle_head(id, None),
+                Action::Verify { id, event, .. } => {
+                    let unresolved = self.unresolved.contains(&letter(event.did().unwrap()));
+                    let down = || Arc::new(std::io::Error::other("down"));
+                    let outcome = if unresolved {
+                        Outcome::Defer(ResolveError::Unavailable(down()))
+                    } else {
+                        Outcome::Accept(None)
+                    };
+                    self.intake.handle_verified(self.now, id, outcome);
+                }
             }
         }
+    }
+
+    /// What a store does with what is parked.
+    pub(crate) fn store(&mut self, checkpoint: &Checkpoint) {
+        for parked in &checkpoint.parked {
+            self.parked.insert(parked.id, parked.clone());
+        }
+        for id in &checkpoint.unparked {
+            self.parked.remove(id);
+        }
+    }
+
+    /// The process dies, and another one continues from what is stored.
+    pub(crate) fn restart(&mut self, config: IntakeConfig) {
+        let stored = self.saved.last().cloned().unwrap_or_default();
+        self.intake = Intake::new(config, &stored, self.now);
+        self.intake.restore_parked(self.now, self.parked.values().map(ParkedRef::from));
+        self.spool.clear();
+        self.act();
     }
 
     /// Time passes.
