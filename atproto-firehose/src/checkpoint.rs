@@ -16,11 +16,12 @@ use bytes::Bytes;
 /// Events settle out of order, so a single number cannot say what is done:
 ///
 /// ```text
-/// seq        1  2  3  4  5  6  7
-/// settled    ✓  ✓  ·  ✓  ✓  ·  ✓        cursor 2, received 7, unsettled [3, 6]
+/// seq        1  2  3  4  5  6  7  8  9
+/// settled    ✓  ✓  ·  ✓  ✓  ·  ✓  ·  ·  cursor 2, received 7, unsettled [3, 6]
 /// ```
 /// After a restart the stream is read from `cursor`, and what was received and
-/// is not listed as unsettled is passed over.
+/// is not listed as unsettled is passed over. What came after the newest settled
+/// event counts as not received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checkpoint {
@@ -31,7 +32,8 @@ pub struct Checkpoint {
     /// Everything up to here is settled. `None` before the first event of a
     /// stream that is read from live.
     pub cursor: Option<i64>,
-    /// The newest sequence number received.
+    /// The newest sequence number that counts as received: that of the newest settled event, or
+    /// the cursor.
     pub received: i64,
     /// Sequence numbers above the cursor, up to `received`, that are not
     /// settled.

@@ -38,7 +38,7 @@ mod stats;
 mod verdict;
 mod window;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -148,7 +148,7 @@ impl Intake {
             (None, Some(Start::Oldest)) => (Some(0), 0, &[][..]),
             (None, Some(Start::Live) | None) => (None, 0, &[][..]),
         };
-        let unsettled: HashSet<i64> = replay.iter().copied().collect();
+        let unsettled: BTreeSet<i64> = replay.iter().copied().collect();
         Self {
             stream: Stream {
                 phase: Phase::Waiting { until: now },

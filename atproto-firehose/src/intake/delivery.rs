@@ -65,9 +65,12 @@ impl Intake {
             }
             Settlement::Retry(after) => self.retry(now, id, after),
             Settlement::Unavailable => {
-                self.outages += 1;
-                let wait = self.stream.backoff.delay(self.outages);
-                self.paused_until = Some(now + wait);
+                // Several that were under way at the time tell of one outage.
+                if self.paused_until.is_none_or(|until| until <= now) {
+                    self.outages += 1;
+                    let wait = self.stream.backoff.delay(self.outages);
+                    self.paused_until = Some(now + wait);
+                }
                 self.clear_timer(id);
                 if let Some(entry) = self.entries.get_mut(&id) {
                     entry.stage = Stage::Ready;

@@ -11,7 +11,7 @@ use super::action::{Action, EntryId};
 use super::entry::{Entry, OVERHEAD, Stage};
 use super::parking::{BEHIND, SLOW};
 use super::stats::count;
-use super::{Intake, Phase};
+use super::{Intake, Phase, Window};
 use crate::checkpoint::{Head, Reject};
 use crate::event::{Event, Gap};
 use crate::log::SEQ_LIMIT;
@@ -82,7 +82,7 @@ impl Intake {
                     }
                     (seq, _) => {
                         self.reject(seq.unwrap_or(0), None, INVALID, &reason, frame);
-                        self.pass(now, seq);
+                        self.pass(now, seq, Window::reject);
                     }
                 }
             }
@@ -171,15 +171,15 @@ impl Intake {
     /// Counts an event that needs nothing, and moves past it.
     fn skip(&mut self, now: Instant, seq: Option<i64>, why: &'static str) {
         count(&mut self.stats.ignored, why);
-        self.pass(now, seq);
+        self.pass(now, seq, Window::pass);
     }
 
     /// Moves past an event that nothing can be done with.
-    fn pass(&mut self, now: Instant, seq: Option<i64>) {
+    fn pass(&mut self, now: Instant, seq: Option<i64>, pass: fn(&mut Window, i64)) {
         if let Some(seq) = seq
             && self.admit(now, seq)
         {
-            self.window.pass(seq);
+            pass(&mut self.window, seq);
             self.mark_dirty(now);
         }
     }

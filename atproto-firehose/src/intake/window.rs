@@ -12,15 +12,17 @@ pub(crate) struct Window {
     /// The cursor while nothing is open.
     base: Option<i64>,
     received: i64,
+    /// The newest that was settled by more than being of no interest.
+    settled: i64,
     open: BTreeSet<(i64, EntryId)>,
     /// Received before, by a process before this one or forgotten since; not
     /// settled, not seen again yet.
-    replay: HashSet<i64>,
+    replay: BTreeSet<i64>,
 }
 
 impl Window {
-    pub(crate) fn new(cursor: Option<i64>, received: i64, replay: HashSet<i64>) -> Self {
-        Self { base: cursor, received, open: BTreeSet::new(), replay }
+    pub(crate) fn new(cursor: Option<i64>, received: i64, replay: BTreeSet<i64>) -> Self {
+        Self { base: cursor, received, settled: received, open: BTreeSet::new(), replay }
     }
 
     /// Whether an event that comes was received before, and is settled or still
@@ -46,8 +48,8 @@ impl Window {
     /// The stream has come to `seq`. What a process before this one left open
     /// below, and did not come again, is gone at the upstream: not waited for.
     pub(crate) fn seen(&mut self, seq: i64) {
-        if !self.replay.is_empty() {
-            self.replay.retain(|waiting| *waiting > seq);
+        while self.replay.first().is_some_and(|waiting| *waiting <= seq) {
+            self.replay.pop_first();
         }
     }
 
@@ -65,6 +67,14 @@ impl Window {
 
     pub(crate) fn settle(&mut self, seq: i64, id: EntryId) {
         self.open.remove(&(seq, id));
+        // What holds the cursor need not have been received.
+        self.settled = self.settled.max(seq.min(self.received));
+    }
+
+    /// An event came that is settled by being rejected; the window moves past it.
+    pub(crate) fn reject(&mut self, seq: i64) {
+        self.pass(seq);
+        self.settled = self.settled.max(seq);
     }
 
     /// An event came that needs nothing; the window moves past it.
@@ -79,29 +89,87 @@ impl Window {
     }
 
     pub(crate) fn cursor(&self) -> Option<i64> {
-        self.position(&HashSet::new()).0
+        let first = self.open.first().map(|(seq, _)| *seq);
+        self.reached(first.into_iter().chain(self.replay.first().copied()).min())
     }
 
-    /// Cursor, newest received, and what is open in between, as if `settled`
-    /// were settled.
+    /// As if `settled` were settled: the cursor, the newest that counts as received, and what is
+    /// open in between.
+    ///
+    /// What came after the newest settled one counts as not received: it comes again all the
+    /// same, and nobody has to be told of each that is merely waiting.
     pub(crate) fn position(&self, settled: &HashSet<EntryId>) -> (Option<i64>, i64, Vec<i64>) {
-        let open = self.open.iter().filter(|(_, id)| !settled.contains(id));
-        let mut unsettled: Vec<i64> = open.map(|(seq, _)| *seq).collect();
-        unsettled.extend(&self.replay);
+        let is_settled = |(_, id): &&(i64, EntryId)| settled.contains(id);
+        let newest = self.open.iter().rev().find(is_settled).filter(|_| !settled.is_empty());
+        let newest = newest.map_or(self.settled, |(seq, _)| self.settled.max(*seq));
+        let mut waiting = self.open.iter().filter(|one| !is_settled(one)).map(|(seq, _)| *seq);
+        let first = waiting.next();
+        let cursor = self.reached(first.into_iter().chain(self.replay.first().copied()).min());
+        let received = cursor.map_or(newest, |cursor| newest.max(cursor));
+        let open = first.into_iter().chain(waiting).take_while(|seq| *seq <= received);
+        let mut unsettled: Vec<i64> = open.chain(self.replay.range(..=received).copied()).collect();
         unsettled.sort_unstable();
         unsettled.dedup();
-        let cursor = self.base.map(|base| {
-            let reached = self.received.max(base);
-            unsettled.first().map_or(reached, |first| reached.min(first - 1))
-        });
-        (cursor, self.received, unsettled)
+        (cursor, received, unsettled)
+    }
+
+    /// The cursor, if `first` is the first that is not settled.
+    fn reached(&self, first: Option<i64>) -> Option<i64> {
+        let base = self.base?;
+        let received = self.received.max(base);
+        Some(first.map_or(received, |first| received.min(first - 1)))
     }
 
     /// From where to read on after a lost connection: what was received is
     /// still here, except for what a process before this one left open or what
     /// was forgotten.
     pub(crate) fn resume(&self) -> Option<i64> {
-        let lowest = self.replay.iter().min();
+        let lowest = self.replay.first();
         self.base.map(|base| lowest.map_or(self.received.max(base), |lowest| lowest - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(received: i64) -> Window {
+        let mut window = Window::new(Some(0), 0, BTreeSet::new());
+        (1..=received).for_each(|seq| window.open(seq, EntryId(seq as u64)));
+        window
+    }
+
+    #[test]
+    fn what_waits_behind_the_newest_settled_is_not_listed() {
+        let mut window = window(9);
+        assert_eq!(window.position(&HashSet::new()), (Some(0), 0, vec![]));
+        for seq in [1, 2, 4, 5] {
+            window.settle(seq, EntryId(seq as u64));
+        }
+        let batch = HashSet::from([EntryId(7)]);
+        assert_eq!(window.position(&batch), (Some(2), 7, vec![3, 6]));
+        assert_eq!(window.position(&HashSet::new()), (Some(2), 5, vec![3]));
+        assert_eq!((window.cursor(), window.received()), (Some(2), 9));
+    }
+
+    #[test]
+    fn what_is_passed_over_moves_the_cursor_and_what_is_rejected_counts_as_settled() {
+        let mut window = window(0);
+        (1..=3).for_each(|seq| window.pass(seq));
+        assert_eq!(window.position(&HashSet::new()), (Some(3), 3, vec![]));
+        window.open(4, EntryId(4));
+        window.pass(5);
+        assert_eq!(window.position(&HashSet::new()), (Some(3), 3, vec![]));
+        window.reject(6);
+        assert_eq!(window.position(&HashSet::new()), (Some(3), 6, vec![4]));
+    }
+
+    #[test]
+    fn a_settled_hold_does_not_count_what_was_not_received() {
+        let mut window = window(2);
+        window.hold(3, EntryId(9));
+        window.settle(3, EntryId(9));
+        assert_eq!(window.position(&HashSet::new()), (Some(0), 2, vec![1, 2]));
+        assert!(!window.is_known(3));
     }
 }
