@@ -8,7 +8,7 @@ use crate::intake::{Delivered, DeliveryId, Settlement};
 
 /// Several events whose effects are stored in one transaction, together with
 /// [`Self::checkpoint`]. Dropped without [`Self::committed`] all of them are
-/// delivered again.
+/// delivered again, which counts as an attempt, unless it is by [`Self::unavailable`].
 #[derive(Debug)]
 #[must_use = "a batch that is not committed is delivered again"]
 pub struct Batch {
@@ -77,15 +77,27 @@ impl Batch {
         let ids = self.ids();
         let checkpoint = self.checkpoint();
         if self.shared.store.saves() {
-            self.shared.update(|intake| {
-                for id in &ids {
-                    intake.handle_settled(now(), *id, Settlement::Ack);
-                }
-            });
+            self.settle_all(&ids, &Settlement::Ack);
         } else {
             self.shared.store.note_saved(checkpoint);
             self.shared.update(|intake| intake.handle_committed(now(), &ids, checkpoint));
         }
+    }
+
+    /// The database is down: all deliveries pause for a while, which grows from outage to
+    /// outage, and these come again. However long it takes, nothing is given up.
+    pub fn unavailable(mut self) {
+        let ids = self.ids();
+        self.settle_all(&ids, &Settlement::Unavailable);
+        self.deliveries.clear();
+    }
+
+    fn settle_all(&self, ids: &[DeliveryId], settlement: &Settlement) {
+        self.shared.update(|intake| {
+            for id in ids {
+                intake.handle_settled(now(), *id, settlement.clone());
+            }
+        });
     }
 
     fn ids(&self) -> Vec<DeliveryId> {
@@ -98,11 +110,6 @@ impl Drop for Batch {
         if self.committed {
             return;
         }
-        let ids = self.ids();
-        self.shared.update(|intake| {
-            for id in ids {
-                intake.handle_settled(now(), id, Settlement::Retry(Duration::from_millis(100)));
-            }
-        });
+        self.settle_all(&self.ids(), &Settlement::Retry(Duration::from_millis(100)));
     }
 }

@@ -5,8 +5,10 @@ mod support;
 
 mod a_failed_save_is_tried_again;
 mod account_budget;
+mod an_hour_without_the_database;
 mod consumer;
 mod crash_between_apply_and_ack;
+mod crashes;
 mod dead_letters;
 mod filters;
 mod intake_simulation;

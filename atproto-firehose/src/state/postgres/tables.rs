@@ -342,7 +342,8 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(5471902);";
 
 const SCHEMA: &str = "CREATE SCHEMA IF NOT EXISTS {schema};";
 
-/// DIDs are compared by bytes: no language has an opinion on their order.
+/// DIDs are compared by bytes: no language has an opinion on their order. Heads change all the
+/// time: where a page has room for the new version the index need not be touched.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS {schema}.firehose_position (
         one boolean PRIMARY KEY CHECK (one),
@@ -356,7 +357,7 @@ const TABLES: &str = "
         rev text,
         data bytea,
         active boolean NOT NULL
-    );
+    ) WITH (fillfactor = 70);
     CREATE TABLE IF NOT EXISTS {schema}.firehose_reject (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         seq bigint NOT NULL,
