@@ -5,7 +5,9 @@ mod record_set;
 use atproto_core::syntax::{Cid, Did};
 use atproto_repo::RepoPath;
 use atproto_repo::car;
-use atproto_repo::event::{AccountEvent, Action, CommitEvent, IdentityEvent, SyncEvent};
+use atproto_repo::event::{
+    AccountEvent, Action, CommitEvent, Event as Message, IdentityEvent, InfoEvent, SyncEvent,
+};
 use atproto_repo::sync::Discontinuity;
 use bytes::Bytes;
 
@@ -144,6 +146,21 @@ impl Event {
             Self::Gap(Gap::Repo { commit, .. }) => commit.as_ref().map(|commit| commit.0.seq),
             Self::Gap(_) => None,
         }
+    }
+}
+
+/// A message as it is delivered: news about the stream itself are not. Nothing is verified here.
+impl TryFrom<Message> for Event {
+    type Error = InfoEvent;
+
+    fn try_from(message: Message) -> Result<Self, InfoEvent> {
+        Ok(match message {
+            Message::Commit(commit) => Self::Commit(Commit::new(commit)),
+            Message::Sync(sync) => Self::Sync(sync),
+            Message::Identity(identity) => Self::Identity(identity),
+            Message::Account(account) => Self::Account(account),
+            Message::Info(info) => return Err(info),
+        })
     }
 }
 

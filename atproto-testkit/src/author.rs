@@ -14,11 +14,11 @@ use atproto_repo::{
 use bytes::Bytes;
 
 /// The moment of an author's first commit: 2026-01-01T00:00:00Z, in microseconds.
-const BEGINNING: u64 = 1_767_225_600_000_000;
+pub(crate) const BEGINNING: u64 = 1_767_225_600_000_000;
 /// Between two commits of an author, in microseconds.
 const TICK: u64 = 1_000_000;
 /// The `time` of all events; it is informal, and a fixed one keeps them reproducible.
-const TIME: &str = "2026-01-01T00:00:00.000Z";
+pub(crate) const TIME: &str = "2026-01-01T00:00:00.000Z";
 
 /// An account made from a seed: DID, key, handle, and a repository in memory.
 ///
@@ -33,6 +33,8 @@ pub struct Author {
     first: AppliedCommit,
     blocks: BlockMap,
     commits: u64,
+    /// The time, where the author has a clock.
+    now: Option<u64>,
 }
 
 impl Author {
@@ -46,7 +48,7 @@ impl Author {
         let key = key(seed, 0);
         let first = repo::create(&did, &key, rev(seed, 0)).expect("a fresh repository is empty");
         let blocks = first.new_blocks.clone();
-        Self { did, handle, key, head: first.head, first, blocks, commits: seed << 20 }
+        Self { did, handle, key, head: first.head, first, blocks, commits: seed << 20, now: None }
     }
 
     /// The author's DID.
@@ -97,6 +99,12 @@ impl Author {
         applied.to_event(0, TIME)
     }
 
+    /// Gives the author a clock: the next commits are of this moment, in microseconds since the
+    /// Unix epoch, or of right after the commit before. Without one a second passes between two.
+    pub fn set_time(&mut self, micros: u64) {
+        self.now = Some(micros);
+    }
+
     /// Goes over to another key without telling anybody but the author's documents.
     pub fn rotate_key(&mut self, generation: u64) {
         self.key = key(self.commits >> 20, generation);
@@ -136,7 +144,11 @@ impl Author {
     }
 
     fn next_rev(&self) -> Tid {
-        rev(self.commits >> 20, self.commits % (1 << 20) + 1)
+        let seed = self.commits >> 20;
+        match self.now {
+            Some(now) => clocked(seed, now.max(self.head.rev.micros() + 1)),
+            None => rev(seed, self.commits % (1 << 20) + 1),
+        }
     }
 }
 
@@ -156,5 +168,9 @@ fn key(seed: u64, generation: u64) -> SecretKey {
 }
 
 fn rev(seed: u64, commits: u64) -> Tid {
-    Tid::from_parts(BEGINNING + commits * TICK, (seed % 1024) as u16)
+    clocked(seed, BEGINNING + commits * TICK)
+}
+
+fn clocked(seed: u64, micros: u64) -> Tid {
+    Tid::from_parts(micros, (seed % 1024) as u16)
 }

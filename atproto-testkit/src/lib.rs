@@ -30,12 +30,18 @@
 mod author;
 mod directory;
 mod micro_pds;
+pub mod net;
 mod postgres;
+mod probe;
+mod random;
+pub mod simulation;
 
 pub use author::Author;
 pub use directory::Directory;
 pub use micro_pds::MicroPds;
+pub use net::{Fault, Faults, Net, hours};
 pub use postgres::Postgres;
+pub use probe::{Probe, delivery};
 
 /// The examples of the readme, compiled.
 #[cfg(doctest)]

@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Instant};
 use atproto_repo::event::{Event as Message, EventError};
 
 use super::{Intake, entry::OVERHEAD};
-use crate::{
-    checkpoint::Reject,
-    event::{Commit, Event},
-};
+use crate::{checkpoint::Reject, event::Event};
 
 /// Why a reject is not replayed.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +55,8 @@ impl Intake {
         if self.bytes + self.unsaved_bytes + cost > self.config.max_in_flight_bytes {
             return Err(ReplayError::NoRoom);
         }
-        let event = match Message::decode(reject.frame.clone())? {
-            Message::Commit(commit) => Event::Commit(Commit::new(commit)),
-            Message::Sync(sync) => Event::Sync(sync),
-            Message::Identity(identity) => Event::Identity(identity),
-            Message::Account(account) => Event::Account(account),
-            Message::Info(_) => return Err(ReplayError::Untrue("info".to_owned())),
-        };
+        let event = Event::try_from(Message::decode(reject.frame.clone())?)
+            .map_err(|info| ReplayError::Untrue(info.name))?;
         let did = event.did().cloned();
         let entry_id = self.next_id();
         self.insert(now, entry_id, (None, reject.seq), did.clone(), reject.frame.clone());

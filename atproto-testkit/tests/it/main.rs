@@ -4,3 +4,5 @@ mod arrows;
 mod classes;
 mod coverage;
 mod network;
+mod probe;
+mod simulation;

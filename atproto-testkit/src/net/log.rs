@@ -1,0 +1,165 @@
+use std::collections::VecDeque;
+
+use atproto_repo::event::{Event, InfoEvent};
+use bytes::Bytes;
+
+use crate::random::Random;
+
+/// What the relay keeps and sends.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// How often it has begun anew.
+    epoch: u32,
+    frames: VecDeque<(i64, Bytes)>,
+    head: i64,
+    /// Everything up to here is gone.
+    horizon: i64,
+    /// Horizons of the epochs so far.
+    horizons: Vec<i64>,
+    /// Connections of another generation are broken.
+    generation: u64,
+    /// Nobody can connect until the log has come so far.
+    away_until: Option<i64>,
+    /// Cursors ahead of the log are taken for the beginning.
+    forgiving: bool,
+    events: u64,
+    events_of_epoch: u64,
+    digest: u64,
+}
+
+/// How long a log is before it is lost: a cursor in it must be ahead of the next one for a
+/// while.
+const LONG: i64 = 1_000;
+/// How many events it has by then, so that readers are far in it.
+const MANY: u64 = 300;
+/// How far sequence numbers jump.
+const JUMP: i64 = 200_000_000;
+
+impl Log {
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// A number that tells one history of frames from another.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Up to where the frames of an epoch were dropped.
+    pub(super) fn horizon_of(&self, epoch: u32) -> i64 {
+        self.horizons.get(epoch as usize).copied().unwrap_or(self.horizon)
+    }
+
+    /// Numbers are left out now and then.
+    pub(super) fn next_seq(&self, random: &mut Random) -> i64 {
+        self.head + if random.one_in(8) { 2 } else { 1 }
+    }
+
+    pub(super) fn append(&mut self, seq: i64, frame: Vec<u8>) {
+        for byte in &frame {
+            self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+        self.frames.push_back((seq, frame.into()));
+        self.head = seq;
+        self.events += 1;
+        self.events_of_epoch += 1;
+        if self.away_until.is_some_and(|until| seq >= until) {
+            self.come_back();
+        }
+    }
+
+    /// The first frame after a sequence number.
+    pub(super) fn after(&self, seq: i64) -> Option<(i64, Bytes)> {
+        let next = self.frames.partition_point(|(known, _)| *known <= seq);
+        self.frames.get(next).cloned()
+    }
+
+    /// Breaks all connections.
+    pub(super) fn cut(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Breaks all connections, and lets nobody in for that many events.
+    pub(super) fn go_away(&mut self, events: i64) {
+        self.cut();
+        self.away_until = Some(self.head + events);
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.away_until.is_some()
+    }
+
+    /// Lets readers in again, with not much left of what was before.
+    pub(super) fn come_back(&mut self) {
+        if self.away_until.take().is_some() {
+            let kept = self.frames.split_off(self.frames.len().saturating_sub(2));
+            self.horizon = self.frames.back().map_or(self.horizon, |(seq, _)| *seq);
+            self.frames = kept;
+        }
+    }
+
+    pub(super) fn jump(&mut self) {
+        self.head += JUMP;
+    }
+
+    pub(super) fn may_be_reset(&self) -> bool {
+        self.head > LONG && self.events_of_epoch > MANY
+    }
+
+    /// Loses everything.
+    pub(super) fn reset(&mut self, forgiving: bool) {
+        self.cut();
+        self.horizons.push(self.horizon);
+        self.epoch += 1;
+        self.frames.clear();
+        (self.head, self.horizon, self.away_until, self.events_of_epoch) = (0, 0, None, 0);
+        self.forgiving = forgiving;
+    }
+
+    /// With what a connection at a cursor begins, and after which number it goes on. `Err` is
+    /// an error frame that ends it.
+    pub(super) fn open(&self, cursor: Option<i64>) -> Result<(Option<Bytes>, i64), Bytes> {
+        match cursor {
+            None => Ok((None, self.head)),
+            Some(cursor) if cursor > self.head && self.forgiving => Ok((None, 0)),
+            Some(cursor) if cursor > self.head => Err(error_frame("FutureCursor")),
+            Some(cursor) if cursor < self.horizon => {
+                let name = "OutdatedCursor".to_owned();
+                let info = Event::Info(InfoEvent { name, message: None });
+                Ok((Some(info.encode().into()), self.horizon))
+            }
+            Some(cursor) => Ok((None, cursor)),
+        }
+    }
+}
+
+/// The frame `{"op": -1}`, `{"error": name}`.
+pub(super) fn error_frame(name: &str) -> Bytes {
+    let mut frame = b"\xa1\x62op\x20\xa1\x65error".to_vec();
+    // A text of less than 24 bytes has its length in the first one.
+    frame.push(0x60 + u8::try_from(name.len()).unwrap_or(0));
+    frame.extend_from_slice(name.as_bytes());
+    frame.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use atproto_repo::event::EventError;
+
+    #[test]
+    fn error_frames_are_understood() {
+        let error = Event::decode(error_frame("ConsumerTooSlow"));
+        assert!(
+            matches!(error, Err(EventError::Upstream { name, .. }) if name == "ConsumerTooSlow")
+        );
+    }
+}

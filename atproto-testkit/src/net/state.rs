@@ -1,0 +1,240 @@
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use atproto_core::syntax::Did;
+use atproto_firehose::{
+    checkpoint::{Checkpoint, Head},
+    state::{Answer, Store, StoreError},
+};
+
+use super::{fault::Fault, shared::Shared};
+
+/// A consumer's state on the disk of a simulated network. It survives crashes, but for what was
+/// being written: that is there as a whole or not at all.
+///
+/// It is a [`Store`]; a service that stores checkpoints with its own effects calls
+/// [`Self::commit`]. Clones share what is stored.
+#[derive(Clone)]
+pub struct SimState {
+    shared: Arc<Shared>,
+    disk: Arc<Mutex<Disk>>,
+}
+
+/// What the effects of a transaction do once it is durable.
+type Effects = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Disk {
+    /// What is durable.
+    position: Checkpoint,
+    heads: BTreeMap<Did, Head>,
+    /// Labels of what was rejected, by sequence number.
+    rejects: Vec<(i64, String)>,
+    saves: u64,
+    /// What is being written.
+    pending: Option<Pending>,
+}
+
+struct Pending {
+    checkpoint: Checkpoint,
+    effects: Option<Effects>,
+    /// The number of crashes when it began.
+    crashes: u64,
+    /// What is found of it if there is one more.
+    fate: Fate,
+}
+
+/// What is left of a write that a crash came upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Nothing,
+    /// Of which the checksum is wrong, so that it counts as nothing.
+    Part,
+    All,
+}
+
+/// How long a save takes, from and to.
+const QUICK: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(30));
+/// The same for a slow one.
+const SLOW: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
+
+impl SimState {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, disk: Arc::default() }
+    }
+
+    /// Stores a checkpoint and the effects of what it covers, in one transaction: `effects` is
+    /// called when it is durable, which after a crash can be before the next load.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the disk is full, another consumer has taken over, or the service
+    /// has died meanwhile.
+    pub async fn commit(
+        &self,
+        checkpoint: &Checkpoint,
+        effects: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.write(checkpoint.clone(), Some(Box::new(effects))).await
+    }
+
+    /// Everything that is durable, heads included.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let mut disk = self.disk();
+        self.recover(&mut disk);
+        let mut checkpoint = disk.position.clone();
+        checkpoint.heads = disk.heads.iter().map(|(did, head)| (did.clone(), *head)).collect();
+        checkpoint
+    }
+
+    /// Whether an event that comes again now would come in spite of a durable ack.
+    pub fn is_settled(&self, seq: i64) -> bool {
+        let position = &self.disk().position;
+        let open = position.received < seq || position.unsettled.contains(&seq);
+        position.cursor.is_some_and(|cursor| seq <= cursor) || !open
+    }
+
+    /// The rejected events that are stored: sequence number and label.
+    pub fn rejects(&self) -> Vec<(i64, String)> {
+        self.disk().rejects.clone()
+    }
+
+    /// Forgets the position and nothing else: for somebody who has decided to read the upstream
+    /// from another place.
+    pub fn forget_position(&self) {
+        let mut disk = self.disk();
+        let (epoch, mut position) = (disk.position.epoch, Checkpoint::default());
+        position.epoch = epoch;
+        disk.position = position;
+    }
+
+    async fn write(
+        &self,
+        checkpoint: Checkpoint,
+        effects: Option<Effects>,
+    ) -> Result<(), StoreError> {
+        let crashes = self.shared.crashes();
+        let (latency, death, fails) = self.begin(checkpoint, effects, crashes)?;
+        tokio::time::sleep(latency).await;
+        if let Some(fault) = death
+            && self.shared.crashes() == crashes
+        {
+            self.shared.crash(fault);
+        }
+        let mut disk = self.disk();
+        if self.shared.crashes() != crashes {
+            return Err(error("the process is dead"));
+        }
+        let Some(pending) = disk.pending.take() else { return Err(error("nothing is written")) };
+        if fails {
+            return Err(error("an injected failure"));
+        }
+        disk.apply(pending);
+        Ok(())
+    }
+
+    /// Begins a write: how long it takes, whether the service dies of it, whether it fails.
+    fn begin(
+        &self,
+        checkpoint: Checkpoint,
+        effects: Option<Effects>,
+        crashes: u64,
+    ) -> Result<(Duration, Option<Fault>, bool), StoreError> {
+        let mut disk = self.disk();
+        self.recover(&mut disk);
+        if checkpoint.epoch < disk.position.epoch {
+            return Err(StoreError::fenced(checkpoint.epoch, disk.position.epoch));
+        }
+        let mut world = self.shared.world();
+        if world.lasts(Fault::DiskFull) {
+            return Err(StoreError::new(io::Error::from(io::ErrorKind::StorageFull)));
+        }
+        let fails = world.armory.take(Fault::SaveFailure);
+        let (shortest, longest) = if world.armory.take(Fault::SlowSave) { SLOW } else { QUICK };
+        let latency = world.random.between(shortest, longest);
+        let fates = [
+            (Fault::LostWrite, Fate::Nothing),
+            (Fault::TornWrite, Fate::Part),
+            (Fault::UnheardWrite, Fate::All),
+        ];
+        // The crash counts when it happens.
+        let death = fates.iter().find(|(fault, _)| world.armory.withdraw(*fault));
+        let drawn = || fates[world.random.index(fates.len())].1;
+        let fate = death.map_or_else(drawn, |(_, fate)| *fate);
+        disk.pending = Some(Pending { checkpoint, effects, crashes, fate });
+        Ok((latency, death.map(|(fault, _)| *fault), fails))
+    }
+
+    /// What a process finds that was not there when the last one died.
+    fn recover(&self, disk: &mut Disk) {
+        let crashes = self.shared.crashes();
+        if disk.pending.as_ref().is_some_and(|pending| pending.crashes != crashes)
+            && let Some(pending) = disk.pending.take()
+            && pending.fate == Fate::All
+        {
+            disk.apply(pending);
+        }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Disk {
+    fn apply(&mut self, Pending { mut checkpoint, effects, .. }: Pending) {
+        self.heads.extend(std::mem::take(&mut checkpoint.heads));
+        let rejects = std::mem::take(&mut checkpoint.rejects).into_iter();
+        self.rejects.extend(rejects.map(|reject| (reject.seq, reject.label.into_owned())));
+        checkpoint.replayed.clear();
+        self.position = checkpoint;
+        self.saves += 1;
+        if let Some(effects) = effects {
+            effects();
+        }
+    }
+}
+
+impl Store for SimState {
+    fn load(&self) -> Result<Checkpoint, StoreError> {
+        let mut disk = self.disk();
+        self.recover(&mut disk);
+        Ok(disk.position.clone())
+    }
+
+    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError> {
+        if self.shared.world().armory.take(Fault::UnreadableHead) {
+            return Err(error("an injected failure"));
+        }
+        Ok(self.disk().heads.get(did).copied())
+    }
+
+    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let mut disk = self.disk();
+        self.recover(&mut disk);
+        let (checkpoint, fate) = (checkpoint.clone(), Fate::All);
+        disk.apply(Pending { checkpoint, effects: None, crashes: self.shared.crashes(), fate });
+        Ok(())
+    }
+
+    fn load_async(self: Arc<Self>) -> Answer<Checkpoint> {
+        Box::pin(async move { self.load() })
+    }
+
+    fn save_async(self: Arc<Self>, checkpoint: Box<Checkpoint>) -> Answer<()> {
+        Box::pin(async move { self.write(*checkpoint, None).await })
+    }
+}
+
+impl fmt::Debug for SimState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimState").field("position", &self.disk().position).finish_non_exhaustive()
+    }
+}
+
+fn error(text: &'static str) -> StoreError {
+    StoreError::new(text)
+}

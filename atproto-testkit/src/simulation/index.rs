@@ -1,0 +1,124 @@
+use std::collections::BTreeMap;
+
+use atproto_core::syntax::{Cid, Did, Tid};
+use atproto_firehose::event::{Commit, Event, Gap};
+
+use crate::net::{Repository, Truth};
+
+/// The copy of the network that the simulated service keeps.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) copies: BTreeMap<Did, Copy>,
+}
+
+/// The copy of a repository.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) rev: Option<Tid>,
+    pub(super) records: BTreeMap<String, Cid>,
+    pub(super) active: bool,
+}
+
+impl Default for Copy {
+    fn default() -> Self {
+        Self { rev: None, records: BTreeMap::new(), active: true }
+    }
+}
+
+/// What an event does to the copy. What has to be fetched for it was fetched.
+pub(super) enum Effect {
+    Nothing,
+    Commit(Commit),
+    Account(Did, bool, Option<String>),
+    Fetched(Vec<Fetched>),
+}
+
+/// An account as it is found when it is fetched.
+pub(super) struct Fetched {
+    pub(super) did: Did,
+    pub(super) repository: Option<Repository>,
+    /// Whether it is active, where that was asked too.
+    active: Option<bool>,
+}
+
+impl Effect {
+    pub(super) fn of(event: &Event, truth: &Truth) -> Self {
+        match event {
+            Event::Commit(commit) => Self::Commit(commit.clone()),
+            Event::Sync(sync) => Self::fetch(&sync.did, truth),
+            Event::Gap(Gap::Repo { did, .. }) => Self::fetch(did, truth),
+            Event::Gap(Gap::OutdatedCursor { .. } | Gap::SeqReset { .. }) => {
+                Self::everything(truth)
+            }
+            Event::Account(account) => {
+                Self::Account(account.did.clone(), account.active, account.status.clone())
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    fn fetch(did: &Did, truth: &Truth) -> Self {
+        let repository = truth.repository(did);
+        Self::Fetched(vec![Fetched { did: did.clone(), repository, active: None }])
+    }
+
+    /// All accounts, as after a gap of unknown extent.
+    pub(super) fn everything(truth: &Truth) -> Self {
+        let fetch = |did: Did| Fetched {
+            repository: truth.repository(&did),
+            active: Some(truth.is_active(&did)),
+            did,
+        };
+        Self::Fetched(truth.accounts().into_iter().map(fetch).collect())
+    }
+}
+
+impl Index {
+    /// # Errors
+    /// What the effect does not fit to: something is missing before it.
+    pub(super) fn apply(&mut self, effect: &Effect) -> Result<(), String> {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Commit(commit) => return self.commit(commit),
+            Effect::Account(did, active, status) => {
+                let copy = self.copies.entry(did.clone()).or_default();
+                copy.active = *active;
+                if status.as_deref() == Some("deleted") {
+                    copy.records.clear();
+                }
+            }
+            Effect::Fetched(accounts) => {
+                for Fetched { did, repository, active } in accounts {
+                    let copy = self.copies.entry(did.clone()).or_default();
+                    copy.active = active.unwrap_or(copy.active);
+                    copy.records.clear();
+                    if let Some(repository) = repository {
+                        copy.rev = copy.rev.max(Some(repository.rev));
+                        copy.records.clone_from(&repository.records);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<(), String> {
+        let message = commit.message();
+        let copy = self.copies.entry(message.repo.clone()).or_default();
+        if copy.rev.is_some_and(|rev| message.rev <= rev) {
+            return Ok(());
+        }
+        copy.rev = Some(message.rev);
+        for op in &message.ops {
+            let path = op.path.to_string();
+            let before = match op.cid {
+                Some(cid) => copy.records.insert(path, cid),
+                None => copy.records.remove(&path),
+            };
+            if before != op.prev {
+                return Err(format!("seq {} does not follow at {}", message.seq, op.path));
+            }
+        }
+        Ok(())
+    }
+}
