@@ -130,7 +130,7 @@ faults! {
         /// A save takes seconds.
         SlowSave "slow_save"
         /// What is stored of an account cannot be read.
-        UnreadableHead "unreadable_head"
+        UnreadableState "unreadable_state"
     }
     Handler {
         /// A handler takes seconds.

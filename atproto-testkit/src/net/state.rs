@@ -7,9 +7,11 @@ use std::{
 
 use atproto_core::syntax::Did;
 use atproto_firehose::{
-    checkpoint::{Checkpoint, Head},
-    state::{Answer, Store, StoreError},
+    checkpoint::{Checkpoint, Head, Parked, ParkedRef},
+    state::{Store, StoreError, Stored},
 };
+use bytes::Bytes;
+use futures::{FutureExt, future::ready};
 
 use super::{fault::Fault, shared::Shared};
 
@@ -32,6 +34,7 @@ struct Disk {
     /// What is durable.
     position: Checkpoint,
     heads: BTreeMap<Did, Head>,
+    parked: BTreeMap<u64, Parked>,
     /// Labels of what was rejected, by sequence number.
     rejects: Vec<(i64, String)>,
     saves: u64,
@@ -81,20 +84,13 @@ impl SimState {
         self.write(checkpoint.clone(), Some(Box::new(effects))).await
     }
 
-    /// Everything that is durable, heads included.
-    pub fn checkpoint(&self) -> Checkpoint {
-        let mut disk = self.disk();
-        self.recover(&mut disk);
-        let mut checkpoint = disk.position.clone();
-        checkpoint.heads = disk.heads.iter().map(|(did, head)| (did.clone(), *head)).collect();
-        checkpoint
-    }
-
     /// Whether an event that comes again now would come in spite of a durable ack.
     pub fn is_settled(&self, seq: i64) -> bool {
-        let position = &self.disk().position;
+        let disk = self.disk();
+        let position = &disk.position;
         let open = position.received < seq || position.unsettled.contains(&seq);
-        position.cursor.is_some_and(|cursor| seq <= cursor) || !open
+        let passed = position.cursor.is_some_and(|cursor| seq <= cursor) || !open;
+        passed && disk.parked.values().all(|parked| parked.seq != seq)
     }
 
     /// The rejected events that are stored: sequence number and label.
@@ -179,6 +175,13 @@ impl SimState {
         }
     }
 
+    fn read<T>(&self, look: impl FnOnce(&Disk) -> T) -> Result<T, StoreError> {
+        if self.shared.world().armory.take(Fault::UnreadableState) {
+            return Err(error("an injected failure"));
+        }
+        Ok(look(&self.disk()))
+    }
+
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,6 +190,11 @@ impl SimState {
 impl Disk {
     fn apply(&mut self, Pending { mut checkpoint, effects, .. }: Pending) {
         self.heads.extend(std::mem::take(&mut checkpoint.heads));
+        let parked = std::mem::take(&mut checkpoint.parked).into_iter();
+        self.parked.extend(parked.map(|parked| (parked.id, parked)));
+        for id in std::mem::take(&mut checkpoint.unparked) {
+            self.parked.remove(&id);
+        }
         let rejects = std::mem::take(&mut checkpoint.rejects).into_iter();
         self.rejects.extend(rejects.map(|reject| (reject.seq, reject.label.into_owned())));
         checkpoint.replayed.clear();
@@ -199,33 +207,41 @@ impl Disk {
 }
 
 impl Store for SimState {
-    fn load(&self) -> Result<Checkpoint, StoreError> {
+    fn load(&self) -> Stored<'_, Checkpoint> {
         let mut disk = self.disk();
         self.recover(&mut disk);
-        Ok(disk.position.clone())
+        ready(Ok(disk.position.clone())).boxed()
     }
 
-    fn head(&self, did: &Did) -> Result<Option<Head>, StoreError> {
-        if self.shared.world().armory.take(Fault::UnreadableHead) {
-            return Err(error("an injected failure"));
-        }
-        Ok(self.disk().heads.get(did).copied())
-    }
-
-    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    fn take_over(&self) -> Stored<'_, Checkpoint> {
         let mut disk = self.disk();
         self.recover(&mut disk);
-        let (checkpoint, fate) = (checkpoint.clone(), Fate::All);
-        disk.apply(Pending { checkpoint, effects: None, crashes: self.shared.crashes(), fate });
-        Ok(())
+        let before = disk.position.clone();
+        disk.position.epoch += 1;
+        ready(Ok(before)).boxed()
     }
 
-    fn load_async(self: Arc<Self>) -> Answer<Checkpoint> {
-        Box::pin(async move { self.load() })
+    fn head<'a>(&'a self, did: &'a Did) -> Stored<'a, Option<Head>> {
+        let head = self.read(|disk| disk.heads.get(did).copied());
+        ready(head).boxed()
     }
 
-    fn save_async(self: Arc<Self>, checkpoint: Box<Checkpoint>) -> Answer<()> {
-        Box::pin(async move { self.write(*checkpoint, None).await })
+    fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
+        self.write(checkpoint, None).boxed()
+    }
+
+    fn parks(&self) -> bool {
+        true
+    }
+
+    fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
+        let parked = self.disk().parked.values().map(ParkedRef::from).collect();
+        ready(Ok(parked)).boxed()
+    }
+
+    fn parked_frame(&self, id: u64) -> Stored<'_, Option<Bytes>> {
+        let frame = self.read(|disk| disk.parked.get(&id).map(|parked| parked.frame.clone()));
+        ready(frame).boxed()
     }
 }
 

@@ -10,6 +10,7 @@ use atproto_firehose::{
     },
     event::Event,
     intake::Settlement,
+    state::SavedByCaller,
     verify::Verifier,
 };
 use tokio::task::JoinSet;
@@ -56,6 +57,10 @@ const BATCH: usize = 40;
 const CAP: u64 = 96 << 10;
 /// No frame of the simulated network is larger.
 const MAX_FRAME: usize = 24 << 10;
+/// Bytes that can be parked, less than comes in a long outage.
+const PARKING: u64 = 256 << 10;
+/// How long an identity is waited for before its account is parked.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a batch waits for company.
 const COMPANY: Duration = Duration::from_millis(50);
 /// When something is tried again that failed.
@@ -89,6 +94,8 @@ impl Rig {
             .policy(Policy::verifier(verifier))
             .max_in_flight_bytes(CAP as usize)
             .max_frame_bytes(MAX_FRAME)
+            .parking(PARKING)
+            .park_after(PATIENCE)
             .max_attempts(u32::MAX)
     }
 
@@ -97,7 +104,10 @@ impl Rig {
         self.oracle().restart();
         let (transport, options) = (Arc::clone(&self.transport), self.options());
         let opened = match self.form {
-            Form::Batches => Consumer::open_on(transport, self.state.checkpoint(), options).await,
+            Form::Batches => {
+                let state = SavedByCaller(self.state.clone());
+                Consumer::open_on(transport, state, options).await
+            }
             _ => Consumer::open_on(transport, self.state.clone(), options).await,
         };
         let Ok(mut consumer) = opened else { return };
