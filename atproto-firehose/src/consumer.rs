@@ -47,8 +47,8 @@ use self::spool::SpoolDir;
 pub use self::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
 pub use self::websocket::WebSocket;
 use crate::checkpoint::{Checkpoint, Reject};
+pub use crate::intake::{GapPolicies, GapPolicy, ReplayError, Start};
 use crate::intake::{Intake, IntakeStats, Lag};
-pub use crate::intake::{ReplayError, Start};
 use crate::state::{Store, StoreError};
 
 /// Reads a firehose. See the [module](self).

@@ -80,19 +80,35 @@ pub enum Gap {
         /// The first after.
         to: i64,
     },
+    /// The upstream does not know the cursor yet: it has lost events, or is
+    /// another one. Somebody has to decide where to continue: the consumer stops,
+    /// unless [told otherwise](crate::intake::GapPolicies).
+    FutureCursor {
+        /// The cursor that was asked for.
+        cursor: Option<i64>,
+        /// An explanation for people.
+        message: Option<String>,
+    },
+    /// The upstream hung up because the consumer did not read fast enough. It
+    /// connects again and continues; nothing is missing while the upstream keeps
+    /// what comes after the cursor.
+    ConsumerTooSlow {
+        /// An explanation for people.
+        message: Option<String>,
+    },
     /// The upstream counts anew, below the cursor. Somebody has to decide where
-    /// to continue: the consumer stops.
+    /// to continue: the consumer stops, unless
+    /// [told otherwise](crate::intake::GapPolicies).
     SeqReset {
         /// The cursor that was asked for.
         cursor: i64,
         /// What came.
         found: i64,
     },
-    /// The upstream ended the stream with an error. After `FutureCursor`
-    /// somebody has to decide: the consumer stops. After others it connects
+    /// The upstream ended the stream with another error. The consumer connects
     /// again and continues.
     Upstream {
-        /// The name, such as `ConsumerTooSlow`.
+        /// The name.
         name: String,
         /// An explanation for people.
         message: Option<String>,
@@ -104,6 +120,8 @@ impl Gap {
     pub fn label(&self) -> &'static str {
         match self {
             Self::OutdatedCursor { .. } => "outdated_cursor",
+            Self::FutureCursor { .. } => "future_cursor",
+            Self::ConsumerTooSlow { .. } => "consumer_too_slow",
             Self::Repo { .. } => "repo",
             Self::SeqJump { .. } => "seq_jump",
             Self::SeqReset { .. } => "seq_reset",

@@ -26,6 +26,7 @@ mod backoff;
 mod config;
 mod delivery;
 mod entry;
+mod gaps;
 mod lag;
 mod lanes;
 mod parking;
@@ -49,6 +50,7 @@ use self::backoff::Backoff;
 pub use self::config::{IntakeConfig, Start};
 pub use self::delivery::Delivered;
 use self::entry::{Entry, Stage};
+pub use self::gaps::{GapPolicies, GapPolicy};
 pub use self::lag::Lag;
 use self::lanes::Lanes;
 use self::parking::Parking;
@@ -117,6 +119,10 @@ struct Stream {
     /// The connection being opened is to be closed for this: it would begin
     /// above an event that was forgotten.
     outdated: Option<&'static str>,
+    /// Where to begin anew once everything is settled.
+    restart: Option<Start>,
+    /// The last gap without a position.
+    told: Option<(&'static str, EntryId)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,9 +150,10 @@ impl Intake {
     pub fn new(config: IntakeConfig, restored: &Checkpoint, now: Instant) -> Self {
         let (cursor, received, replay) = match (restored.cursor, config.start) {
             (Some(cursor), _) => (Some(cursor), restored.received, &restored.unsettled[..]),
-            (None, Some(Start::Cursor(cursor))) => (Some(cursor), cursor, &[][..]),
-            (None, Some(Start::Oldest)) => (Some(0), 0, &[][..]),
-            (None, Some(Start::Live) | None) => (None, 0, &[][..]),
+            (None, start) => {
+                let (cursor, received) = start.unwrap_or(Start::Live).position();
+                (cursor, received, &[][..])
+            }
         };
         let unsettled: BTreeSet<i64> = replay.iter().copied().collect();
         Self {
@@ -157,6 +164,8 @@ impl Intake {
                 cursor,
                 halted: None,
                 outdated: None,
+                restart: None,
+                told: None,
             },
             epoch: restored.epoch + 1,
             entries: HashMap::new(),
@@ -208,7 +217,7 @@ impl Intake {
     /// time. `None`: only when something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let connect = match self.stream.phase {
-            Phase::Waiting { until } => Some(until),
+            Phase::Waiting { until } if self.may_connect() => Some(until),
             _ => None,
         };
         let timer = self.timers.first().map(|(at, _)| *at);

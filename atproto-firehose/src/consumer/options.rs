@@ -8,7 +8,7 @@ use atproto_core::syntax::Datetime;
 
 use super::ConsumerError;
 use crate::filter::{Filter, Partition};
-use crate::intake::{IntakeConfig, Start};
+use crate::intake::{GapPolicies, IntakeConfig, Start};
 use crate::verify::Verifier;
 
 /// How a [`Consumer`](super::Consumer) reads. Every limit has a default.
@@ -181,6 +181,14 @@ impl ConsumerOptions {
     #[must_use]
     pub fn park_slow(mut self, park: bool) -> Self {
         self.config.park_slow = park;
+        self
+    }
+
+    /// What follows gaps in the stream. Default: a cursor in the future and a
+    /// sequence that starts anew stop the consumer, after others it goes on.
+    #[must_use]
+    pub fn gaps(mut self, policies: GapPolicies) -> Self {
+        self.config.gaps = policies;
         self
     }
 

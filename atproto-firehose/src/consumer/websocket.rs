@@ -20,10 +20,10 @@ impl WebSocket {
         } else {
             format!("{url}/xrpc/com.atproto.sync.subscribeRepos")
         };
-        Self { url, options: SubscribeOptions::default() }
+        Self { url, options: SubscribeOptions::default().max_redirects(MAX_REDIRECTS) }
     }
 
-    /// Sets deadlines, limits and headers of the connection.
+    /// Sets deadlines, limits, redirects and headers of the connection.
     #[must_use]
     pub fn options(mut self, options: SubscribeOptions) -> Self {
         self.options = options;
@@ -59,6 +59,7 @@ fn failed(error: SubscribeError) -> TransportError {
         SubscribeError::ClearText => "clear_text",
         SubscribeError::Connect(_) => "connect",
         SubscribeError::ConnectTimeout(_) => "connect_timeout",
+        SubscribeError::Redirect => "redirect",
         SubscribeError::Refused(_) => "refused",
         SubscribeError::Silent(_) => "silent",
         SubscribeError::TooLarge { .. } => "frame_too_large",
@@ -72,3 +73,6 @@ fn failed(error: SubscribeError) -> TransportError {
     };
     TransportError { label, permanent, source: error.into() }
 }
+
+/// Redirects that are followed by default. Ours: enough for a host that has moved.
+const MAX_REDIRECTS: usize = 3;

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use atproto_core::data::limits::MAX_FRAME;
 
+use super::gaps::GapPolicies;
 use crate::filter::{Filter, Partition};
 
 /// Where to begin when nothing is stored.
@@ -13,6 +14,26 @@ pub enum Start {
     Oldest,
     /// After this sequence number.
     Cursor(i64),
+}
+
+impl Start {
+    /// The cursor, and the newest sequence number below it.
+    pub(super) fn position(self) -> (Option<i64>, i64) {
+        match self {
+            Self::Live => (None, 0),
+            Self::Oldest => (Some(0), 0),
+            Self::Cursor(cursor) => (Some(cursor), cursor),
+        }
+    }
+
+    /// A short constant name, for statistics.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Oldest => "oldest",
+            Self::Cursor(_) => "cursor",
+        }
+    }
 }
 
 /// Limits and rules of an [`Intake`](super::Intake).
@@ -84,6 +105,8 @@ pub struct IntakeConfig {
     pub backoff_max: Duration,
     /// A connection that lived this long ends a row of failures. Default 10 s.
     pub stable_after: Duration,
+    /// What follows gaps in the stream.
+    pub gaps: GapPolicies,
     /// A larger step between sequence numbers is reported as a gap. Default
     /// 100 million: a day of a busy network.
     pub max_seq_jump: i64,
@@ -121,6 +144,7 @@ impl Default for IntakeConfig {
             backoff_base: Duration::from_millis(500),
             backoff_max: Duration::from_secs(60),
             stable_after: Duration::from_secs(10),
+            gaps: GapPolicies::default(),
             max_seq_jump: 100_000_000,
             started_at: 0,
             seed: 0,

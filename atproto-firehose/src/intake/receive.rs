@@ -13,7 +13,7 @@ use super::parking::{BEHIND, SLOW};
 use super::stats::count;
 use super::{Intake, Phase, Window};
 use crate::checkpoint::{Head, Reject};
-use crate::event::{Event, Gap};
+use crate::event::Gap;
 use crate::log::SEQ_LIMIT;
 
 impl Intake {
@@ -97,7 +97,8 @@ impl Intake {
                 self.stream.phase = Phase::Halted;
                 None
             }
-            Phase::Waiting { until } if until <= now => {
+            Phase::Waiting { until } if until <= now && self.may_connect() => {
+                self.restart(now);
                 self.stream.phase = Phase::Connecting;
                 self.stream.outdated = None;
                 self.stream.cursor = self.window.resume();
@@ -115,7 +116,7 @@ impl Intake {
         }
     }
 
-    fn disconnect(&mut self, reason: &'static str) {
+    pub(super) fn disconnect(&mut self, reason: &'static str) {
         self.stream.phase = Phase::Closing { reason };
     }
 
@@ -139,14 +140,16 @@ impl Intake {
         if let Some(cursor) = self.stream.cursor.filter(|cursor| seq < *cursor) {
             // The upstream counts anew. To take up the new numbers would lose
             // whatever lies between, unseen: somebody has to decide.
-            self.gap(now, Gap::SeqReset { cursor, found: seq }, None);
-            self.halt(format!("the upstream counts from {seq}, the cursor is {cursor}"));
+            if self.gap(now, Gap::SeqReset { cursor, found: seq }, None) {
+                self.disconnect("seq_reset");
+            }
             return false;
         }
         let from = self.stream.last_seq.unwrap_or_else(|| self.window.received());
         self.stream.last_seq = Some(seq);
-        if from > 0 && seq.saturating_sub(from) > self.config.max_seq_jump {
-            self.gap(now, Gap::SeqJump { from, to: seq }, Some(from + 1));
+        let jumps = from > 0 && seq.saturating_sub(from) > self.config.max_seq_jump;
+        if jumps && !self.gap(now, Gap::SeqJump { from, to: seq }, Some(from + 1)) {
+            return false;
         }
         if self.window.is_known(seq) {
             self.stats.duplicates += 1;
@@ -242,36 +245,6 @@ impl Intake {
         if self.lanes.push(did, id, cost) {
             self.start(now, id);
         }
-    }
-
-    fn outdated(&mut self, now: Instant) {
-        let cursor = self.stream.cursor.unwrap_or(0);
-        self.gap(now, Gap::OutdatedCursor { cursor }, Some(cursor + 1));
-    }
-
-    fn upstream(&mut self, now: Instant, name: String, message: Option<String>) {
-        if name == "FutureCursor" {
-            self.halt("the upstream says that the cursor is in the future");
-        }
-        self.gap(now, Gap::Upstream { name, message }, None);
-        if self.stream.halted.is_none() {
-            self.disconnect("upstream_error");
-        }
-    }
-
-    /// Delivers a gap in the stream. `hold` keeps the cursor below it until it
-    /// is acknowledged.
-    fn gap(&mut self, now: Instant, gap: Gap, hold: Option<i64>) {
-        count(&mut self.stats.gaps, gap.label());
-        let id = self.next_id();
-        self.insert(now, id, (hold, 0), None, Bytes::new());
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.event = Some(Arc::new(Event::Gap(gap)));
-        }
-        if let Some(seq) = hold {
-            self.window.hold(seq, id);
-        }
-        self.start(now, id);
     }
 
     pub(super) fn next_id(&mut self) -> EntryId {

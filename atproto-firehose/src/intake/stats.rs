@@ -82,6 +82,8 @@ pub struct IntakeStats {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Gaps, by kind.
     pub gaps: BTreeMap<&'static str, u64>,
+    /// Times that the stream was begun anew after a gap, by where.
+    pub restarts: BTreeMap<&'static str, u64>,
     /// Checkpoints stored.
     pub persisted: u64,
     /// Checkpoints that could not be stored at first.

@@ -358,8 +358,8 @@ async fn ev_021_a_future_cursor_stops_the_consumer() {
     let options = strict(&directory).start(Start::Cursor(1_000));
     let mut consumer = open(&upstream, &dir.path().join("state"), options).await;
     let delivery = consumer.next().await.unwrap();
-    let Event::Gap(Gap::Upstream { name, .. }) = delivery.event() else { panic!() };
-    assert_eq!(name, "FutureCursor");
+    let Event::Gap(Gap::FutureCursor { cursor, .. }) = delivery.event() else { panic!() };
+    assert_eq!(*cursor, Some(1_000));
     delivery.ack().await;
     assert!(consumer.next().await.is_none());
     assert!(consumer.stopped().is_some());
@@ -390,7 +390,7 @@ async fn too_slow_is_told_and_resumed_from() {
     upstream.send(alice.commit());
     let mut consumer = open(&upstream, &dir.path().join("state"), strict(&directory)).await;
     let delivery = consumer.next().await.unwrap();
-    assert!(matches!(delivery.event(), Event::Gap(Gap::Upstream { .. })), "{delivery:?}");
+    assert!(matches!(delivery.event(), Event::Gap(Gap::ConsumerTooSlow { .. })), "{delivery:?}");
     delivery.ack().await;
     assert_eq!(consumer.next().await.unwrap().event().seq(), Some(1));
     assert_eq!(upstream.cursors().len(), 2);

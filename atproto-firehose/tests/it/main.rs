@@ -11,6 +11,7 @@ mod crash_between_apply_and_ack;
 mod crashes;
 mod dead_letters;
 mod filters;
+mod gap_policies;
 mod intake_simulation;
 mod labels;
 mod log_basics;

@@ -71,9 +71,11 @@ impl Classify for SubscribeError {
             Self::Framing(error) => error.class(),
             Self::Flood | Self::TooLarge { .. } => Class::UpstreamInvalid,
             Self::Refused(error) => error.class(),
-            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Silent(_) | Self::WebSocket(_) => {
-                Class::UpstreamUnavailable
-            }
+            Self::Redirect
+            | Self::Connect(_)
+            | Self::ConnectTimeout(_)
+            | Self::Silent(_)
+            | Self::WebSocket(_) => Class::UpstreamUnavailable,
         }
     }
 }

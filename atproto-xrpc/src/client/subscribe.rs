@@ -9,7 +9,7 @@ use std::{fmt, io, sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{SEC_WEBSOCKET_PROTOCOL, USER_AGENT},
+    header::{LOCATION, SEC_WEBSOCKET_PROTOCOL, USER_AGENT},
 };
 use tokio::time::timeout;
 use tokio_tungstenite::{
@@ -27,6 +27,7 @@ use crate::{
 
 mod dial;
 mod messages;
+mod redirect;
 mod stream;
 
 pub use dial::{Dial, PublicDial, SystemDial};
@@ -54,6 +55,12 @@ pub struct SubscribeOptions {
     pub dial: Arc<dyn Dial>,
     /// Clear text to other machines, inside a container network. Default: no.
     pub allow_clear_text: bool,
+    /// How many redirects of the handshake are followed. Default: 0. From an encrypted
+    /// connection none leads to clear text, and another host is not sent credentials.
+    pub max_redirects: usize,
+    /// How TCP connections are made to another host that a redirect names. Default:
+    /// [`PublicDial`], since not the operator chose that host.
+    pub redirect_dial: Arc<dyn Dial>,
 }
 
 impl Default for SubscribeOptions {
@@ -68,6 +75,8 @@ impl Default for SubscribeOptions {
             framing: Arc::new(CborV0),
             dial: Arc::new(SystemDial),
             allow_clear_text: false,
+            max_redirects: 0,
+            redirect_dial: Arc::new(PublicDial::default()),
         }
     }
 }
@@ -122,6 +131,20 @@ impl SubscribeOptions {
         self
     }
 
+    /// Sets [`max_redirects`](Self::max_redirects).
+    #[must_use]
+    pub fn max_redirects(mut self, redirects: usize) -> Self {
+        self.max_redirects = redirects;
+        self
+    }
+
+    /// Sets [`redirect_dial`](Self::redirect_dial).
+    #[must_use]
+    pub fn redirect_dial(mut self, dial: Arc<dyn Dial>) -> Self {
+        self.redirect_dial = dial;
+        self
+    }
+
     /// Sets [`allow_clear_text`](Self::allow_clear_text).
     #[must_use]
     pub fn allow_clear_text(mut self, allow: bool) -> Self {
@@ -157,6 +180,9 @@ pub enum SubscribeError {
     /// There was no connection, or no answer to the handshake, in time.
     #[error("no connection within {0:?}")]
     ConnectTimeout(Duration),
+    /// The server redirects more often than is followed, or to where it may not.
+    #[error("the redirect is not followed")]
+    Redirect,
     /// The server answered the handshake with an error.
     #[error(transparent)]
     Refused(XrpcError),
@@ -219,14 +245,11 @@ pub(super) async fn open(
     tls: Arc<rustls::ClientConfig>,
 ) -> Result<FrameStream, SubscribeError> {
     let late = |_| SubscribeError::ConnectTimeout(options.connect_timeout);
-    timeout(options.connect_timeout, handshake(url, options, tls)).await.map_err(late)?
+    timeout(options.connect_timeout, redirect::follow(url, options, tls)).await.map_err(late)?
 }
 
-async fn handshake(
-    mut url: Url,
-    options: &SubscribeOptions,
-    tls: Arc<rustls::ClientConfig>,
-) -> Result<FrameStream, SubscribeError> {
+/// The URL in the form of WebSockets, if it may be connected to.
+fn checked(mut url: Url, options: &SubscribeOptions) -> Result<Url, SubscribeError> {
     let scheme = match url.scheme() {
         "wss" | "https" => "wss",
         "ws" | "http" if options.allow_clear_text || is_loopback(&url) => "ws",
@@ -234,14 +257,24 @@ async fn handshake(
         _ => return Err(SubscribeError::Url),
     };
     url.set_scheme(scheme).map_err(|()| SubscribeError::Url)?;
+    Ok(url)
+}
+
+async fn handshake(
+    url: &Url,
+    options: &SubscribeOptions,
+    dial: &dyn Dial,
+    headers: HeaderMap,
+    tls: Arc<rustls::ClientConfig>,
+) -> Result<FrameStream, Failed> {
     let port = url.port_or_known_default().ok_or(SubscribeError::Url)?;
     let host = url.host_str().ok_or(SubscribeError::Url)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let socket = options.dial.dial(host, port).await.map_err(SubscribeError::Connect)?;
+    let socket = dial.dial(host, port).await.map_err(SubscribeError::Connect)?;
     let _slower_without_but_not_wrong = socket.set_nodelay(true);
 
     let mut request = url.as_str().into_client_request().map_err(|_| SubscribeError::Url)?;
-    request.headers_mut().extend(options.headers.clone());
+    request.headers_mut().extend(headers);
     // Old servers know the binary form only, and no names for it.
     let protocol = options.framing.protocol();
     if protocol != CborV0.protocol() {
@@ -251,7 +284,25 @@ async fn handshake(
     let config = websocket::config(options.max_message, websocket::BUFFER_BYTES);
     let connector = Connector::Rustls(tls);
     let opened = client_async_tls_with_config(request, socket, Some(config), Some(connector));
-    let (socket, _response) =
-        opened.await.map_err(|error| SubscribeError::of(error, options.max_message))?;
-    Ok(FrameStream::new(socket, options))
+    match opened.await {
+        Ok((socket, _response)) => Ok(FrameStream::new(socket, options)),
+        Err(tungstenite::Error::Http(answer)) if answer.status().is_redirection() => {
+            let location = answer.headers().get(LOCATION).cloned();
+            let refused = SubscribeError::of(tungstenite::Error::Http(answer), options.max_message);
+            Err(Failed { error: refused, location })
+        }
+        Err(error) => Err(SubscribeError::of(error, options.max_message).into()),
+    }
+}
+
+/// A handshake that failed, and where the server sends its clients instead.
+struct Failed {
+    error: SubscribeError,
+    location: Option<HeaderValue>,
+}
+
+impl From<SubscribeError> for Failed {
+    fn from(error: SubscribeError) -> Self {
+        Self { error, location: None }
+    }
 }

@@ -16,6 +16,7 @@ mod oauth_network;
 mod oauth_sessions;
 mod policies;
 mod proxy;
+mod redirects;
 mod requests;
 mod scopes;
 mod seeds;
