@@ -82,7 +82,7 @@ impl Intake {
                     }
                     (seq, _) => {
                         self.reject(seq.unwrap_or(0), None, INVALID, &reason, frame);
-                        self.pass(now, seq, Window::reject);
+                        self.pass(now, seq, Window::settle_new);
                     }
                 }
             }
@@ -209,11 +209,11 @@ impl Intake {
             return self.spool(now, seq, did, frame);
         }
         if self.is_parked(did) {
-            self.window.pass(seq);
+            self.window.settle_new(seq);
             return self.park(now, seq, did, frame, BEHIND);
         }
         if over && self.config.park_slow && self.parking_has_room(frame.len()) {
-            self.window.pass(seq);
+            self.window.settle_new(seq);
             return self.park(now, seq, did, frame, SLOW);
         }
         let id = self.next_id();

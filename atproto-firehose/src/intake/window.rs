@@ -71,8 +71,8 @@ impl Window {
         self.settled = self.settled.max(seq.min(self.received));
     }
 
-    /// An event came that is settled by being rejected; the window moves past it.
-    pub(crate) fn reject(&mut self, seq: i64) {
+    /// An event came that is settled by being rejected or parked; the window moves past it.
+    pub(crate) fn settle_new(&mut self, seq: i64) {
         self.pass(seq);
         self.settled = self.settled.max(seq);
     }
@@ -160,7 +160,7 @@ mod tests {
         window.open(4, EntryId(4));
         window.pass(5);
         assert_eq!(window.position(&HashSet::new()), (Some(3), 3, vec![]));
-        window.reject(6);
+        window.settle_new(6);
         assert_eq!(window.position(&HashSet::new()), (Some(3), 6, vec![4]));
     }
 
