@@ -5,6 +5,7 @@ use atproto_core::{Class, Classify, classify};
 use crate::{
     consumer::{ConsumerError, Failure, TransportError},
     intake::ReplayError,
+    jetstream::JetstreamError,
     label::LabelError,
     log::LogError,
     producer::{AppendError, StreamEnd, SubscribeError},
@@ -13,6 +14,9 @@ use crate::{
 };
 
 classify!(Client: SubscribeError);
+classify!(UpstreamInvalid: JetstreamError);
+#[cfg(feature = "zstd")]
+classify!(UpstreamInvalid: crate::jetstream::DictionaryError);
 
 impl Classify for StoreError {
     fn class(&self) -> Class {

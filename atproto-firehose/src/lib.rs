@@ -7,6 +7,7 @@ pub mod consumer;
 pub mod event;
 pub mod filter;
 pub mod intake;
+pub mod jetstream;
 pub mod label;
 pub mod log;
 pub mod producer;

@@ -138,12 +138,9 @@ impl Intake {
             Message::Commit(commit) if !self.config.filter.wants(&commit) => {
                 return self.ignore(now, id, "filtered");
             }
-            Message::Commit(commit) => Event::Commit(Commit::new(commit)),
-            Message::Sync(sync) => Event::Sync(sync),
-            Message::Identity(identity) => Event::Identity(identity),
-            Message::Account(account) => Event::Account(account),
-            Message::Info(_) => return self.ignore(now, id, "info"),
+            message => Event::try_from(message),
         };
+        let Ok(event) = event else { return self.ignore(now, id, "info") };
         entry.event = Some(Arc::new(event));
         self.make_ready(id);
     }

@@ -136,15 +136,23 @@ fn both_copies_of_the_floor_must_rot_before_a_number_could_repeat() {
     assert!(matches!(error, LogError::Corrupt { file, .. } if file == "floor"));
 }
 
-/// A stranger's frame may contain what looks like a record of ours. When the
+/// A stranger's frame may contain what looks like a record of ours, to come next. When the
 /// frame is torn, the search for good records behind it must not find that.
 #[test]
 fn the_image_of_a_record_in_a_payload_is_no_record() {
+    // What the log would hold next if the frame were a short one: the numbers fit.
+    let medium = Memory::default();
+    let (mut log, _) = SegmentLog::open_on(Arc::new(medium.clone()), config()).unwrap();
+    log.append_batch(entries(0, 4, 20), 0).unwrap();
+    let before = medium.files().pop().unwrap().1.len();
+    log.append_batch(entries(4, 1, 20), 0).unwrap();
+    log.append_batch(entries(5, 1, 20), 0).unwrap();
+    let image = medium.files().pop().unwrap().1[before..].to_vec();
+    let forged = [image.clone(), image].concat();
+
     let medium = Memory::default();
     let (mut log, _) = SegmentLog::open_on(Arc::new(medium.clone()), config()).unwrap();
     log.append_batch(entries(0, 3, 20), 0).unwrap();
-    let image = medium.files().pop().unwrap().1[36..].to_vec();
-    let forged = [image.clone(), image].concat();
     log.append_batch(vec![Entry::new("", move |_| forged)], 0).unwrap();
     drop(log);
     let (name, bytes) = medium.files().pop().unwrap();

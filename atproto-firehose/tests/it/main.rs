@@ -13,6 +13,7 @@ mod dead_letters;
 mod filters;
 mod gap_policies;
 mod intake_simulation;
+mod jetstream;
 mod labels;
 mod log_basics;
 mod log_damage;

@@ -226,16 +226,26 @@ async fn one_entry_too_large_does_not_take_its_neighbours_along() {
     )
     .unwrap();
     let producer = Producer::start(log, ProducerOptions::default());
+    let mut reader = producer.subscribe(None).unwrap();
+    let mixed = entries(2, 1, 30).into_iter().chain(entries(3, 1, 200)).collect();
     let (good, bad, last) = tokio::join!(
         producer.append(entries(0, 2, 20)),
-        producer.append(entries(2, 1, 200)),
-        producer.append(entries(3, 1, 20)),
+        producer.append(mixed),
+        producer.append(entries(4, 1, 20)),
     );
     assert_eq!(good.unwrap(), 1..3);
     assert!(
         matches!(bad, Err(AppendError::Log(error)) if matches!(*error, LogError::TooLarge { .. }))
     );
     assert_eq!(last.unwrap(), 3..4);
+    for seq in 1..=3 {
+        let frame = reader.next_frame().await.unwrap().unwrap();
+        assert_eq!(
+            (seq_of(&frame), frame.len()),
+            (seq, 20),
+            "of the refused group nothing is seen"
+        );
+    }
 }
 
 /// An append whose write fails is reported, never swallowed.

@@ -2,11 +2,14 @@
 
 use std::{fs, path::Path};
 
+#[path = "../../../fuzz/properties/jetstream.rs"]
+mod jetstream;
 #[path = "../../../fuzz/properties/segment_log.rs"]
 mod segment_log;
 
 #[test]
 fn seeds_keep_their_properties() {
+    replay("jetstream", jetstream::check);
     replay("segment_log", segment_log::check);
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod medium;
 pub(crate) mod network;
 pub(crate) mod random;
 pub(crate) mod rig;
+pub(crate) mod shared;
 
 use atproto_firehose::log::{Entry, LogHandle, Record};
 
