@@ -31,6 +31,7 @@ mod tables;
 use std::{sync::Arc, time::Duration};
 
 use atproto_core::syntax::Did;
+use bytes::Bytes;
 use futures::FutureExt;
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, Config, Socket, tls::MakeTlsConnect};
@@ -38,7 +39,7 @@ use tokio_postgres::{Client, Config, Socket, tls::MakeTlsConnect};
 pub use self::tables::Tables;
 use self::{heads::Heads, link::Link};
 use super::{Store, StoreError, Stored};
-use crate::checkpoint::{Checkpoint, Head, Reject};
+use crate::checkpoint::{Checkpoint, Head, ParkedRef, Reject};
 
 /// Checkpoints in a PostgreSQL database, used within a tokio runtime. Every save is durable when
 /// it returns.
@@ -148,6 +149,26 @@ impl Store for PostgresState {
                 transaction.commit().await.map_err(StoreError::new)
             };
             writer.ask(save).await
+        }
+        .boxed()
+    }
+
+    fn parks(&self) -> bool {
+        true
+    }
+
+    fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            writer.ask(async |client| self.tables.parked(client).await).await
+        }
+        .boxed()
+    }
+
+    fn parked_frame(&self, id: u64) -> Stored<'_, Option<Bytes>> {
+        async move {
+            let mut writer = self.writer.lock().await;
+            writer.ask(async |client| self.tables.parked_frame(client, id).await).await
         }
         .boxed()
     }

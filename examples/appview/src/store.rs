@@ -46,6 +46,8 @@ impl Store {
         writer.pragma_update(None, "journal_mode", "wal")?;
         writer.pragma_update(None, "synchronous", "full")?;
         migrate(&mut writer)?;
+        // The consumer's checkpoint, written in the transaction of the effects that it covers.
+        sqlite::create(&writer)?;
         let readers: Vec<_> = (0..READERS).map(|_| reader(&path)).collect::<Result<_, _>>()?;
         Ok(Self(Arc::new(Inner {
             writer: Mutex::new(writer),
@@ -150,8 +152,6 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
         0 => {
             let transaction = connection.transaction()?;
             transaction.execute_batch(SCHEMA)?;
-            // The consumer's checkpoint, written in the transaction of the effects that it covers.
-            sqlite::create(&transaction)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             Ok(transaction.commit()?)
         }

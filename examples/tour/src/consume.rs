@@ -12,12 +12,11 @@ use std::{
 use anyhow::Context;
 use atproto_core::syntax::Datetime;
 use atproto_firehose::{
-    checkpoint::Checkpoint,
     consumer::{Consumer, ConsumerOptions, Failure, Policy, Start, Workers},
     event::{Commit, Decoded, Event},
     filter::Filter,
     records,
-    state::{SqliteState, sqlite},
+    state::{SavedByCaller, SqliteState, sqlite},
 };
 use atproto_lexicons::app::bsky::{
     actor::Profile,
@@ -124,11 +123,11 @@ async fn by_handler(url: &str, folder: &Path, options: ConsumerOptions) -> anyho
 /// Batches, each in one transaction of ours with the checkpoint that says so: a crash leaves
 /// both or neither, so every effect happens once.
 async fn in_transactions(url: &str, folder: &Path, options: ConsumerOptions) -> anyhow::Result<()> {
-    let mut database = Connection::open(folder.join("index.db"))?;
+    let path = folder.join("index.db");
+    let mut database = Connection::open(&path)?;
     database.execute_batch("CREATE TABLE post (path TEXT PRIMARY KEY, text TEXT NOT NULL)")?;
-    sqlite::create(&database)?;
-    let stored: Checkpoint = sqlite::load(&database)?;
-    let mut consumer = Consumer::open(url, stored, options).await?;
+    let state = SavedByCaller(SqliteState::open(&path)?);
+    let mut consumer = Consumer::open(url, state, options).await?;
     let mut posts = 0;
     while posts < POSTS {
         let next = consumer.next_batch(1_000, Duration::from_millis(50)).await?;

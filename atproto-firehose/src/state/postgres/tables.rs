@@ -10,12 +10,12 @@ use tokio_postgres::{
 };
 
 use crate::{
-    checkpoint::{Checkpoint, Head, Reject},
+    checkpoint::{Checkpoint, Head, Parked, ParkedRef, Reject},
     state::{MAX_REJECTS, StoreError},
 };
 
-/// The tables of one consumer: `firehose_position`, `firehose_head` and `firehose_reject` in a
-/// schema.
+/// The tables of one consumer: `firehose_position`, `firehose_head`, `firehose_reject` and
+/// `firehose_parked` in a schema.
 #[derive(Clone, Debug)]
 pub struct Tables {
     /// As an identifier in quotation marks.
@@ -123,6 +123,7 @@ impl Tables {
             self.save_heads(transaction, &checkpoint.heads),
             self.remove_replayed(transaction, &checkpoint.replayed),
             self.save_rejects(transaction, &checkpoint.rejects),
+            self.save_parked(transaction, checkpoint),
         )
         .map(|_| ())
         .map_err(StoreError::new)
@@ -147,6 +148,35 @@ impl Tables {
         let parameters: Parameters<'_> = &[(&after, Type::INT8), (&max, Type::INT8)];
         let rows = client.query_typed(&query, parameters).await.map_err(StoreError::new)?;
         rows.iter().map(reject).collect()
+    }
+
+    /// All events that are parked, in the order of their ids, without their frames.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn parked(&self, client: &impl GenericClient) -> Result<Vec<ParkedRef>, StoreError> {
+        let query = self.sql(
+            "SELECT id, did, seq, since, length(frame)::bigint FROM {schema}.firehose_parked
+             ORDER BY id",
+        );
+        let rows = client.query_typed(&query, &[]).await.map_err(StoreError::new)?;
+        rows.iter().map(parked).collect()
+    }
+
+    /// The frame of a parked event.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn parked_frame(
+        &self,
+        client: &impl GenericClient,
+        id: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let query = self.sql("SELECT frame FROM {schema}.firehose_parked WHERE id = $1");
+        let id = i64::try_from(id).map_err(StoreError::new)?;
+        let found = client.query_typed(&query, &[(&id, Type::INT8)]).await;
+        let found = found.map_err(StoreError::new)?;
+        found.first().map(|row| get(row, 0).map(Bytes::copy_from_slice)).transpose()
     }
 
     /// How many rejects there are, by label.
@@ -288,6 +318,46 @@ impl Tables {
         transaction.execute_typed(&forget, &[(&MAX_REJECTS, Type::INT8)]).await.map(drop)
     }
 
+    async fn save_parked(
+        &self,
+        transaction: &Transaction<'_>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), Error> {
+        // As it is in the end: what is settled already is not added in the first place.
+        let unparked: Vec<i64> = checkpoint.unparked.iter().map(|id| id.cast_signed()).collect();
+        let parked = checkpoint.parked.iter().filter(|one| !checkpoint.unparked.contains(&one.id));
+        let parked: Vec<&Parked> = parked.collect();
+        if !unparked.is_empty() {
+            let delete = self.sql("DELETE FROM {schema}.firehose_parked WHERE id = ANY ($1)");
+            transaction.execute_typed(&delete, &[(&unparked, Type::INT8_ARRAY)]).await?;
+        }
+        if parked.is_empty() {
+            return Ok(());
+        }
+        let insert = self.sql(
+            "INSERT INTO {schema}.firehose_parked (id, did, seq, since, label, frame)
+             SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[],
+                 $5::text[], $6::bytea[])
+             ON CONFLICT (id) DO UPDATE SET did = excluded.did, seq = excluded.seq,
+                 since = excluded.since, label = excluded.label, frame = excluded.frame",
+        );
+        let ids: Vec<_> = parked.iter().map(|one| one.id.cast_signed()).collect();
+        let dids: Vec<_> = parked.iter().map(|one| one.did.as_str()).collect();
+        let seqs: Vec<_> = parked.iter().map(|one| one.seq).collect();
+        let since: Vec<_> = parked.iter().map(|one| one.since).collect();
+        let labels: Vec<_> = parked.iter().map(|one| &*one.label).collect();
+        let frames: Vec<_> = parked.iter().map(|one| &one.frame[..]).collect();
+        let parameters: Parameters<'_> = &[
+            (&ids, Type::INT8_ARRAY),
+            (&dids, Type::TEXT_ARRAY),
+            (&seqs, Type::INT8_ARRAY),
+            (&since, Type::INT8_ARRAY),
+            (&labels, Type::TEXT_ARRAY),
+            (&frames, Type::BYTEA_ARRAY),
+        ];
+        transaction.execute_typed(&insert, parameters).await.map(drop)
+    }
+
     fn sql(&self, statement: &str) -> String {
         statement.replace("{schema}", &self.schema)
     }
@@ -311,6 +381,13 @@ fn head(row: &Row) -> Result<(Did, Head), StoreError> {
         _ => None,
     };
     Ok((did, Head { state, active: get(row, 3)? }))
+}
+
+fn parked(row: &Row) -> Result<ParkedRef, StoreError> {
+    let did = Did::new(get::<String>(row, 1)?).map_err(StoreError::new)?;
+    let (id, bytes) = (get::<i64>(row, 0)?, get::<i64>(row, 4)?);
+    let (id, bytes) = (id.cast_unsigned(), bytes.cast_unsigned());
+    Ok(ParkedRef { id, did, seq: get(row, 2)?, since: get(row, 3)?, bytes })
 }
 
 fn reject(row: &Row) -> Result<(i64, Reject), StoreError> {
@@ -364,6 +441,14 @@ const TABLES: &str = "
         did text,
         label text NOT NULL,
         reason text NOT NULL,
+        frame bytea NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS {schema}.firehose_parked (
+        id bigint PRIMARY KEY,
+        did text NOT NULL,
+        seq bigint NOT NULL,
+        since bigint NOT NULL,
+        label text NOT NULL,
         frame bytea NOT NULL
     );
 ";
