@@ -63,10 +63,29 @@ fn truncation_at_every_offset_leaves_a_prefix() {
         }
         assert_eq!(readable(&log).last().copied(), Some(next));
         drop(log);
-        let (_, again) = SegmentLog::open_on(Arc::new(medium), config()).unwrap();
+        let (log, again) = SegmentLog::open_on(Arc::new(medium), config()).unwrap();
         assert!(again.is_clean(), "cut at {len}: {again:?}");
+        assert!(!has_damage(&log), "cut at {len}: what was torn is still there");
     }
     assert_eq!(last, 22);
+}
+
+/// Disks write pages in any order: the end of a batch may be there without its beginning.
+#[test]
+fn a_batch_that_lost_its_beginning_is_torn_and_not_damaged() {
+    let medium = Memory::default();
+    let (mut log, _) = SegmentLog::open_on(Arc::new(medium.clone()), config()).unwrap();
+    log.append_batch(entries(0, 2, 20), 0).unwrap();
+    let synced = medium.files().pop().unwrap().1.len();
+    log.append_batch(entries(2, 3, 20), 0).unwrap();
+    drop(log);
+    let (name, mut bytes) = medium.files().pop().unwrap();
+    bytes[synced..synced + 16].fill(0);
+    medium.put(&name, bytes);
+    let (log, report) = SegmentLog::open_on(Arc::new(medium), config()).unwrap();
+    assert!(report.damage.is_empty() && report.torn_bytes > 0, "{report:?}");
+    assert_eq!(readable(&log), [1, 2]);
+    assert!(!has_damage(&log));
 }
 
 #[test]
