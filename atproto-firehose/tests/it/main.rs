@@ -31,3 +31,4 @@ mod slow_consumer_is_bounded;
 mod store_contract;
 mod two_consumers_of_one_state;
 mod verify;
+mod worked_example;
