@@ -52,6 +52,28 @@ pub struct Checkpoint {
     /// Ids of parked events that are settled: remove them, after `parked` is
     /// added, which may have them too.
     pub unparked: Vec<u64>,
+    /// The filter, if it was [changed](crate::consumer::FilterHandle::set): store it
+    /// in place of the one before, and give it back at the start.
+    pub filter: Option<StoredFilter>,
+}
+
+/// A filter that was changed while the stream was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredFilter {
+    /// Rises by one with each change; 0: never changed.
+    pub version: u64,
+    /// Every event from this sequence number on is judged by it.
+    pub since: i64,
+    /// [`Filter::to_json`](crate::filter::Filter::to_json).
+    pub text: Arc<str>,
+}
+
+impl StoredFilter {
+    /// A filter as it was stored.
+    pub fn new(version: u64, since: i64, text: impl Into<Arc<str>>) -> Self {
+        Self { version, since, text: text.into() }
+    }
 }
 
 /// An event that waits in the store until its account can be worked on.
@@ -181,5 +203,8 @@ impl Checkpoint {
         self.parked.extend_from_slice(&later.parked);
         self.parked.retain(|parked| !later.unparked.contains(&parked.id));
         self.unparked.extend_from_slice(&later.unparked);
+        if later.filter.is_some() {
+            self.filter.clone_from(&later.filter);
+        }
     }
 }

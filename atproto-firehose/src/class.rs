@@ -64,12 +64,14 @@ impl Classify for TransportError {
 impl Classify for ConsumerError {
     fn class(&self) -> Class {
         match self {
-            Self::NoParking
+            Self::NoFilters
+            | Self::NoParking
             | Self::NoResolver
             | Self::NoStart
             | Self::Partition { .. }
             | Self::Stopped(_) => Class::Client,
             Self::Handler(_) => Class::Bug,
+            Self::Filter(_) => Class::StoreCorrupt,
             Self::Spool(_) => Class::StoreTransient,
             Self::Store(error) => error.class(),
         }

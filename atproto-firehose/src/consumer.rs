@@ -27,6 +27,7 @@
 mod batch;
 mod delivery;
 mod driver;
+mod filter_handle;
 mod options;
 mod run;
 mod spool;
@@ -41,12 +42,14 @@ use atproto_core::syntax::Did;
 pub use self::batch::Batch;
 pub use self::delivery::{Acknowledger, Delivery};
 use self::driver::Shared;
+pub use self::filter_handle::FilterHandle;
 pub use self::options::{ConsumerOptions, Policy};
 pub use self::run::{Failure, Workers};
 use self::spool::SpoolDir;
 pub use self::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
 pub use self::websocket::WebSocket;
 use crate::checkpoint::{Checkpoint, Reject};
+use crate::filter::FilterError;
 pub use crate::intake::{GapPolicies, GapPolicy, ReplayError, Start};
 use crate::intake::{Intake, IntakeStats, Lag};
 use crate::state::{Store, StoreError};
@@ -88,6 +91,12 @@ pub enum ConsumerError {
     /// events: [`Store::parks`].
     #[error("the state does not keep parked events")]
     NoParking,
+    /// The stored filter cannot be read.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// The state does not keep filters: [`Store::keeps_filter`].
+    #[error("the state does not keep filters")]
+    NoFilters,
     /// The directory of the spool cannot be used, or another consumer uses it.
     #[error("the spool cannot be opened")]
     Spool(#[source] std::io::Error),
@@ -121,7 +130,7 @@ impl Consumer {
     /// # Errors
     /// [`ConsumerError::NoStart`], [`ConsumerError::NoResolver`],
     /// [`ConsumerError::Store`], [`ConsumerError::NoParking`],
-    /// [`ConsumerError::Spool`]. That the host cannot be reached is none: it is
+    /// [`ConsumerError::Filter`], [`ConsumerError::Spool`]. That the host cannot be reached is none: it is
     /// tried until it can.
     pub async fn open(
         url: &str,
@@ -142,7 +151,8 @@ impl Consumer {
     ) -> Result<Self, ConsumerError> {
         let store: Arc<dyn Store> = state.into().0;
         let spool = options.spool_dir();
-        let (config, verifier) = options.resolve(store.saves())?;
+        let replaces_filter = options.replaces_filter();
+        let (mut config, verifier) = options.resolve(store.saves())?;
         if config.start.is_none() && store.load().await?.cursor.is_none() {
             return Err(ConsumerError::NoStart);
         }
@@ -152,7 +162,15 @@ impl Consumer {
         let open = |dir| SpoolDir::open(dir).map(Arc::new).map_err(ConsumerError::Spool);
         let spool = spool.as_deref().map(open).transpose()?;
         // Whoever had the state before is fenced off from here on.
-        let mut intake = Intake::new(config, &store.take_over().await?, driver::now());
+        let restored = store.take_over().await?;
+        let replacement = replaces_filter.then(|| config.filter.clone());
+        if replacement.is_none() {
+            config.restore_filter(&restored)?;
+        }
+        let mut intake = Intake::new(config, &restored, driver::now());
+        if let Some(filter) = replacement.filter(|_| restored.filter.is_some()) {
+            intake.set_filter(driver::now(), filter);
+        }
         intake.restore_parked(driver::now(), store.parked().await?);
         let shared = Arc::new(Shared::new(intake, store));
         let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier, spool));
@@ -229,6 +247,11 @@ impl Consumer {
     /// [`ReplayError`].
     pub fn replay(&self, id: i64, reject: &Reject) -> Result<(), ReplayError> {
         self.shared.update(|intake| intake.handle_replay(driver::now(), id, reject))
+    }
+
+    /// A handle that can change the filter from elsewhere.
+    pub fn filter(&self) -> FilterHandle {
+        FilterHandle { shared: Arc::clone(&self.shared) }
     }
 
     /// A handle that can stop the consumer from elsewhere, for instance from a

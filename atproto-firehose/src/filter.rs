@@ -1,11 +1,14 @@
 //! Which events a consumer wants.
 
+mod text;
+
 use std::{collections::HashSet, sync::Arc};
 
 use atproto_core::syntax::{Did, Nsid, NsidPattern};
 use atproto_repo::event::CommitEvent;
 use sha2::{Digest, Sha256};
 
+pub use self::text::FilterError;
 use crate::event::RecordSet;
 
 /// Which commits are delivered, and of which accounts anything is.

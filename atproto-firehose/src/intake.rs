@@ -26,6 +26,7 @@ mod backoff;
 mod config;
 mod delivery;
 mod entry;
+mod filtering;
 mod gaps;
 mod lag;
 mod lanes;
@@ -59,7 +60,7 @@ pub use self::replay::ReplayError;
 use self::spool::Spool;
 pub use self::stats::IntakeStats;
 use self::window::Window;
-use crate::checkpoint::{Checkpoint, Head, Reject};
+use crate::checkpoint::{Checkpoint, Head, Reject, StoredFilter};
 
 /// The state machine of a consumer. See the [module](self) for how to drive
 /// it.
@@ -88,6 +89,9 @@ pub struct Intake {
     /// Times in a row that they were down.
     outages: u32,
     bytes: usize,
+    /// The filter as it is stored, or is to be.
+    filter: StoredFilter,
+    filter_is_saved: bool,
     /// Heads changed by settled events and not yet stored.
     heads: HashMap<Did, Head>,
     rejects: Vec<Reject>,
@@ -179,6 +183,8 @@ impl Intake {
             paused_until: None,
             outages: 0,
             bytes: 0,
+            filter: restored.filter.clone().unwrap_or_default(),
+            filter_is_saved: true,
             heads: HashMap::new(),
             rejects: Vec::new(),
             unsaved_bytes: 0,
@@ -291,6 +297,8 @@ impl Intake {
             in_flight_bytes: self.bytes as u64,
             lanes: self.lanes.len() as u64,
             connected: matches!(self.stream.phase, Phase::Open { .. }),
+            filter_version: self.filter.version,
+            filter_since: self.filter.since,
             unsaved_bytes: self.unsaved_bytes as u64,
             unsaved_heads: self.heads.len() as u64,
             ..self.stats.clone()

@@ -76,6 +76,12 @@ pub trait Store: Send + Sync + 'static {
         ready(Ok(None)).boxed()
     }
 
+    /// Whether it keeps the [filter](Checkpoint::filter), and gives it back with
+    /// [`Self::load`]. The filter of a consumer on another store cannot be changed.
+    fn keeps_filter(&self) -> bool {
+        false
+    }
+
     /// Whether the consumer is to save by itself. Otherwise the caller stores checkpoints with
     /// its own effects, `save` is not called, and [`Self::note_saved`] hears of it.
     fn saves(&self) -> bool {
@@ -148,6 +154,10 @@ impl<S: Store> Store for SavedByCaller<S> {
         self.0.parks()
     }
 
+    fn keeps_filter(&self) -> bool {
+        self.0.keeps_filter()
+    }
+
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
         self.0.parked()
     }
@@ -180,6 +190,10 @@ impl Store for Box<dyn Store> {
 
     fn parks(&self) -> bool {
         (**self).parks()
+    }
+
+    fn keeps_filter(&self) -> bool {
+        (**self).keeps_filter()
     }
 
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {

@@ -96,6 +96,23 @@ impl Shared {
         }
     }
 
+    /// Waits until something is so. False if the intake stopped before.
+    pub(crate) async fn until(&self, is_so: impl Fn(&Intake) -> bool) -> bool {
+        loop {
+            let progress = self.progress.notified();
+            tokio::pin!(progress);
+            progress.as_mut().enable();
+            let (so, over) = self.with(|intake| {
+                let over = intake.halted().is_some() && intake.is_at_rest();
+                (is_so(intake), over)
+            });
+            if so || over {
+                return so;
+            }
+            progress.await;
+        }
+    }
+
     /// Waits until everything is settled, and stored as far as the consumer
     /// stores it by itself.
     pub(crate) async fn drained(&self) {

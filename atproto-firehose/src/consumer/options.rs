@@ -16,6 +16,7 @@ use crate::verify::Verifier;
 pub struct ConsumerOptions {
     config: IntakeConfig,
     policy: Policy,
+    replace_filter: bool,
     partition: Option<(u32, u32)>,
     seed: Option<u64>,
     spool: Option<PathBuf>,
@@ -105,11 +106,25 @@ impl ConsumerOptions {
         self
     }
 
-    /// Which commits are delivered. Default: all.
+    /// Which commits are delivered. Default: all. A state whose filter was
+    /// [changed](super::FilterHandle::set) goes on with that one; see
+    /// [`Self::replace_filter`].
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.config.filter = filter;
         self
+    }
+
+    /// As [`Self::filter`], and in place of one that is stored.
+    #[must_use]
+    pub fn replace_filter(mut self, filter: Filter) -> Self {
+        self.replace_filter = true;
+        self.filter(filter)
+    }
+
+    /// Whether a stored filter gives way.
+    pub(crate) fn replaces_filter(&self) -> bool {
+        self.replace_filter
     }
 
     /// Reads one partition of the accounts, counted from zero, of so many: the others belong

@@ -30,6 +30,7 @@ pub(super) struct Saving {
     pub(super) replayed: Vec<i64>,
     pub(super) parked: usize,
     pub(super) unparked: Vec<u64>,
+    pub(super) filter: Option<u64>,
 }
 
 impl Saving {
@@ -40,6 +41,7 @@ impl Saving {
             replayed: checkpoint.replayed.clone(),
             parked: checkpoint.parked.len(),
             unparked: checkpoint.unparked.clone(),
+            filter: checkpoint.filter.as_ref().map(|filter| filter.version),
         }
     }
 }
@@ -71,6 +73,7 @@ impl Intake {
             replayed,
             parked,
             unparked,
+            filter: self.unsaved_filter(),
         }
     }
 
@@ -92,7 +95,8 @@ impl Intake {
             && rest.rejects.is_empty()
             && rest.replayed.is_empty()
             && rest.parked.is_empty()
-            && rest.unparked.is_empty();
+            && rest.unparked.is_empty()
+            && rest.filter.is_none();
         if current && position(&rest) == position(checkpoint) {
             self.persistence.dirty = false;
             self.persistence.since = None;
@@ -141,6 +145,7 @@ impl Intake {
         for reject in self.rejects.drain(..saved.rejects.min(self.rejects.len())) {
             self.unsaved_bytes -= OVERHEAD + reject.frame.len();
         }
+        self.note_filter_saved(saved.filter);
         self.stats.persisted += 1;
         self.refill_starved();
     }

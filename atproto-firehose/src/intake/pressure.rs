@@ -35,11 +35,13 @@ impl Intake {
         }
     }
 
-    /// Whether reading has stopped until a checkpoint is stored that only the
-    /// caller can store: there may be no event for it to come with.
+    /// Whether a checkpoint is wanted that only the caller can store, and that
+    /// may have no event to come with: reading has stopped until it is stored, or
+    /// the filter was changed.
     pub fn wants_checkpoint(&self) -> bool {
         let full = self.unsaved_bytes > 0 && !self.fits_frame();
-        !self.config.persist && (full || !self.has_room_for_unsaved())
+        let filter = self.unsaved_filter().is_some();
+        !self.config.persist && (full || filter || !self.has_room_for_unsaved())
     }
 
     /// Counts each time that a limit begins to hold up the reading.

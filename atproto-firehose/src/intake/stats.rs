@@ -28,6 +28,11 @@ pub struct IntakeStats {
     pub parked_bytes: u64,
     /// Accounts that are parked.
     pub parked_accounts: u64,
+    /// How often the filter was changed.
+    pub filter_version: u64,
+    /// Every event from this sequence number on is judged by the filter of that
+    /// version.
+    pub filter_since: i64,
     /// Whether there is a connection.
     pub connected: bool,
     /// Bytes of rejects and parked events that wait to be stored; together with

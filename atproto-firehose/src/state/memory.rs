@@ -93,6 +93,10 @@ impl Store for MemoryState {
         ready(Ok(frame)).boxed()
     }
 
+    fn keeps_filter(&self) -> bool {
+        true
+    }
+
     fn saves(&self) -> bool {
         false
     }
@@ -104,6 +108,8 @@ impl Store for MemoryState {
         inner.parked.retain(|id, _| !checkpoint.unparked.contains(id));
         let Checkpoint { epoch, cursor, received, .. } = *checkpoint;
         let unsettled = checkpoint.unsettled.clone();
-        inner.position = Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() };
+        let filter = checkpoint.filter.clone().or_else(|| inner.position.filter.take());
+        inner.position =
+            Checkpoint { epoch, cursor, received, unsettled, filter, ..Checkpoint::default() };
     }
 }

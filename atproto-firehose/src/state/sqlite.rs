@@ -136,6 +136,10 @@ impl Store for SqliteState {
         true
     }
 
+    fn keeps_filter(&self) -> bool {
+        true
+    }
+
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
         ready(parked(&lock(&self.0.reader))).boxed()
     }

@@ -10,6 +10,7 @@ mod consumer;
 mod crash_between_apply_and_ack;
 mod crashes;
 mod dead_letters;
+mod filter_changes;
 mod filters;
 mod gap_policies;
 mod intake_simulation;

@@ -8,7 +8,7 @@ use atproto_core::{
     syntax::{Cid, Did, Tid},
 };
 use atproto_firehose::{
-    checkpoint::{Checkpoint, Head, Parked, ParkedRef, Reject},
+    checkpoint::{Checkpoint, Head, Parked, ParkedRef, Reject, StoredFilter},
     state::{MAX_REJECTS, MemoryState, SavedByCaller, SqliteState, Store, StoreError},
 };
 use atproto_repo::sync::RepoState;
@@ -43,6 +43,7 @@ async fn keeps_the_contract(state: &dyn Store, again: &dyn Store) {
     returns_what_was_saved(state, again).await;
     replaces_heads_one_by_one(state, again).await;
     keeps_what_is_parked(state, again).await;
+    keeps_the_filter(state, again).await;
     refuses_an_old_epoch_and_keeps_what_it_has(state, again).await;
     is_taken_over_once_by_each(state, again).await;
 }
@@ -149,6 +150,24 @@ async fn keeps_what_is_parked(state: &dyn Store, again: &dyn Store) {
     assert_eq!(again.load().await.unwrap(), at(1, Some(9), &[]), "a position is small");
 }
 
+/// Of the stores that keep filters.
+async fn keeps_the_filter(state: &dyn Store, again: &dyn Store) {
+    if !state.keeps_filter() {
+        return;
+    }
+    for version in 1..=2 {
+        let mut checkpoint = at(1, Some(9), &[]);
+        checkpoint.filter = Some(StoredFilter::new(version, 5, format!("filter {version}")));
+        state.save(checkpoint.clone()).await.unwrap();
+        assert_eq!(again.load().await.unwrap(), checkpoint);
+        state.save(at(1, Some(9), &[])).await.unwrap();
+        assert_eq!(again.load().await.unwrap(), checkpoint, "until there is another");
+    }
+    let mut checkpoint = at(1, Some(9), &[]);
+    checkpoint.filter = Some(StoredFilter::default());
+    state.save(checkpoint).await.unwrap();
+}
+
 async fn refuses_an_old_epoch_and_keeps_what_it_has(state: &dyn Store, again: &dyn Store) {
     state.save(at(3, Some(10), &[])).await.unwrap();
     state.save(at(3, Some(11), &[])).await.unwrap();
@@ -157,7 +176,9 @@ async fn refuses_an_old_epoch_and_keeps_what_it_has(state: &dyn Store, again: &d
     let refused = again.save(late).await.unwrap_err();
     assert!(refused.is_fenced(), "{refused}");
     assert_eq!(refused.class(), Class::Conflict);
-    assert_eq!(again.load().await.unwrap(), at(3, Some(11), &[]));
+    let mut stored = again.load().await.unwrap();
+    stored.filter = None;
+    assert_eq!(stored, at(3, Some(11), &[]));
     assert_eq!(again.head(&did('a')).await.unwrap(), Some(head(5, false)));
     again.save(at(4, Some(12), &[])).await.unwrap();
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
 use crate::{
-    checkpoint::{Checkpoint, Head, ParkedRef, Reject},
+    checkpoint::{Checkpoint, Head, ParkedRef, Reject, StoredFilter},
     state::{MAX_REJECTS, StoreError},
 };
 
@@ -32,7 +32,8 @@ pub fn load(connection: &Connection) -> Result<Checkpoint, StoreError> {
         return Ok(Checkpoint::default());
     };
     let unsettled = serde_json::from_str(&unsettled).map_err(StoreError::new)?;
-    Ok(Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() })
+    let filter = filter(connection).map_err(StoreError::new)?;
+    Ok(Checkpoint { epoch, cursor, received, unsettled, filter, ..Checkpoint::default() })
 }
 
 /// As [`load`], and raises the stored epoch above the one returned, so that older consumers
@@ -96,6 +97,7 @@ pub fn save(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> Result<()
         .and_then(|_| save_heads(transaction, checkpoint))
         .and_then(|()| save_rejects(transaction, checkpoint))
         .and_then(|()| save_parked(transaction, checkpoint))
+        .and_then(|()| save_filter(transaction, checkpoint))
         .map_err(StoreError::new)
 }
 
@@ -226,6 +228,25 @@ fn save_parked(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqli
     Ok(())
 }
 
+fn save_filter(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    let Some(filter) = &checkpoint.filter else { return Ok(()) };
+    transaction
+        .execute(
+            "INSERT OR REPLACE INTO firehose_filter (one, version, since, text)
+             VALUES (1, ?1, ?2, ?3)",
+            params![filter.version, filter.since, filter.text],
+        )
+        .map(drop)
+}
+
+fn filter(connection: &Connection) -> rusqlite::Result<Option<StoredFilter>> {
+    let read = |row: &Row<'_>| {
+        let text: String = row.get(2)?;
+        Ok(StoredFilter { version: row.get(0)?, since: row.get(1)?, text: text.into() })
+    };
+    connection.query_row("SELECT version, since, text FROM firehose_filter", [], read).optional()
+}
+
 fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
     let text: String = row.get(column)?;
     Did::new(text).map_err(|error| {
@@ -274,6 +295,12 @@ const TABLES: &str = "
         label TEXT NOT NULL,
         reason TEXT NOT NULL,
         frame BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS firehose_filter (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        version INTEGER NOT NULL,
+        since INTEGER NOT NULL,
+        text TEXT NOT NULL
     ) STRICT;
     CREATE TABLE IF NOT EXISTS firehose_parked (
         id INTEGER PRIMARY KEY,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use atproto_core::identity::ResolveError;
 use atproto_core::syntax::Did;
-use atproto_firehose::checkpoint::{Checkpoint, Parked, ParkedRef};
+use atproto_firehose::checkpoint::{Checkpoint, Parked, ParkedRef, StoredFilter};
 use atproto_firehose::event::Event;
 use atproto_firehose::intake::{Action, DeliveryId, EntryId, Intake, IntakeConfig, Settlement};
 use atproto_firehose::verify::Outcome;
@@ -32,6 +32,8 @@ pub(crate) struct Rig {
     pub(crate) unresolved: HashSet<char>,
     /// What is parked in the store.
     pub(crate) parked: BTreeMap<u64, Parked>,
+    /// The filter in the store.
+    pub(crate) filter: Option<StoredFilter>,
     /// Checkpoints that were stored.
     pub(crate) saved: Vec<Checkpoint>,
     pub(crate) saves_fail: bool,
@@ -78,6 +80,7 @@ impl Rig {
             spool_reads_fail: false,
             unresolved: HashSet::new(),
             parked: BTreeMap::new(),
+            filter: None,
             saved: Vec::new(),
             saves_fail: false,
         };
@@ -146,11 +149,16 @@ impl Rig {
         for id in &checkpoint.unparked {
             self.parked.remove(id);
         }
+        if checkpoint.filter.is_some() {
+            self.filter.clone_from(&checkpoint.filter);
+        }
     }
 
     /// The process dies, and another one continues from what is stored.
-    pub(crate) fn restart(&mut self, config: IntakeConfig) {
-        let stored = self.saved.last().cloned().unwrap_or_default();
+    pub(crate) fn restart(&mut self, mut config: IntakeConfig) {
+        let mut stored = self.saved.last().cloned().unwrap_or_default();
+        stored.filter.clone_from(&self.filter);
+        config.restore_filter(&stored).unwrap();
         self.intake = Intake::new(config, &stored, self.now);
         self.intake.restore_parked(self.now, self.parked.values().map(ParkedRef::from));
         self.spool.clear();
