@@ -6,7 +6,7 @@ use std::time::Instant;
 use atproto_core::syntax::Did;
 
 use super::action::{Action, DeliveryId, EntryId, Settlement};
-use super::entry::OVERHEAD;
+use super::entry::{Entry, OVERHEAD, Stage};
 use super::{Intake, Phase};
 use crate::checkpoint::{Checkpoint, Head};
 
@@ -86,7 +86,9 @@ impl Intake {
         checkpoint: &Checkpoint,
     ) {
         for id in acknowledged {
-            self.handle_settled(now, *id, Settlement::Ack);
+            if !self.handle_settled(now, *id, Settlement::Ack) {
+                self.settle_late(now, id.entry);
+            }
         }
         self.forget_saved(&Saving::of(checkpoint));
         let rest = self.checkpoint_with(&[]);
@@ -100,6 +102,17 @@ impl Intake {
         if current && position(&rest) == position(checkpoint) {
             self.persistence.dirty = false;
             self.persistence.since = None;
+        }
+    }
+
+    /// An event was stored after its deadline, and would be delivered again: it is stored all
+    /// the same.
+    fn settle_late(&mut self, now: Instant, id: EntryId) {
+        let waits = |entry: &Entry| matches!(entry.stage, Stage::Retrying | Stage::Ready);
+        if self.entries.get(&id).is_some_and(waits) {
+            self.ready.retain(|ready| *ready != id);
+            self.stats.acknowledged += 1;
+            self.finish(now, id);
         }
     }
 

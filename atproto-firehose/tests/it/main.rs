@@ -3,6 +3,7 @@
 
 mod support;
 
+mod a_batch_that_took_too_long;
 mod a_failed_save_is_tried_again;
 mod account_budget;
 mod an_hour_without_the_database;
