@@ -55,6 +55,10 @@ pub struct Checkpoint {
     /// The filter, if it was [changed](crate::consumer::FilterHandle::set): store it
     /// in place of the one before, and give it back at the start.
     pub filter: Option<StoredFilter>,
+    /// The upstream whose numbers these are, where there are several.
+    pub upstream: Option<Arc<str>>,
+    /// Where the other upstreams were left. It is complete, as the cursor is.
+    pub positions: Vec<(Arc<str>, i64)>,
 }
 
 /// A filter that was changed while the stream was read.
@@ -192,6 +196,8 @@ impl Checkpoint {
         self.cursor = later.cursor;
         self.received = later.received;
         self.unsettled.clone_from(&later.unsettled);
+        self.upstream.clone_from(&later.upstream);
+        self.positions.clone_from(&later.positions);
         for (did, head) in &later.heads {
             match self.heads.iter_mut().find(|(known, _)| known == did) {
                 Some((_, known)) => *known = *head,

@@ -65,6 +65,8 @@ impl Classify for ConsumerError {
     fn class(&self) -> Class {
         match self {
             Self::NoFilters
+            | Self::NoUpstreams
+            | Self::OneOfSeveral { .. }
             | Self::NoParking
             | Self::NoResolver
             | Self::NoStart

@@ -46,7 +46,9 @@ pub use self::filter_handle::FilterHandle;
 pub use self::options::{ConsumerOptions, Policy};
 pub use self::run::{Failure, Workers};
 use self::spool::SpoolDir;
-pub use self::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
+pub use self::transport::{
+    Connecting, FrameSource, NextFrame, Transport, TransportError, Upstream,
+};
 pub use self::websocket::WebSocket;
 use crate::checkpoint::{Checkpoint, Reject};
 use crate::filter::FilterError;
@@ -97,6 +99,17 @@ pub enum ConsumerError {
     /// The state does not keep filters: [`Store::keeps_filter`].
     #[error("the state does not keep filters")]
     NoFilters,
+    /// No upstream is given, two have the same name, or the state does not keep
+    /// their positions: [`Store::keeps_upstreams`].
+    #[error("several upstreams need different names, and a state that keeps their positions")]
+    NoUpstreams,
+    /// The stored position is that of one of several upstreams, and a number of
+    /// one says nothing about another: [`Consumer::open_any`].
+    #[error("the position is of the upstream {name}, one of several")]
+    OneOfSeveral {
+        /// Its name.
+        name: Arc<str>,
+    },
     /// The directory of the spool cannot be used, or another consumer uses it.
     #[error("the spool cannot be opened")]
     Spool(#[source] std::io::Error),
@@ -140,6 +153,25 @@ impl Consumer {
         Self::open_on(Arc::new(WebSocket::new(url)), state, options).await
     }
 
+    /// As [`Self::open`], of several relays of the same network: one is read at a
+    /// time, and the next takes over after failures, from its own cursor. See
+    /// [`ConsumerOptions::failover`] and [`GapPolicy::FailOver`].
+    ///
+    /// What a relay repeats of what another has told is recognised by the heads of
+    /// the repositories: verification must be on, or commits are delivered again.
+    /// Events of accounts and identities are delivered again in any case.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`ConsumerError::NoUpstreams`].
+    pub async fn open_any(
+        urls: &[&str],
+        state: impl Into<StateArgument>,
+        options: ConsumerOptions,
+    ) -> Result<Self, ConsumerError> {
+        let upstream = |url: &&str| Upstream::new(*url, Arc::new(WebSocket::new(url)));
+        Self::open_on_any(urls.iter().map(upstream).collect(), state, options).await
+    }
+
     /// As [`Self::open`], over any [`Transport`].
     ///
     /// # Errors
@@ -149,12 +181,44 @@ impl Consumer {
         state: impl Into<StateArgument>,
         options: ConsumerOptions,
     ) -> Result<Self, ConsumerError> {
-        let store: Arc<dyn Store> = state.into().0;
+        Self::begin(vec![transport], Vec::new(), state.into().0, options).await
+    }
+
+    /// As [`Self::open_any`], over any [`Transport`]s.
+    ///
+    /// # Errors
+    /// As [`Self::open_any`].
+    pub async fn open_on_any(
+        upstreams: Vec<Upstream>,
+        state: impl Into<StateArgument>,
+        options: ConsumerOptions,
+    ) -> Result<Self, ConsumerError> {
+        let store = state.into().0;
+        let (names, transports): (Vec<Arc<str>>, Vec<_>) =
+            upstreams.into_iter().map(|upstream| (upstream.name, upstream.transport)).unzip();
+        let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+        if names.is_empty() || distinct.len() < names.len() || !store.keeps_upstreams() {
+            return Err(ConsumerError::NoUpstreams);
+        }
+        Self::begin(transports, names, store, options).await
+    }
+
+    async fn begin(
+        transports: Vec<Arc<dyn Transport>>,
+        names: Vec<Arc<str>>,
+        store: Arc<dyn Store>,
+        options: ConsumerOptions,
+    ) -> Result<Self, ConsumerError> {
         let spool = options.spool_dir();
         let replaces_filter = options.replaces_filter();
         let (mut config, verifier) = options.resolve(store.saves())?;
-        if config.start.is_none() && store.load().await?.cursor.is_none() {
+        config.upstreams = names;
+        let stored = store.load().await?;
+        if config.start.is_none() && stored.cursor.is_none() {
             return Err(ConsumerError::NoStart);
+        }
+        if let (true, Some(name)) = (config.upstreams.is_empty(), stored.upstream) {
+            return Err(ConsumerError::OneOfSeveral { name });
         }
         if config.max_parked_bytes > 0 && !store.parks() {
             return Err(ConsumerError::NoParking);
@@ -173,7 +237,7 @@ impl Consumer {
         }
         intake.restore_parked(driver::now(), store.parked().await?);
         let shared = Arc::new(Shared::new(intake, store));
-        let task = tokio::spawn(driver::drive(Arc::clone(&shared), transport, verifier, spool));
+        let task = tokio::spawn(driver::drive(Arc::clone(&shared), transports, verifier, spool));
         Ok(Self { shared, task })
     }
 

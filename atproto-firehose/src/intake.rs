@@ -37,6 +37,7 @@ mod receive;
 mod replay;
 mod spool;
 mod stats;
+mod upstreams;
 mod verdict;
 mod window;
 
@@ -51,6 +52,7 @@ use self::backoff::Backoff;
 pub use self::config::{IntakeConfig, Start};
 pub use self::delivery::Delivered;
 use self::entry::{Entry, Stage};
+use self::gaps::Restart;
 pub use self::gaps::{GapPolicies, GapPolicy};
 pub use self::lag::Lag;
 use self::lanes::Lanes;
@@ -59,6 +61,7 @@ use self::persist::Persistence;
 pub use self::replay::ReplayError;
 use self::spool::Spool;
 pub use self::stats::IntakeStats;
+use self::upstreams::Upstreams;
 use self::window::Window;
 use crate::checkpoint::{Checkpoint, Head, Reject, StoredFilter};
 
@@ -73,6 +76,7 @@ pub struct Intake {
     /// The time that the newest event names.
     newest_time: String,
     stream: Stream,
+    upstreams: Upstreams,
     entries: HashMap<EntryId, Entry>,
     next_entry: u64,
     lanes: Lanes,
@@ -124,7 +128,7 @@ struct Stream {
     /// above an event that was forgotten.
     outdated: Option<&'static str>,
     /// Where to begin anew once everything is settled.
-    restart: Option<Start>,
+    restart: Option<Restart>,
     /// The last gap without a position.
     told: Option<(&'static str, EntryId)>,
 }
@@ -152,7 +156,13 @@ impl Intake {
     /// [`IntakeConfig::start`] if that has no cursor. Of the heads in it none
     /// are kept in memory; they are asked for with [`Action::LoadHead`].
     pub fn new(config: IntakeConfig, restored: &Checkpoint, now: Instant) -> Self {
+        let (upstreams, is_own) = Upstreams::restored(&config, restored);
+        let elsewhere = upstreams.current_cursor().map_or(config.failover_start, Start::Cursor);
         let (cursor, received, replay) = match (restored.cursor, config.start) {
+            _ if !is_own => {
+                let (cursor, received) = elsewhere.position();
+                (cursor, received, &[][..])
+            }
             (Some(cursor), _) => (Some(cursor), restored.received, &restored.unsettled[..]),
             (None, start) => {
                 let (cursor, received) = start.unwrap_or(Start::Live).position();
@@ -171,6 +181,7 @@ impl Intake {
                 restart: None,
                 told: None,
             },
+            upstreams,
             epoch: restored.epoch + 1,
             entries: HashMap::new(),
             next_entry: 0,
@@ -296,6 +307,7 @@ impl Intake {
             pressure: self.pressure(),
             in_flight_bytes: self.bytes as u64,
             lanes: self.lanes.len() as u64,
+            upstream: self.upstreams.current,
             connected: matches!(self.stream.phase, Phase::Open { .. }),
             filter_version: self.filter.version,
             filter_since: self.filter.since,

@@ -82,6 +82,12 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
+    /// Whether it keeps which [upstream](Checkpoint::upstream) a position is of, and the
+    /// positions of the others. A consumer of several does not start on another store.
+    fn keeps_upstreams(&self) -> bool {
+        false
+    }
+
     /// Whether the consumer is to save by itself. Otherwise the caller stores checkpoints with
     /// its own effects, `save` is not called, and [`Self::note_saved`] hears of it.
     fn saves(&self) -> bool {
@@ -158,6 +164,10 @@ impl<S: Store> Store for SavedByCaller<S> {
         self.0.keeps_filter()
     }
 
+    fn keeps_upstreams(&self) -> bool {
+        self.0.keeps_upstreams()
+    }
+
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
         self.0.parked()
     }
@@ -194,6 +204,10 @@ impl Store for Box<dyn Store> {
 
     fn keeps_filter(&self) -> bool {
         (**self).keeps_filter()
+    }
+
+    fn keeps_upstreams(&self) -> bool {
+        (**self).keeps_upstreams()
     }
 
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {

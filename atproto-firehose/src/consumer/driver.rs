@@ -157,7 +157,7 @@ enum Report {
 
 struct Driver {
     shared: Arc<Shared>,
-    transport: Arc<dyn Transport>,
+    transports: Vec<Arc<dyn Transport>>,
     judge: Judge,
     spool: Option<Arc<SpoolDir>>,
     source: Option<Box<dyn FrameSource>>,
@@ -167,7 +167,7 @@ struct Driver {
 /// Runs until the consumer is dropped.
 pub(crate) async fn drive(
     shared: Arc<Shared>,
-    transport: Arc<dyn Transport>,
+    transports: Vec<Arc<dyn Transport>>,
     judge: Judge,
     spool: Option<Arc<SpoolDir>>,
 ) {
@@ -175,7 +175,7 @@ pub(crate) async fn drive(
     // and frames to and from the spool as the intake allows, and as many heads
     // as there are events in flight are under way.
     let (reports, mut incoming) = mpsc::unbounded_channel();
-    let mut driver = Driver { shared, transport, judge, spool, source: None, reports };
+    let mut driver = Driver { shared, transports, judge, spool, source: None, reports };
     loop {
         driver.act();
         let shared = Arc::clone(&driver.shared);
@@ -211,8 +211,9 @@ impl Driver {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Connect { cursor } => {
-                let (transport, reports) = (Arc::clone(&self.transport), self.reports.clone());
+            Action::Connect { upstream, cursor } => {
+                let Some(transport) = self.transports.get(upstream).cloned() else { return };
+                let reports = self.reports.clone();
                 tokio::spawn(async move {
                     let connected = transport.connect(cursor).await;
                     let _ = reports.send(Report::Connected(connected));
@@ -357,7 +358,7 @@ impl Driver {
         let mut intake = self.shared.lock();
         intake.handle_closed(now(), error.label);
         if error.permanent {
-            intake.halt(error.to_string());
+            intake.handle_refused(error.to_string());
         }
     }
 }

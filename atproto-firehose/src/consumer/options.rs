@@ -207,6 +207,16 @@ impl ConsumerOptions {
         self
     }
 
+    /// Of several upstreams: how many connections to one fail in a row before
+    /// the next is read, and where one is begun that is read for the first time.
+    /// Default: 5, and the oldest event it has.
+    #[must_use]
+    pub fn failover(mut self, failures: u32, start: Start) -> Self {
+        self.config.failover_after = failures.max(1);
+        self.config.failover_start = start;
+        self
+    }
+
     /// The directory of the spool.
     pub(crate) fn spool_dir(&self) -> Option<PathBuf> {
         self.spool.clone()

@@ -1,4 +1,6 @@
 use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -7,6 +9,26 @@ use futures::future::BoxFuture;
 pub trait Transport: Send + Sync + 'static {
     /// Opens the stream at a cursor.
     fn connect(&self, cursor: Option<i64>) -> Connecting<'_>;
+}
+
+/// One of several upstreams of the same network.
+#[derive(Clone)]
+pub struct Upstream {
+    pub(super) name: Arc<str>,
+    pub(super) transport: Arc<dyn Transport>,
+}
+
+impl Upstream {
+    /// An upstream under the name that its position is kept under.
+    pub fn new(name: impl Into<Arc<str>>, transport: Arc<dyn Transport>) -> Self {
+        Self { name: name.into(), transport }
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// One open connection.

@@ -25,6 +25,8 @@ pub struct DeliveryId {
 pub enum Action {
     /// Connect, and answer with `handle_connected` or `handle_closed`.
     Connect {
+        /// Which of the upstreams, counted from zero.
+        upstream: usize,
         /// The cursor parameter.
         cursor: Option<i64>,
     },

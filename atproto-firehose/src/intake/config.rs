@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use atproto_core::data::limits::MAX_FRAME;
@@ -105,6 +106,15 @@ pub struct IntakeConfig {
     pub backoff_max: Duration,
     /// A connection that lived this long ends a row of failures. Default 10 s.
     pub stable_after: Duration,
+    /// Names of the upstreams, of which the first is read first; empty where
+    /// there is only one. They are part of checkpoints.
+    pub upstreams: Vec<Arc<str>>,
+    /// Connections to an upstream that fail in a row before the next is read.
+    /// Default 5.
+    pub failover_after: u32,
+    /// Where an upstream is begun that takes over for the first time. Default:
+    /// with the oldest event it has, so that nothing is missed.
+    pub failover_start: Start,
     /// What follows gaps in the stream.
     pub gaps: GapPolicies,
     /// A larger step between sequence numbers is reported as a gap. Default
@@ -144,6 +154,9 @@ impl Default for IntakeConfig {
             backoff_base: Duration::from_millis(500),
             backoff_max: Duration::from_secs(60),
             stable_after: Duration::from_secs(10),
+            upstreams: Vec::new(),
+            failover_after: 5,
+            failover_start: Start::Oldest,
             gaps: GapPolicies::default(),
             max_seq_jump: 100_000_000,
             started_at: 0,

@@ -24,6 +24,16 @@ pub enum GapPolicy {
     /// anew there. The cursor may move back by this. A crash before the first
     /// checkpoint of the new beginning finds the gap again.
     Restart(Start),
+    /// Settle everything that was received, the gap included, and then read the
+    /// next upstream. Where there is only one: as [`Self::Halt`].
+    FailOver,
+}
+
+/// What begins once everything is settled.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Restart {
+    At(Start),
+    NextUpstream(&'static str),
 }
 
 /// A [`GapPolicy`] for each gap in the stream.
@@ -98,12 +108,13 @@ impl Intake {
         let policy = self.config.gaps.of(&gap);
         let goes_on = match policy {
             GapPolicy::Deliver => true,
-            GapPolicy::Halt => {
+            GapPolicy::FailOver if self.fail_over(label) => false,
+            GapPolicy::Halt | GapPolicy::FailOver => {
                 self.halt(halted(&gap));
                 false
             }
             GapPolicy::Restart(start) => {
-                self.stream.restart = Some(start);
+                self.stream.restart = Some(Restart::At(start));
                 self.disconnect(label);
                 false
             }
@@ -134,10 +145,15 @@ impl Intake {
 
     /// Begins anew, if that is wanted.
     pub(super) fn restart(&mut self, now: Instant) {
-        let Some(start) = self.stream.restart.take() else { return };
-        let (cursor, received) = start.position();
-        self.window = Window::new(cursor, received, std::iter::empty().collect());
-        count(&mut self.stats.restarts, start.label());
+        let Some(restart) = self.stream.restart.take() else { return };
+        self.window = match restart {
+            Restart::At(start) => {
+                count(&mut self.stats.restarts, start.label());
+                let (cursor, received) = start.position();
+                Window::new(cursor, received, std::iter::empty().collect())
+            }
+            Restart::NextUpstream(why) => self.switch_upstream(why),
+        };
         self.mark_dirty(now);
     }
 

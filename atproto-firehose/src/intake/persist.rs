@@ -63,6 +63,7 @@ impl Intake {
         let heads = heads.into_iter().collect();
         let (epoch, rejects) = (self.epoch, self.rejects.clone());
         let parked = self.parking.unsaved.clone();
+        let (upstream, positions) = self.upstreams.stored();
         Checkpoint {
             epoch,
             cursor,
@@ -74,6 +75,8 @@ impl Intake {
             parked,
             unparked,
             filter: self.unsaved_filter(),
+            upstream,
+            positions,
         }
     }
 

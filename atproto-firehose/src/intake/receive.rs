@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::action::{Action, EntryId};
 use super::entry::{Entry, OVERHEAD, Stage};
 use super::parking::{BEHIND, SLOW};
+use super::spool::SPOOL;
 use super::stats::count;
 use super::{Intake, Phase, Window};
 use crate::checkpoint::{Head, Reject};
@@ -33,10 +34,14 @@ impl Intake {
     /// constant name for statistics.
     pub fn handle_closed(&mut self, now: Instant, reason: &'static str) {
         count(&mut self.stats.disconnects, reason);
-        if let Phase::Open { since } = self.stream.phase
-            && now.duration_since(since) >= self.config.stable_after
-        {
+        let stable = matches!(self.stream.phase, Phase::Open { since }
+            if now.duration_since(since) >= self.config.stable_after);
+        if stable {
             self.stream.backoff.reset();
+        }
+        // What is read again is no fault of the upstream.
+        if reason != SPOOL {
+            self.note_closed(stable);
         }
         if self.stream.phase != Phase::Halted {
             let wait = self.stream.backoff.fail();
@@ -102,7 +107,8 @@ impl Intake {
                 self.stream.phase = Phase::Connecting;
                 self.stream.outdated = None;
                 self.stream.cursor = self.window.resume();
-                Some(Action::Connect { cursor: self.stream.cursor })
+                let (upstream, cursor) = (self.upstreams.current, self.stream.cursor);
+                Some(Action::Connect { upstream, cursor })
             }
             Phase::Closing { reason } => {
                 self.stream.phase = Phase::Idle;

@@ -18,6 +18,9 @@ use super::entry::OVERHEAD;
 use super::parking::BEHIND;
 use super::stats::count;
 
+/// Why a connection is closed to read again what the spool has lost.
+pub(super) const SPOOL: &str = "spool";
+
 /// What an event in the spool costs in memory.
 pub(crate) const SPOOLED_OVERHEAD: usize = 256;
 
@@ -205,7 +208,7 @@ impl Intake {
             }
             self.window.forget(spooled.seq, id);
         }
-        self.reread("spool");
+        self.reread(SPOOL);
         self.refill_starved();
     }
 }

@@ -28,6 +28,8 @@ pub struct IntakeStats {
     pub parked_bytes: u64,
     /// Accounts that are parked.
     pub parked_accounts: u64,
+    /// Which upstream is read, counted from zero.
+    pub upstream: usize,
     /// How often the filter was changed.
     pub filter_version: u64,
     /// Every event from this sequence number on is judged by the filter of that
@@ -89,6 +91,9 @@ pub struct IntakeStats {
     pub gaps: BTreeMap<&'static str, u64>,
     /// Times that the stream was begun anew after a gap, by where.
     pub restarts: BTreeMap<&'static str, u64>,
+    /// Times that the next upstream took over, by reason: `failures` in a row,
+    /// `refused` for good, or a gap.
+    pub failovers: BTreeMap<&'static str, u64>,
     /// Checkpoints stored.
     pub persisted: u64,
     /// Checkpoints that could not be stored at first.

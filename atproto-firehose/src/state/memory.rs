@@ -97,6 +97,10 @@ impl Store for MemoryState {
         true
     }
 
+    fn keeps_upstreams(&self) -> bool {
+        true
+    }
+
     fn saves(&self) -> bool {
         false
     }
@@ -106,10 +110,16 @@ impl Store for MemoryState {
         inner.heads.extend(checkpoint.heads.iter().cloned());
         inner.parked.extend(checkpoint.parked.iter().map(|parked| (parked.id, parked.clone())));
         inner.parked.retain(|id, _| !checkpoint.unparked.contains(id));
-        let Checkpoint { epoch, cursor, received, .. } = *checkpoint;
-        let unsettled = checkpoint.unsettled.clone();
         let filter = checkpoint.filter.clone().or_else(|| inner.position.filter.take());
-        inner.position =
-            Checkpoint { epoch, cursor, received, unsettled, filter, ..Checkpoint::default() };
+        inner.position = Checkpoint {
+            epoch: checkpoint.epoch,
+            cursor: checkpoint.cursor,
+            received: checkpoint.received,
+            unsettled: checkpoint.unsettled.clone(),
+            filter,
+            upstream: checkpoint.upstream.clone(),
+            positions: checkpoint.positions.clone(),
+            ..Checkpoint::default()
+        };
     }
 }

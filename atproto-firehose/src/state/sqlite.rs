@@ -140,6 +140,10 @@ impl Store for SqliteState {
         true
     }
 
+    fn keeps_upstreams(&self) -> bool {
+        true
+    }
+
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
         ready(parked(&lock(&self.0.reader))).boxed()
     }

@@ -187,7 +187,7 @@ fn what_is_forgotten_while_connecting_is_not_skipped_by_that_connection() {
     // While it is written the connection ends, and the next is being opened.
     rig.intake.handle_closed(rig.now, "reset");
     rig.now += Duration::from_secs(1);
-    let Some(atproto_firehose::intake::Action::Connect { cursor: Some(9) }) =
+    let Some(atproto_firehose::intake::Action::Connect { cursor: Some(9), .. }) =
         rig.intake.poll_action(rig.now)
     else {
         panic!()

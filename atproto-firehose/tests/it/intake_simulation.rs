@@ -208,7 +208,7 @@ impl<'a> Simulation<'a> {
             Action::Connect { .. } if self.fault("dial_failure", 3) => {
                 self.intake.handle_closed(self.now, "connect");
             }
-            Action::Connect { cursor } => {
+            Action::Connect { cursor, .. } => {
                 let cursor = cursor.unwrap();
                 let next = self.world.frames.partition_point(|(seq, _)| *seq <= cursor);
                 self.reading = Some(next);

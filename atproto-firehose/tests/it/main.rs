@@ -29,6 +29,7 @@ mod record_sets;
 mod refused_handshakes;
 mod relay_restarts;
 mod seeds;
+mod several_upstreams;
 mod slow_consumer_is_bounded;
 mod store_contract;
 mod two_consumers_of_one_state;

@@ -44,6 +44,7 @@ async fn keeps_the_contract(state: &dyn Store, again: &dyn Store) {
     replaces_heads_one_by_one(state, again).await;
     keeps_what_is_parked(state, again).await;
     keeps_the_filter(state, again).await;
+    keeps_the_positions_of_all_upstreams(state, again).await;
     refuses_an_old_epoch_and_keeps_what_it_has(state, again).await;
     is_taken_over_once_by_each(state, again).await;
 }
@@ -166,6 +167,24 @@ async fn keeps_the_filter(state: &dyn Store, again: &dyn Store) {
     let mut checkpoint = at(1, Some(9), &[]);
     checkpoint.filter = Some(StoredFilter::default());
     state.save(checkpoint).await.unwrap();
+}
+
+/// Of the stores that keep them.
+async fn keeps_the_positions_of_all_upstreams(state: &dyn Store, again: &dyn Store) {
+    if !state.keeps_upstreams() {
+        return;
+    }
+    let positions =
+        [vec![("two", 5), ("three", 6)], vec![("one", i64::MAX - 1), ("three", 6)], vec![]];
+    for (current, positions) in [Some("one"), Some("two"), None].into_iter().zip(positions) {
+        let mut checkpoint = again.load().await.unwrap();
+        checkpoint.epoch = 1;
+        checkpoint.upstream = current.map(Into::into);
+        let positions = positions.into_iter().map(|(name, cursor)| (name.into(), cursor));
+        checkpoint.positions = positions.collect();
+        state.save(checkpoint.clone()).await.unwrap();
+        assert_eq!(again.load().await.unwrap(), checkpoint);
+    }
 }
 
 async fn refuses_an_old_epoch_and_keeps_what_it_has(state: &dyn Store, again: &dyn Store) {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use atproto_core::syntax::{Cid, Did, Tid};
 use atproto_repo::sync::RepoState;
 use bytes::Bytes;
@@ -33,7 +35,17 @@ pub fn load(connection: &Connection) -> Result<Checkpoint, StoreError> {
     };
     let unsettled = serde_json::from_str(&unsettled).map_err(StoreError::new)?;
     let filter = filter(connection).map_err(StoreError::new)?;
-    Ok(Checkpoint { epoch, cursor, received, unsettled, filter, ..Checkpoint::default() })
+    let (upstream, positions) = upstreams(connection).map_err(StoreError::new)?;
+    Ok(Checkpoint {
+        epoch,
+        cursor,
+        received,
+        unsettled,
+        filter,
+        upstream,
+        positions,
+        ..Checkpoint::default()
+    })
 }
 
 /// As [`load`], and raises the stored epoch above the one returned, so that older consumers
@@ -98,6 +110,7 @@ pub fn save(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> Result<()
         .and_then(|()| save_rejects(transaction, checkpoint))
         .and_then(|()| save_parked(transaction, checkpoint))
         .and_then(|()| save_filter(transaction, checkpoint))
+        .and_then(|()| save_upstreams(transaction, checkpoint))
         .map_err(StoreError::new)
 }
 
@@ -247,6 +260,36 @@ fn filter(connection: &Connection) -> rusqlite::Result<Option<StoredFilter>> {
     connection.query_row("SELECT version, since, text FROM firehose_filter", [], read).optional()
 }
 
+fn save_upstreams(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
+    transaction.prepare_cached("DELETE FROM firehose_upstream")?.execute([])?;
+    let mut insert = transaction
+        .prepare_cached("INSERT INTO firehose_upstream (name, left_at) VALUES (?1, ?2)")?;
+    if let Some(current) = &checkpoint.upstream {
+        insert.execute(params![current, None::<i64>])?;
+    }
+    for (name, left_at) in &checkpoint.positions {
+        insert.execute(params![name, left_at])?;
+    }
+    Ok(())
+}
+
+type Positions = (Option<Arc<str>>, Vec<(Arc<str>, i64)>);
+
+/// The current upstream is the one that was not left.
+fn upstreams(connection: &Connection) -> rusqlite::Result<Positions> {
+    let mut statement =
+        connection.prepare_cached("SELECT name, left_at FROM firehose_upstream ORDER BY rowid")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    let (mut upstream, mut positions) = (None, Vec::new());
+    for row in rows {
+        match row? {
+            (name, None) => upstream = Some(name.into()),
+            (name, Some(left_at)) => positions.push((name.into(), left_at)),
+        }
+    }
+    Ok((upstream, positions))
+}
+
 fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
     let text: String = row.get(column)?;
     Did::new(text).map_err(|error| {
@@ -301,6 +344,10 @@ const TABLES: &str = "
         version INTEGER NOT NULL,
         since INTEGER NOT NULL,
         text TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS firehose_upstream (
+        name TEXT NOT NULL UNIQUE,
+        left_at INTEGER
     ) STRICT;
     CREATE TABLE IF NOT EXISTS firehose_parked (
         id INTEGER PRIMARY KEY,

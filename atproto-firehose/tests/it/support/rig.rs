@@ -92,7 +92,7 @@ impl Rig {
     pub(crate) fn act(&mut self) {
         while let Some(action) = self.intake.poll_action(self.now) {
             match action {
-                Action::Connect { cursor } => {
+                Action::Connect { cursor, .. } => {
                     self.cursors.push(cursor);
                     self.intake.handle_connected(self.now);
                 }
