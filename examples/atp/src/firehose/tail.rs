@@ -31,6 +31,9 @@ pub(crate) struct Tail {
     /// than once
     #[arg(long = "collection", value_name = "NSID")]
     collections: Vec<NsidPattern>,
+    /// Only events of this account. May be given more than once
+    #[arg(long = "did", value_name = "DID")]
+    dids: Vec<Did>,
     /// Check every event: signature, hashes, tree, inversion
     #[arg(long)]
     verify: bool,
@@ -65,11 +68,17 @@ impl Tail {
             match Event::decode(frame) {
                 Ok(event) => {
                     last = event.seq().or(last);
-                    let Some(event) = self.wanted(event) else { continue };
+                    if !self.wants_account(&event) {
+                        continue;
+                    }
+                    // Also of what is not shown: the next commit is held against it.
                     let verdict = match &mut checker {
                         Some(checker) => Some(checker.check(&event).await),
                         None => None,
                     };
+                    if !self.wants_content(&event) {
+                        continue;
+                    }
                     self.print(&event, verdict, output)?;
                 }
                 Err(EventError::Unknown { .. }) => continue,
@@ -88,16 +97,19 @@ impl Tail {
         Ok(())
     }
 
-    /// The event, if it is to be shown.
-    fn wanted(&self, event: Event) -> Option<Event> {
+    fn wants_account(&self, event: &Event) -> bool {
+        self.dids.is_empty() || event.did().is_some_and(|did| self.dids.contains(did))
+    }
+
+    fn wants_content(&self, event: &Event) -> bool {
         if self.collections.is_empty() {
-            return Some(event);
+            return true;
         }
-        let Event::Commit(commit) = &event else { return None };
+        let Event::Commit(commit) = event else { return false };
         let is_wanted = |pattern: &NsidPattern| {
             commit.ops.iter().any(|op| pattern.matches(&op.path.collection))
         };
-        self.collections.iter().any(is_wanted).then_some(event)
+        self.collections.iter().any(is_wanted)
     }
 
     fn print(

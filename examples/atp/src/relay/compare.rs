@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::sightings::{Key, Sightings, Summary};
+use super::sightings::{Key, Sequence, Sightings, Summary};
 use crate::{
     firehose::subscription_url,
     output::{self, Output},
@@ -22,7 +22,8 @@ use crate::{
 /// That is: events, accounts, what one has and another lacks, and how much later than the
 /// first each is.
 ///
-/// Events within five seconds of the window's edges do not count as missing.
+/// Events within five seconds of the window's edges, or a quarter of a short one, do not count as
+/// missing.
 #[derive(Args)]
 pub(crate) struct Compare {
     /// Relays: http, https, ws or wss
@@ -34,11 +35,15 @@ pub(crate) struct Compare {
     /// Admit relays on other machines without encryption
     #[arg(long)]
     allow_clear_text: bool,
+    /// Name each event that a relay lacks
+    #[arg(long)]
+    list: bool,
 }
 
-/// What a relay's task tells: an event, that a message was malformed, or how it ended.
+/// What a relay's task tells: an event with its sequence number, that a message was malformed, or
+/// how it ended.
 enum Told {
-    Event(Key, Instant),
+    Event(Key, Option<i64>, Instant),
     Malformed,
     Ended(String),
 }
@@ -59,18 +64,32 @@ impl Compare {
         let end = begin + self.window;
         let mut sightings = Sightings::new(self.urls.len());
         let mut malformed = vec![0_u64; self.urls.len()];
+        let mut sequences = vec![Sequence::default(); self.urls.len()];
         let spinner = output::spinner("following");
         while let Ok(Some((relay, message))) = timeout_at(end, told.recv()).await {
             match message {
-                Told::Event(key, at) => sightings.note(relay, key, at.duration_since(begin)),
+                Told::Event(key, seq, at) => {
+                    seq.into_iter().for_each(|seq| sequences[relay].note(seq));
+                    sightings.note(relay, key, at.duration_since(begin));
+                }
                 Told::Malformed => malformed[relay] += 1,
                 Told::Ended(why) => bail!("{}: {why}", self.urls[relay]),
             }
         }
         spinner.finish_and_clear();
-        let (from, to) = (EDGE, self.window.saturating_sub(EDGE));
+        let edge = EDGE.min(self.window / 4);
+        let (from, to) = (edge, self.window.saturating_sub(edge));
         for (relay, url) in self.urls.iter().enumerate() {
-            print(url, &sightings.summary(relay, from, to), malformed[relay], output)?;
+            let summary = sightings.summary(relay, from, to);
+            print(url, &summary, &sequences[relay], malformed[relay], output)?;
+            let missing = self.list.then(|| sightings.missing(relay, from, to));
+            for key in missing.into_iter().flatten() {
+                let (kind, did, mark) = key.parts();
+                let fields =
+                    [("relay", url.as_str()), ("missing", kind), ("did", did), ("mark", &mark)];
+                let text = ["missing", kind, did, &mark].join("\t");
+                output.item(&fields.map(|(name, value)| (name, json!(value))), &text)?;
+            }
         }
         Ok(())
     }
@@ -81,7 +100,7 @@ async fn follow(relay: usize, mut stream: FrameStream, tell: mpsc::Sender<(usize
         let message = match stream.next().await {
             Some(Ok(frame)) => match Event::decode(frame) {
                 Ok(event) => match Key::of(&event) {
-                    Some(key) => Told::Event(key, Instant::now()),
+                    Some(key) => Told::Event(key, event.seq(), Instant::now()),
                     None => continue,
                 },
                 Err(EventError::Unknown { .. }) => continue,
@@ -99,9 +118,15 @@ async fn follow(relay: usize, mut stream: FrameStream, tell: mpsc::Sender<(usize
     }
 }
 
-fn print(url: &str, summary: &Summary, malformed: u64, output: &mut Output) -> anyhow::Result<()> {
+fn print(
+    url: &str,
+    summary: &Summary,
+    sequence: &Sequence,
+    malformed: u64,
+    output: &mut Output,
+) -> anyhow::Result<()> {
     let micros = |lag: Option<Duration>| lag.map(|lag| lag.as_micros() as u64);
-    let facts: [(&str, Value); 8] = [
+    let facts: [(&str, Value); 10] = [
         ("relay", json!(url)),
         ("events", json!(summary.events)),
         ("accounts", json!(summary.dids)),
@@ -109,6 +134,8 @@ fn print(url: &str, summary: &Summary, malformed: u64, output: &mut Output) -> a
         ("missingAccounts", json!(summary.missing_dids)),
         ("medianLagMicros", json!(micros(summary.median_lag))),
         ("p99LagMicros", json!(micros(summary.p99_lag))),
+        ("sequenceGaps", json!(sequence.gaps)),
+        ("sequenceSkipped", json!(sequence.skipped)),
         ("malformed", json!(malformed)),
     ];
     output.facts(&facts)?;

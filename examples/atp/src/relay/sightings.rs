@@ -42,6 +42,39 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The kind, the account, and the rev or time.
+    pub(crate) fn parts(&self) -> (&'static str, &str, String) {
+        let (kind, mark) = match self {
+            Self::Commit(_, rev) => ("commit", rev.to_string()),
+            Self::Sync(_, rev) => ("sync", rev.to_string()),
+            Self::Identity(_, time) => ("identity", time.clone()),
+            Self::Account(_, time) => ("account", time.clone()),
+        };
+        (kind, self.did().as_str(), mark)
+    }
+}
+
+/// A relay's sequence numbers. They may skip some; where they do, something may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sequence {
+    last: Option<i64>,
+    /// How often numbers were skipped.
+    pub(crate) gaps: u64,
+    /// How many were.
+    pub(crate) skipped: u64,
+}
+
+impl Sequence {
+    pub(crate) fn note(&mut self, seq: i64) {
+        let step = self.last.replace(seq).map_or(1, |last| seq.saturating_sub(last));
+        if let Ok(skipped @ 1..) = u64::try_from(step.saturating_sub(1)) {
+            self.gaps += 1;
+            self.skipped += skipped;
+        }
+    }
+}
+
 /// All events of all relays.
 pub(crate) struct Sightings {
     relays: usize,
@@ -74,6 +107,17 @@ impl Sightings {
     pub(crate) fn note(&mut self, relay: usize, key: Key, at: Duration) {
         let seen = self.events.entry(key).or_insert_with(|| vec![None; self.relays]);
         seen[relay].get_or_insert(at);
+    }
+
+    /// What another relay sent and this one did not, as in its summary, in order.
+    pub(crate) fn missing(&self, relay: usize, from: Duration, to: Duration) -> Vec<&Key> {
+        let first = |seen: &[Option<Duration>]| seen.iter().flatten().min().copied();
+        let lacks = |seen: &[Option<Duration>]| {
+            seen[relay].is_none() && first(seen).is_some_and(|at| (from..=to).contains(&at))
+        };
+        let mut missing: Vec<_> = self.events.iter().filter(|(_, seen)| lacks(seen)).collect();
+        missing.sort_by_key(|(_, seen)| first(seen));
+        missing.into_iter().map(|(key, _)| key).collect()
     }
 
     /// The summary for a relay. What was first seen before `from` or after `to` is not held
@@ -116,6 +160,13 @@ impl Sightings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn skipped_sequence_numbers_are_counted() {
+        let mut sequence = Sequence::default();
+        [5, 6, 9, 10, 3, 4, 6].into_iter().for_each(|seq| sequence.note(seq));
+        assert_eq!((sequence.gaps, sequence.skipped), (2, 3));
+    }
 
     #[test]
     fn counts_what_a_relay_lacks_and_how_late_it_is() {
