@@ -105,9 +105,8 @@ fn encode<Ours, Rsky, Atrium>(
     Rsky: Serialize + DeserializeOwned,
     Atrium: Serialize + DeserializeOwned,
 {
-    let reads = |bytes: &&Vec<u8>| {
-        dagcbor_06::<Rsky>(bytes).is_ok() && dagcbor_06::<Atrium>(bytes).is_ok()
-    };
+    let reads =
+        |bytes: &&Vec<u8>| dagcbor_06::<Rsky>(bytes).is_ok() && dagcbor_06::<Atrium>(bytes).is_ok();
     let records: Vec<Vec<u8>> = records.iter().filter(reads).cloned().collect();
     let ours = all(&records, |bytes| cbor::from_slice::<Ours>(bytes));
     let rsky = all(&records, dagcbor_06::<Rsky>);
