@@ -48,6 +48,38 @@ async fn of_two_processes_on_sqlite_one_is_fenced() {
     fences_the_older_process(&sqlite::place(dir.path())).await;
 }
 
+/// The file cannot grow, as on a full disk. The child reads no more than it may keep in memory,
+/// and goes on where it was when there is room again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_under_sqlite_makes_the_child_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut scene = Scene::new(&sqlite::place(dir.path())).await;
+    let mut process = scene.spawn_with(|command| {
+        // The write fails then; otherwise a signal would end the child.
+        let limited = "trap '' XFSZ; ulimit -S -f 200; exec \"$0\" \"$@\"";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", limited]).arg(command.get_program()).args(command.get_args());
+        shell
+    });
+    while process.said() != "refused" {
+        scene.publish(5);
+    }
+    scene.publish(500);
+    for _ in 0..3 {
+        assert_eq!(process.said(), "refused", "there is no room yet");
+    }
+    let before = scene.stored().await;
+    assert_ne!(before, scene.truth);
+    let id = process.process.id().to_string();
+    let freed = Command::new("prlimit").args(["--pid", &id, "--fsize=unlimited"]).status().unwrap();
+    assert!(freed.success());
+    while scene.stored().await != scene.truth {
+        process.said();
+    }
+    process.kill();
+    scene.finish().await;
+}
+
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_survives_random_kills() {
@@ -163,12 +195,20 @@ impl Scene {
 
     /// Starts this program anew, as the child, which stops at a point after some passes.
     fn spawn(&self, stop_at: Option<&str>) -> Process {
+        self.spawn_with(|mut command| {
+            command.env(child::STOP_AT, stop_at.unwrap_or_default());
+            command
+        })
+    }
+
+    /// The same with another command that runs the child's.
+    fn spawn_with(&self, change: impl FnOnce(Command) -> Command) -> Process {
         let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["crashes::child::child", "--exact", "--ignored", "--nocapture"]);
+        let mut command = change(command);
         command
-            .args(["crashes::child::child", "--exact", "--ignored", "--nocapture"])
             .env(child::PLACE, &self.place)
             .env(child::UPSTREAM, self.host.url().replace("http", "ws"))
-            .env(child::STOP_AT, stop_at.unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();

@@ -31,7 +31,7 @@ pub(super) fn authors() -> Vec<Author> {
 
 /// Whether a line is the child's and not its harness's.
 pub(super) fn is_word(line: &str) -> bool {
-    ["open", "stored", "fenced"].contains(&line) || line.starts_with("at ")
+    ["open", "stored", "refused", "fenced"].contains(&line) || line.starts_with("at ")
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ pub(super) fn is_word(line: &str) -> bool {
 async fn child() {
     let Ok(place) = env::var(PLACE) else { return };
     end_with_the_parent();
-    let points = Points::new(&env::var(STOP_AT).unwrap());
+    let points = Points::new(&env::var(STOP_AT).unwrap_or_default());
     let mut ledger = ledger::open(&place).await;
     let upstream = env::var(UPSTREAM).unwrap();
     let mut consumer = Consumer::open(&upstream, ledger.state().await, options()).await.unwrap();
@@ -48,12 +48,16 @@ async fn child() {
     loop {
         let batch = consumer.next_batch(5, Duration::from_millis(2)).await.unwrap().unwrap();
         points.pass("received");
-        if let Err(error) = ledger.store(&batch, &points).await {
-            assert!(error.is_fenced(), "{error}");
-            println!("fenced");
-            return;
+        match ledger.store(&batch, &points).await {
+            Ok(()) => println!("stored"),
+            Err(error) if error.is_fenced() => return println!("fenced"),
+            Err(error) => {
+                println!("refused");
+                eprintln!("{error}");
+                batch.unavailable();
+                continue;
+            }
         }
-        println!("stored");
         points.pass("stored");
         batch.committed();
         points.pass("committed");
