@@ -193,9 +193,14 @@ pub fn discard_reject(connection: &Connection, id: i64) -> Result<bool, StoreErr
 
 fn save_heads(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let mut head = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO firehose_head (did, rev, data, active) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO firehose_head (did, rev, data, active) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (did) DO UPDATE
+         SET rev = excluded.rev, data = excluded.data, active = excluded.active",
     )?;
-    for (did, Head { state, active }) in &checkpoint.heads {
+    // In the order of the table, so that neighbours are found on the same page.
+    let mut heads: Vec<_> = checkpoint.heads.iter().collect();
+    heads.sort_by_key(|(did, _)| did);
+    for (did, Head { state, active }) in heads {
         let rev = state.map(|state| state.rev.to_string());
         let data = state.map(|state| state.data.to_bytes());
         head.execute(params![did.as_str(), rev, data.as_ref().map(|data| &data[..]), active])?;
