@@ -4,7 +4,6 @@
 mod support;
 
 mod a_batch_that_took_too_long;
-mod a_failed_save_is_tried_again;
 mod account_budget;
 mod an_hour_without_the_database;
 mod consumer;
@@ -34,4 +33,5 @@ mod slow_consumer_is_bounded;
 mod store_contract;
 mod two_consumers_of_one_state;
 mod verify;
+mod weaknesses;
 mod worked_example;
