@@ -121,6 +121,8 @@ struct Stream {
     backoff: Backoff,
     /// Newest sequence number on this connection.
     last_seq: Option<i64>,
+    /// The newest ones on this connection.
+    recent: VecDeque<i64>,
     /// The cursor this connection was opened with.
     cursor: Option<i64>,
     halted: Option<Arc<str>>,
@@ -175,6 +177,7 @@ impl Intake {
                 phase: Phase::Waiting { until: now },
                 backoff: Backoff::new(config.seed, config.backoff_base, config.backoff_max),
                 last_seq: None,
+                recent: VecDeque::new(),
                 cursor,
                 halted: None,
                 outdated: None,

@@ -4,7 +4,7 @@
 //! cargo run --release -p atproto-testkit --example simulate -- --seeds 2000 --hours 6
 //! ```
 //! `--first`, `--accounts`, `--events-per-hour`, `--faults-per-hour` and `--threads` set the
-//! rest. A run that fails is told by its seed, and `--first SEED --seeds 1` repeats it.
+//! rest, `--only reset,crash` the kinds of faults. A run that fails is told by its seed, and `--first SEED --seeds 1` repeats it.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use std::{
 };
 
 use atproto_testkit::{
-    Fault,
+    Fault, Faults,
     simulation::{Outcome, Simulation},
 };
 
@@ -31,6 +31,7 @@ struct Settings {
     events_per_hour: u64,
     faults_per_hour: u64,
     threads: u64,
+    faults: Faults,
 }
 
 #[derive(Default)]
@@ -87,11 +88,16 @@ impl Settings {
             events_per_hour: 800,
             faults_per_hour: 2,
             threads,
+            faults: Faults::all(),
         };
         let mut words = env::args().skip(1);
         while let Some(word) = words.next() {
-            let value = words.next().and_then(|value| value.parse().ok());
-            let value = value.ok_or_else(|| format!("{word} needs a number"))?;
+            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+            if word == "--only" {
+                settings.faults = only(&value)?;
+                continue;
+            }
+            let value = value.parse().map_err(|_| format!("{word} needs a number"))?;
             *match word.as_str() {
                 "--first" => &mut settings.first,
                 "--seeds" => &mut settings.seeds,
@@ -109,10 +115,20 @@ impl Settings {
     fn simulation(&self, seed: u64) -> Simulation {
         Simulation::seeded(seed)
             .hours(self.hours)
+            .faults(self.faults.clone())
             .accounts(usize::try_from(self.accounts).unwrap_or(usize::MAX))
             .events_per_hour(u32::try_from(self.events_per_hour).unwrap_or(u32::MAX))
             .faults_per_hour(self.faults_per_hour as f64)
     }
+}
+
+/// The kinds of these names, with commas between.
+fn only(names: &str) -> Result<Faults, String> {
+    names.split(',').try_fold(Faults::none(), |faults, name| {
+        let found = Fault::ALL.iter().find(|fault| fault.name() == name);
+        let found = found.ok_or_else(|| format!("there is no fault {name}"))?;
+        Ok(faults.with(*found))
+    })
 }
 
 impl Total {

@@ -312,19 +312,15 @@ impl Net {
 pub(crate) struct Expectations<'a>(&'a World);
 
 impl Expectations<'_> {
-    /// The epoch of the relay's log.
-    pub(crate) fn epoch(&self) -> u32 {
-        self.0.log.epoch()
-    }
-
     /// By epoch and sequence number.
     pub(crate) fn all(&self) -> impl Iterator<Item = (u32, i64, Expected)> + '_ {
         self.0.expected.iter().map(|((epoch, seq), expected)| (*epoch, *seq, *expected))
     }
 
-    /// Whether the relay has dropped a message, maybe before it was read.
+    /// Whether the relay has dropped a message, maybe before it was read, or sent it too late.
     pub(crate) fn is_dropped(&self, epoch: u32, seq: i64) -> bool {
-        epoch < self.epoch() || seq <= self.0.log.horizon_of(epoch)
+        let log = &self.0.log;
+        epoch < log.epoch() || seq <= log.horizon_of(epoch) || log.is_swapped(epoch, seq)
     }
 }
 

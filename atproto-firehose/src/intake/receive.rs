@@ -23,6 +23,7 @@ impl Intake {
         if self.stream.phase == Phase::Connecting {
             self.stream.phase = Phase::Open { since: now };
             self.stream.last_seq = None;
+            self.stream.recent.clear();
             self.stats.connections += 1;
             if let Some(reason) = self.stream.outdated.take() {
                 self.disconnect(reason);
@@ -140,6 +141,12 @@ impl Intake {
     /// not to be processed.
     fn admit(&mut self, now: Instant, seq: i64) -> bool {
         if seq >= SEQ_LIMIT || self.stream.last_seq.is_some_and(|last| seq <= last) {
+            if self.stream.recent.front().is_some_and(|oldest| *oldest < seq)
+                && !self.stream.recent.contains(&seq)
+            {
+                // It should have come before, and did not: it is asked for again.
+                self.window.miss(seq);
+            }
             self.disconnect("seq_not_increasing");
             return false;
         }
@@ -153,6 +160,10 @@ impl Intake {
         }
         let from = self.stream.last_seq.unwrap_or_else(|| self.window.received());
         self.stream.last_seq = Some(seq);
+        self.stream.recent.push_back(seq);
+        if self.stream.recent.len() > RECENT {
+            self.stream.recent.pop_front();
+        }
         let jumps = from > 0 && seq.saturating_sub(from) > self.config.max_seq_jump;
         if jumps && !self.gap(now, Gap::SeqJump { from, to: seq }, Some(from + 1)) {
             return false;
@@ -312,3 +323,7 @@ impl Intake {
 
 /// The label of what has not the form it should have.
 pub(super) const INVALID: &str = "invalid_message";
+
+/// Sequence numbers of a connection that are remembered, to tell a frame that comes late from one
+/// that comes twice. Ours: frames that change places are near each other.
+const RECENT: usize = 32;

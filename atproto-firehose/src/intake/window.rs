@@ -45,6 +45,11 @@ impl Window {
         self.open.insert((seq, id));
     }
 
+    /// A number that was passed over turns out to be an event.
+    pub(crate) fn miss(&mut self, seq: i64) {
+        self.replay.insert(seq);
+    }
+
     /// The stream has come to `seq`. What a process before this one left open
     /// below, and did not come again, is gone at the upstream: not waited for.
     pub(crate) fn seen(&mut self, seq: i64) {

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use atproto_repo::event::{Event, InfoEvent};
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub(super) struct Log {
     away_until: Option<i64>,
     /// Cursors ahead of the log are taken for the beginning.
     forgiving: bool,
+    /// Frames that changed places with the next.
+    swapped: BTreeSet<(u32, i64)>,
     events: u64,
     events_of_epoch: u64,
     digest: u64,
@@ -80,6 +82,15 @@ impl Log {
     pub(super) fn after(&self, seq: i64) -> Option<(i64, Bytes)> {
         let next = self.frames.partition_point(|(known, _)| *known <= seq);
         self.frames.get(next).cloned()
+    }
+
+    /// A frame goes behind the next one.
+    pub(super) fn swap(&mut self, seq: i64) {
+        self.swapped.insert((self.epoch, seq));
+    }
+
+    pub(super) fn is_swapped(&self, epoch: u32, seq: i64) -> bool {
+        self.swapped.contains(&(epoch, seq))
     }
 
     /// Breaks all connections.

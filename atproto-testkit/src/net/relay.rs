@@ -82,7 +82,7 @@ impl Connection {
         let mut world = shared.world();
         let (log, armory) = {
             let world = &mut *world;
-            (&world.log, &mut world.armory)
+            (&mut world.log, &mut world.armory)
         };
         if log.generation() != self.generation {
             return Step::Broken("reset");
@@ -125,6 +125,7 @@ impl Connection {
             && let Some((next, early)) = log.after(seq)
         {
             armory.take(Fault::Reorder);
+            log.swap(seq);
             self.sent = next;
             self.ready.push_back(frame);
             return Step::Frame(early);

@@ -98,13 +98,14 @@ impl SimState {
         self.disk().rejects.clone()
     }
 
-    /// Forgets the position and nothing else: for somebody who has decided to read the upstream
-    /// from another place.
+    /// Forgets the position and what is parked, and nothing else: for somebody who has fetched
+    /// everything, and decided to read the upstream from another place.
     pub fn forget_position(&self) {
         let mut disk = self.disk();
         let (epoch, mut position) = (disk.position.epoch, Checkpoint::default());
         position.epoch = epoch;
         disk.position = position;
+        disk.parked.clear();
     }
 
     async fn write(

@@ -41,6 +41,9 @@ pub(super) struct Fetched {
     active: Option<bool>,
 }
 
+/// The status of an account that is deleted.
+pub(super) const GONE: &str = "deleted";
+
 impl Effect {
     pub(super) fn of(event: &Event, truth: &Truth) -> Self {
         match event {
@@ -83,7 +86,7 @@ impl Index {
             Effect::Account(did, active, status) => {
                 let copy = self.copies.entry(did.clone()).or_default();
                 copy.active = *active;
-                if status.as_deref() == Some("deleted") {
+                if status.as_deref() == Some(GONE) {
                     copy.records.clear();
                 }
             }

@@ -5,7 +5,7 @@ use atproto_firehose::event::Event;
 
 use super::{
     Outcome,
-    index::{Effect, Index},
+    index::{Effect, GONE, Index},
 };
 use crate::net::{Expectations, Expected, Net, Report, SimState, What};
 
@@ -17,7 +17,7 @@ pub(super) struct Oracle {
     epoch: u32,
     index: Index,
     settled: BTreeSet<(u32, i64)>,
-    /// The newest event settled, for each account.
+    /// The newest event settled by this process, for each account.
     reached: BTreeMap<Did, (u32, i64)>,
     /// The newest event delivered by this process, for each account.
     delivered: BTreeMap<Did, i64>,
@@ -42,6 +42,8 @@ impl Oracle {
     pub(super) fn restart(&mut self) {
         self.delivered.clear();
         self.open.clear();
+        // What was rejected may be judged otherwise by the next process, if that was not stored.
+        self.reached.clear();
     }
 
     /// The upstream is read from the beginning, after everything was fetched.
@@ -111,6 +113,11 @@ impl Oracle {
             self.outcome.lost += 1;
             self.note(why);
         }
+        if let Effect::Account(did, _, Some(status)) = effect
+            && status == GONE
+        {
+            self.fetched.insert(did.clone(), Tid::MAX);
+        }
         if let Effect::Fetched(accounts) = effect {
             for account in accounts {
                 // A repository that is gone holds nothing that could be missing.
@@ -129,8 +136,13 @@ impl Oracle {
                 let did = &accounts[expected.account];
                 !self.is_made_up_for(expectations, *epoch, *seq, expected, did, &rejects)
             });
-            all.map(|(epoch, seq, expected)| format!("{epoch}/{seq} is missing: {expected:?}"))
-                .collect::<Vec<_>>()
+            all.map(|(epoch, seq, expected)| {
+                format!(
+                    "{epoch}/{seq} is missing: {expected:?}, rejected as {:?}",
+                    rejects.get(&seq)
+                )
+            })
+            .collect::<Vec<_>>()
         });
         self.outcome.lost += missing.len() as u64;
         missing.into_iter().for_each(|missing| self.note(missing));

@@ -7,6 +7,7 @@ mod login;
 mod records;
 mod repository;
 mod serve;
+mod testkit;
 mod write;
 
 use atproto_core::syntax::AtUri;
@@ -54,6 +55,8 @@ enum Tour {
     Generated,
     /// Serves three endpoints by type, and calls them
     Serve,
+    /// Tests a service in a simulated network where everything goes wrong
+    Testkit,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -71,5 +74,6 @@ async fn main() -> anyhow::Result<()> {
         Tour::Records => records::run(),
         Tour::Generated => generated::run(),
         Tour::Serve => serve::run().await,
+        Tour::Testkit => testkit::run().await,
     }
 }

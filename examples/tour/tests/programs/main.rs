@@ -111,3 +111,10 @@ async fn a_post_is_written_by_an_app_that_the_user_allows() {
     assert!(written.contains("/app.bsky.feed.post/"), "{written}");
     assert!(tour.wait().unwrap().success());
 }
+
+#[test]
+fn a_service_is_tested_in_a_simulated_network() {
+    let said = run("testkit");
+    assert!(said.contains("crash "), "{said}");
+    assert!(said.trim_end().ends_with("records is true"), "{said}");
+}
