@@ -29,7 +29,7 @@ fn a_seed_repeats_a_run_exactly() {
 #[test]
 fn nothing_is_lost_reordered_or_repeated_whatever_goes_wrong() {
     for seed in 0..3 {
-        let outcome = Simulation::seeded(seed).hours(2).run();
+        let outcome = Simulation::seeded(seed).hours(3).run();
         assert!(outcome.is_sound(), "{outcome}");
     }
 }

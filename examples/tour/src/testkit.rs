@@ -7,20 +7,22 @@ use std::{
 };
 
 use anyhow::ensure;
-use atproto_core::syntax::{Cid, Did};
+use atproto_core::syntax::{Cid, Did, Tid};
 use atproto_firehose::{
     consumer::{Consumer, ConsumerOptions, Delivery, Policy, Start, Transport},
-    event::{Event, Gap},
+    event::{Commit, Event, Gap},
     verify::Verifier,
 };
 use atproto_testkit::{
-    Author, Faults, Net, delivery, hours,
+    Author, Fault, Faults, Net, delivery, hours,
     net::{SimState, Truth},
 };
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     tokio::time::pause(); // time is virtual
-    let net = Net::seeded(42).accounts(20).faults(Faults::all());
+    // With a cursor that is too old the service would have to ask for the status of accounts too.
+    let faults = Faults::all().without(Fault::OutdatedCursor);
+    let net = Net::seeded(42).accounts(20).faults(faults);
 
     let (one, probe) = delivery(Author::new("alice.test", 1).account(None));
     Index::new(net.truth()).handle(one).await;
@@ -44,13 +46,15 @@ pub(crate) async fn run() -> anyhow::Result<()> {
 #[derive(Clone)]
 struct Index {
     records: Arc<Mutex<BTreeMap<String, Cid>>>,
+    /// How far each repository was fetched: older commits are in it already.
+    fetched: Arc<Mutex<BTreeMap<Did, Tid>>>,
     /// Where repositories are fetched; `com.atproto.sync.getRepo` in real life.
     repositories: Truth,
 }
 
 impl Index {
     fn new(repositories: Truth) -> Self {
-        Self { records: Arc::default(), repositories }
+        Self { records: Arc::default(), fetched: Arc::default(), repositories }
     }
 
     async fn serve(self, transport: Arc<dyn Transport>, verifier: Verifier, state: SimState) {
@@ -64,6 +68,7 @@ impl Index {
 
     async fn handle(&self, delivery: Delivery) {
         match delivery.event() {
+            Event::Commit(commit) if self.has(commit) => {}
             Event::Commit(commit) => {
                 let mut records = self.lock();
                 for change in commit.changes() {
@@ -83,12 +88,19 @@ impl Index {
         delivery.ack().await;
     }
 
+    fn has(&self, commit: &Commit) -> bool {
+        let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        fetched.get(commit.did()).is_some_and(|rev| commit.message().rev <= *rev)
+    }
+
     /// Takes over a repository as it is now.
     fn fetch(&self, did: &Did) {
         let mut records = self.lock();
         let prefix = format!("at://{did}/");
         records.retain(|uri, _| !uri.starts_with(&prefix));
         if let Some(repository) = self.repositories.repository(did) {
+            let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+            fetched.insert(did.clone(), repository.rev);
             let found = repository.records.into_iter();
             records.extend(found.map(|(path, cid)| (format!("{prefix}{path}"), cid)));
         }
