@@ -40,7 +40,6 @@
 
 mod batch;
 mod config;
-pub(crate) mod crc;
 mod error;
 mod floor;
 mod handle;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::intake::EntryId;
-use crate::log::crc;
 
 /// A directory with a file for each event in the spool: a checksum (CRC-32,
 /// four bytes, little-endian), then the frame. So the space of an event is free
@@ -40,7 +39,7 @@ impl SpoolDir {
     pub(crate) fn write(&self, id: EntryId, frame: &[u8]) -> io::Result<()> {
         let write = || {
             let mut file = File::create(self.file(id))?;
-            file.write_all(&crc::checksum(frame).to_le_bytes())?;
+            file.write_all(&crc32fast::hash(frame).to_le_bytes())?;
             file.write_all(frame)
         };
         // Half a file would use up space that is not counted.
@@ -52,7 +51,7 @@ impl SpoolDir {
         let (mut expected, mut frame) = ([0; 4], Vec::new());
         file.read_exact(&mut expected)?;
         file.read_to_end(&mut frame)?;
-        if crc::checksum(&frame) != u32::from_le_bytes(expected) {
+        if crc32fast::hash(&frame) != u32::from_le_bytes(expected) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum is wrong"));
         }
         self.discard(id);

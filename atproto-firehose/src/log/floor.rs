@@ -5,7 +5,6 @@
 //! after an operator skipped ahead. The file holds two copies, each with its
 //! own checksum, so that one flipped bit cannot make numbers repeat.
 
-use super::crc;
 use super::error::LogError;
 use super::medium::Medium;
 
@@ -29,7 +28,7 @@ pub(crate) fn read(medium: &dyn Medium, files: &[String]) -> Result<i64, LogErro
 /// Replaces the floor durably.
 pub(crate) fn write(medium: &dyn Medium, floor: i64) -> Result<(), LogError> {
     let seq = floor.to_le_bytes();
-    let crc = crc::checksum(&seq).to_le_bytes();
+    let crc = crc32fast::hash(&seq).to_le_bytes();
     medium
         .replace(FILE, &[&seq[..], &crc, &seq, &crc].concat())
         .map_err(LogError::io("replace", FILE))
@@ -37,5 +36,5 @@ pub(crate) fn write(medium: &dyn Medium, floor: i64) -> Result<(), LogError> {
 
 fn decode(copy: &[u8]) -> Option<i64> {
     let (seq, crc) = copy.split_first_chunk::<8>()?;
-    (crc::checksum(seq).to_le_bytes() == crc).then_some(i64::from_le_bytes(*seq))
+    (crc32fast::hash(seq).to_le_bytes() == crc).then_some(i64::from_le_bytes(*seq))
 }

@@ -19,7 +19,6 @@
 use bytes::Bytes;
 
 use super::config::SEQ_LIMIT;
-use super::crc::Crc32;
 
 /// Bytes before the key.
 pub(crate) const HEADER_LEN: usize = 32;
@@ -127,8 +126,11 @@ pub(crate) fn write(
 
 /// Over the whole record except the checksum itself.
 fn checksum(record: &[u8], offset: u64) -> u32 {
-    let start = Crc32::default().update(&offset.to_le_bytes());
-    start.update(&record[..4]).update(&record[8..]).value()
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&offset.to_le_bytes());
+    crc.update(&record[..4]);
+    crc.update(&record[8..]);
+    crc.finalize()
 }
 
 fn words(bytes: &[u8; HEADER_LEN]) -> [u32; 8] {

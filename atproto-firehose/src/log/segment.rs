@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::crc;
 use super::medium::MediumFile;
 
 /// Bytes of the segment head.
@@ -33,7 +32,7 @@ impl Head {
         bytes[8..16].copy_from_slice(&self.first_seq.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.previous.to_le_bytes());
         bytes[24..32].copy_from_slice(&self.newest_before.to_le_bytes());
-        let crc = crc::checksum(&bytes[..32]);
+        let crc = crc32fast::hash(&bytes[..32]);
         bytes[32..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
@@ -45,7 +44,7 @@ impl Head {
             i64::from_le_bytes(word)
         };
         let intact =
-            bytes[..8] == MAGIC && crc::checksum(&bytes[..32]).to_le_bytes() == bytes[32..];
+            bytes[..8] == MAGIC && crc32fast::hash(&bytes[..32]).to_le_bytes() == bytes[32..];
         intact.then(|| Self {
             first_seq: number(8),
             previous: number(16),
