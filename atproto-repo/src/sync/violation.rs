@@ -226,7 +226,8 @@ impl Violation {
     /// Whether the repository has moved on, at its host, past what can be followed: the
     /// commit is the account's or claims to leave something out. Who keeps a copy should
     /// fetch the repository. A revision in the future counts among them, because it may be the
-    /// receiver's clock that is wrong, and the commit the account's last for long. After other violations the next message may well follow.
+    /// receiver's clock that is wrong, and the commit the account's last for long. After other
+    /// violations the next message may well follow.
     pub fn desynchronizes(&self) -> bool {
         matches!(
             self,

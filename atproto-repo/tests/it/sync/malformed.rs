@@ -102,8 +102,9 @@ fn only_what_was_lost_calls_for_a_resync() {
     };
     assert!(resync("commit-toobig-empty-blocks"));
     assert!(resync("commit-prevdata-wrong"));
+    // It may be this clock that is wrong, and the commit the account's last for long.
+    assert!(resync("commit-rev-future"));
     assert!(!resync("commit-sig-bad"));
-    assert!(!resync("commit-rev-future"));
 }
 
 fn verdict(case: &Value, bytes: Vec<u8>) -> Option<Verdict> {
