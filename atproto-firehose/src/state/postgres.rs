@@ -157,6 +157,14 @@ impl Store for PostgresState {
         true
     }
 
+    fn keeps_filter(&self) -> bool {
+        true
+    }
+
+    fn keeps_upstreams(&self) -> bool {
+        true
+    }
+
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
         async move {
             let mut writer = self.writer.lock().await;

@@ -1,21 +1,23 @@
+mod row;
+mod saving;
+
 use std::collections::HashMap;
 
-use atproto_core::syntax::{Cid, Did, Tid};
-use atproto_repo::sync::RepoState;
+use atproto_core::syntax::Did;
 use bytes::Bytes;
 use futures::try_join;
 use tokio_postgres::{
-    Error, GenericClient, Row, Transaction,
+    GenericClient, Row, Transaction,
     types::{ToSql, Type},
 };
 
 use crate::{
-    checkpoint::{Checkpoint, Head, Parked, ParkedRef, Reject},
-    state::{MAX_REJECTS, StoreError},
+    checkpoint::{Checkpoint, Head, ParkedRef, Reject},
+    state::StoreError,
 };
 
-/// The tables of one consumer: `firehose_position`, `firehose_head`, `firehose_reject` and
-/// `firehose_parked` in a schema.
+/// The tables of one consumer in a schema: `firehose_position`, `firehose_upstream`,
+/// `firehose_filter`, `firehose_head`, `firehose_reject` and `firehose_parked`.
 #[derive(Clone, Debug)]
 pub struct Tables {
     /// As an identifier in quotation marks.
@@ -43,7 +45,7 @@ impl Tables {
     pub async fn create(&self, client: &impl GenericClient) -> Result<(), StoreError> {
         let asked = client.query_typed(PRESENT, &[(&self.schema, Type::TEXT)]).await;
         let rows = asked.map_err(StoreError::new)?;
-        let present = rows.first().map_or(Ok(false), |row| get(row, 0))?;
+        let present = rows.first().map_or(Ok(false), |row| row::get(row, 0))?;
         // Many roles may not create schemas, not even if they are there.
         let schema = if present { "" } else { SCHEMA };
         let statements = self.sql(&[LOCK, schema, TABLES].concat());
@@ -56,10 +58,14 @@ impl Tables {
     /// # Errors
     /// [`StoreError`].
     pub async fn load(&self, client: &impl GenericClient) -> Result<Checkpoint, StoreError> {
-        let query =
-            self.sql("SELECT epoch, cursor, received, unsettled FROM {schema}.firehose_position");
+        // In one statement, so that all of it is of the same checkpoint.
+        let query = self.sql(
+            "SELECT epoch, cursor, received, unsettled, name, others, left_at, version, since, text
+             FROM {schema}.firehose_position LEFT JOIN {schema}.firehose_upstream USING (one)
+                 LEFT JOIN {schema}.firehose_filter USING (one)",
+        );
         let found = client.query_typed(&query, &[]).await.map_err(StoreError::new)?;
-        found.first().map_or_else(|| Ok(Checkpoint::default()), position)
+        found.first().map_or_else(|| Ok(Checkpoint::default()), row::position)
     }
 
     /// As [`Self::load`], and raises the stored epoch above the one returned, so that older
@@ -71,12 +77,11 @@ impl Tables {
         let raise = self.sql(
             "INSERT INTO {schema}.firehose_position (one, epoch, received, unsettled)
              VALUES (true, 1, 0, '{}')
-             ON CONFLICT (one) DO UPDATE SET epoch = firehose_position.epoch + 1
-             RETURNING epoch, cursor, received, unsettled",
+             ON CONFLICT (one) DO UPDATE SET epoch = firehose_position.epoch + 1",
         );
-        let raised = transaction.query_typed(&raise, &[]).await.map_err(StoreError::new)?;
-        let row = raised.first().ok_or_else(|| StoreError::new("no position was written"))?;
-        let mut before = position(row)?;
+        transaction.execute_typed(&raise, &[]).await.map_err(StoreError::new)?;
+        // The row is locked from here on.
+        let mut before = self.load(transaction).await?;
         before.epoch -= 1;
         Ok(before)
     }
@@ -102,7 +107,7 @@ impl Tables {
         let query = self
             .sql("SELECT did, rev, data, active FROM {schema}.firehose_head WHERE did = ANY ($1::text[])");
         let rows = client.query_typed(&query, &[(&dids, Type::TEXT_ARRAY)]).await;
-        rows.map_err(StoreError::new)?.iter().map(head).collect()
+        rows.map_err(StoreError::new)?.iter().map(row::head).collect()
     }
 
     /// Saves a checkpoint in a transaction, together with whatever else is in it. The one row of
@@ -124,6 +129,8 @@ impl Tables {
             self.remove_replayed(transaction, &checkpoint.replayed),
             self.save_rejects(transaction, &checkpoint.rejects),
             self.save_parked(transaction, checkpoint),
+            self.save_filter(transaction, checkpoint),
+            self.save_upstreams(transaction, checkpoint),
         )
         .map(|_| ())
         .map_err(StoreError::new)
@@ -147,7 +154,7 @@ impl Tables {
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         let parameters: Parameters<'_> = &[(&after, Type::INT8), (&max, Type::INT8)];
         let rows = client.query_typed(&query, parameters).await.map_err(StoreError::new)?;
-        rows.iter().map(reject).collect()
+        rows.iter().map(row::reject).collect()
     }
 
     /// All events that are parked, in the order of their ids, without their frames.
@@ -160,7 +167,7 @@ impl Tables {
              ORDER BY id",
         );
         let rows = client.query_typed(&query, &[]).await.map_err(StoreError::new)?;
-        rows.iter().map(parked).collect()
+        rows.iter().map(row::parked).collect()
     }
 
     /// The frame of a parked event.
@@ -176,7 +183,7 @@ impl Tables {
         let id = i64::try_from(id).map_err(StoreError::new)?;
         let found = client.query_typed(&query, &[(&id, Type::INT8)]).await;
         let found = found.map_err(StoreError::new)?;
-        found.first().map(|row| get(row, 0).map(Bytes::copy_from_slice)).transpose()
+        found.first().map(|row| row::get(row, 0).map(Bytes::copy_from_slice)).transpose()
     }
 
     /// How many rejects there are, by label.
@@ -192,7 +199,7 @@ impl Tables {
              GROUP BY label ORDER BY label COLLATE \"C\"",
         );
         let rows = client.query_typed(&query, &[]).await.map_err(StoreError::new)?;
-        let count = |row: &Row| Ok((get(row, 0)?, get::<i64>(row, 1)?.unsigned_abs()));
+        let count = |row: &Row| Ok((row::get(row, 0)?, row::get::<i64>(row, 1)?.unsigned_abs()));
         rows.iter().map(count).collect()
     }
 
@@ -210,204 +217,12 @@ impl Tables {
         discarded.map(|count| count > 0).map_err(StoreError::new)
     }
 
-    async fn save_position(
-        &self,
-        transaction: &Transaction<'_>,
-        checkpoint: &Checkpoint,
-    ) -> Result<(), StoreError> {
-        let upsert = self.sql(
-            "INSERT INTO {schema}.firehose_position (one, epoch, cursor, received, unsettled)
-             VALUES (true, $1, $2, $3, $4)
-             ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, cursor = excluded.cursor,
-                 received = excluded.received, unsettled = excluded.unsettled
-             WHERE firehose_position.epoch <= excluded.epoch",
-        );
-        let epoch = i64::try_from(checkpoint.epoch).map_err(StoreError::new)?;
-        let parameters: Parameters<'_> = &[
-            (&epoch, Type::INT8),
-            (&checkpoint.cursor, Type::INT8),
-            (&checkpoint.received, Type::INT8),
-            (&checkpoint.unsettled, Type::INT8_ARRAY),
-        ];
-        let written = transaction.execute_typed(&upsert, parameters).await;
-        if written.map_err(StoreError::new)? > 0 {
-            return Ok(());
-        }
-        // The row is locked, whether it was changed or not.
-        let stored = self.load(transaction).await?.epoch;
-        Err(StoreError::fenced(checkpoint.epoch, stored))
-    }
-
-    async fn save_heads(
-        &self,
-        transaction: &Transaction<'_>,
-        heads: &[(Did, Head)],
-    ) -> Result<(), Error> {
-        if heads.is_empty() {
-            return Ok(());
-        }
-        let upsert = self.sql(
-            "INSERT INTO {schema}.firehose_head (did, rev, data, active)
-             SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bool[])
-             ON CONFLICT (did) DO UPDATE SET
-                 rev = excluded.rev, data = excluded.data, active = excluded.active",
-        );
-        // The last one of an account counts; a statement cannot write a row twice.
-        let heads: HashMap<&str, &Head> =
-            heads.iter().map(|(did, head)| (did.as_str(), head)).collect();
-        let (dids, heads): (Vec<&str>, Vec<&Head>) = heads.into_iter().unzip();
-        let states = || heads.iter().map(|head| head.state);
-        let revs: Vec<_> = states().map(|state| state.map(|state| state.rev.to_string())).collect();
-        let data: Vec<_> = states().map(|state| state.map(|state| state.data.to_bytes())).collect();
-        let data: Vec<_> = data.iter().map(|data| data.as_ref().map(|data| &data[..])).collect();
-        let active: Vec<_> = heads.iter().map(|head| head.active).collect();
-        let parameters: Parameters<'_> = &[
-            (&dids, Type::TEXT_ARRAY),
-            (&revs, Type::TEXT_ARRAY),
-            (&data, Type::BYTEA_ARRAY),
-            (&active, Type::BOOL_ARRAY),
-        ];
-        transaction.execute_typed(&upsert, parameters).await.map(drop)
-    }
-
-    async fn remove_replayed(
-        &self,
-        transaction: &Transaction<'_>,
-        ids: &[i64],
-    ) -> Result<(), Error> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let delete = self.sql("DELETE FROM {schema}.firehose_reject WHERE id = ANY ($1::bigint[])");
-        transaction.execute_typed(&delete, &[(&ids, Type::INT8_ARRAY)]).await.map(drop)
-    }
-
-    async fn save_rejects(
-        &self,
-        transaction: &Transaction<'_>,
-        rejects: &[Reject],
-    ) -> Result<(), Error> {
-        if rejects.is_empty() {
-            return Ok(());
-        }
-        let insert = self.sql(
-            "INSERT INTO {schema}.firehose_reject (seq, did, label, reason, frame)
-             SELECT seq, did, label, reason, frame
-             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[])
-                 WITH ORDINALITY AS one (seq, did, label, reason, frame, number)
-             ORDER BY number",
-        );
-        let seqs: Vec<_> = rejects.iter().map(|one| one.seq).collect();
-        let dids: Vec<_> = rejects.iter().map(|one| one.did.as_ref().map(Did::as_str)).collect();
-        let labels: Vec<_> = rejects.iter().map(|one| &*one.label).collect();
-        let reasons: Vec<_> =
-            rejects.iter().map(|one| one.reason.replace('\0', "\u{FFFD}")).collect();
-        let frames: Vec<_> = rejects.iter().map(|one| &one.frame[..]).collect();
-        let parameters: Parameters<'_> = &[
-            (&seqs, Type::INT8_ARRAY),
-            (&dids, Type::TEXT_ARRAY),
-            (&labels, Type::TEXT_ARRAY),
-            (&reasons, Type::TEXT_ARRAY),
-            (&frames, Type::BYTEA_ARRAY),
-        ];
-        transaction.execute_typed(&insert, parameters).await?;
-        let forget = self.sql(
-            "DELETE FROM {schema}.firehose_reject WHERE id <=
-                 (SELECT id FROM {schema}.firehose_reject ORDER BY id DESC OFFSET $1 LIMIT 1)",
-        );
-        transaction.execute_typed(&forget, &[(&MAX_REJECTS, Type::INT8)]).await.map(drop)
-    }
-
-    async fn save_parked(
-        &self,
-        transaction: &Transaction<'_>,
-        checkpoint: &Checkpoint,
-    ) -> Result<(), Error> {
-        // As it is in the end: what is settled already is not added in the first place.
-        let unparked: Vec<i64> = checkpoint.unparked.iter().map(|id| id.cast_signed()).collect();
-        let parked = checkpoint.parked.iter().filter(|one| !checkpoint.unparked.contains(&one.id));
-        let parked: Vec<&Parked> = parked.collect();
-        if !unparked.is_empty() {
-            let delete = self.sql("DELETE FROM {schema}.firehose_parked WHERE id = ANY ($1)");
-            transaction.execute_typed(&delete, &[(&unparked, Type::INT8_ARRAY)]).await?;
-        }
-        if parked.is_empty() {
-            return Ok(());
-        }
-        let insert = self.sql(
-            "INSERT INTO {schema}.firehose_parked (id, did, seq, since, label, frame)
-             SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[],
-                 $5::text[], $6::bytea[])
-             ON CONFLICT (id) DO UPDATE SET did = excluded.did, seq = excluded.seq,
-                 since = excluded.since, label = excluded.label, frame = excluded.frame",
-        );
-        let ids: Vec<_> = parked.iter().map(|one| one.id.cast_signed()).collect();
-        let dids: Vec<_> = parked.iter().map(|one| one.did.as_str()).collect();
-        let seqs: Vec<_> = parked.iter().map(|one| one.seq).collect();
-        let since: Vec<_> = parked.iter().map(|one| one.since).collect();
-        let labels: Vec<_> = parked.iter().map(|one| &*one.label).collect();
-        let frames: Vec<_> = parked.iter().map(|one| &one.frame[..]).collect();
-        let parameters: Parameters<'_> = &[
-            (&ids, Type::INT8_ARRAY),
-            (&dids, Type::TEXT_ARRAY),
-            (&seqs, Type::INT8_ARRAY),
-            (&since, Type::INT8_ARRAY),
-            (&labels, Type::TEXT_ARRAY),
-            (&frames, Type::BYTEA_ARRAY),
-        ];
-        transaction.execute_typed(&insert, parameters).await.map(drop)
-    }
-
     fn sql(&self, statement: &str) -> String {
         statement.replace("{schema}", &self.schema)
     }
 }
 
 type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
-
-fn position(row: &Row) -> Result<Checkpoint, StoreError> {
-    let epoch = u64::try_from(get::<i64>(row, 0)?).map_err(StoreError::new)?;
-    let (cursor, received, unsettled) = (get(row, 1)?, get(row, 2)?, get(row, 3)?);
-    Ok(Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() })
-}
-
-fn head(row: &Row) -> Result<(Did, Head), StoreError> {
-    let did = Did::new(get::<String>(row, 0)?).map_err(StoreError::new)?;
-    let state = match (get::<Option<&str>>(row, 1)?, get::<Option<&[u8]>>(row, 2)?) {
-        (Some(rev), Some(data)) => Some(RepoState {
-            rev: rev.parse::<Tid>().map_err(StoreError::new)?,
-            data: Cid::from_bytes(data).map_err(StoreError::new)?,
-        }),
-        _ => None,
-    };
-    Ok((did, Head { state, active: get(row, 3)? }))
-}
-
-fn parked(row: &Row) -> Result<ParkedRef, StoreError> {
-    let did = Did::new(get::<String>(row, 1)?).map_err(StoreError::new)?;
-    let (id, bytes) = (get::<i64>(row, 0)?, get::<i64>(row, 4)?);
-    let (id, bytes) = (id.cast_unsigned(), bytes.cast_unsigned());
-    Ok(ParkedRef { id, did, seq: get(row, 2)?, since: get(row, 3)?, bytes })
-}
-
-fn reject(row: &Row) -> Result<(i64, Reject), StoreError> {
-    let did: Option<String> = get(row, 2)?;
-    let reject = Reject {
-        seq: get(row, 1)?,
-        did: did.map(Did::new).transpose().map_err(StoreError::new)?,
-        label: get::<String>(row, 3)?.into(),
-        reason: get::<&str>(row, 4)?.into(),
-        frame: Bytes::copy_from_slice(get(row, 5)?),
-    };
-    Ok((get(row, 0)?, reject))
-}
-
-fn get<'a, T: tokio_postgres::types::FromSql<'a>>(
-    row: &'a Row,
-    column: usize,
-) -> Result<T, StoreError> {
-    row.try_get(column).map_err(StoreError::new)
-}
 
 /// Longer names are cut short by the database, so that two could be one (NAMEDATALEN - 1).
 const MAX_IDENTIFIER_BYTES: usize = 63;
@@ -428,6 +243,18 @@ const TABLES: &str = "
         cursor bigint,
         received bigint NOT NULL,
         unsettled bigint[] NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS {schema}.firehose_upstream (
+        one boolean PRIMARY KEY CHECK (one),
+        name text,
+        others text[] NOT NULL,
+        left_at bigint[] NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS {schema}.firehose_filter (
+        one boolean PRIMARY KEY CHECK (one),
+        version bigint NOT NULL,
+        since bigint NOT NULL,
+        text text NOT NULL
     );
     CREATE TABLE IF NOT EXISTS {schema}.firehose_head (
         did text COLLATE \"C\" PRIMARY KEY,
