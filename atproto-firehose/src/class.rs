@@ -4,6 +4,7 @@ use atproto_core::{Class, Classify, classify};
 
 use crate::{
     consumer::{ConsumerError, Failure, TransportError},
+    filter::FilterError,
     intake::ReplayError,
     jetstream::JetstreamError,
     label::LabelError,
@@ -14,6 +15,7 @@ use crate::{
 };
 
 classify!(Client: SubscribeError);
+classify!(StoreCorrupt: FilterError);
 classify!(UpstreamInvalid: JetstreamError);
 #[cfg(feature = "zstd")]
 classify!(UpstreamInvalid: crate::jetstream::DictionaryError);
