@@ -26,7 +26,12 @@ pub(super) async fn follow(
         }
         let location = location.to_str().map_err(|_| SubscribeError::Redirect)?;
         let next = url.join(location).map_err(|_| SubscribeError::Redirect)?;
-        let next = checked(next, options)?;
+        // Not what is wrong with the URL: the operator's is right, and the next answer may be.
+        let mut next = checked(next, options).map_err(|_| SubscribeError::Redirect)?;
+        if next.query().is_none() {
+            // Without its cursor a subscription would begin elsewhere in the stream.
+            next.set_query(url.query());
+        }
         if left == 0 || (url.scheme() == "wss" && next.scheme() != "wss") {
             return Err(SubscribeError::Redirect);
         }
