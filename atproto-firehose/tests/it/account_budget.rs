@@ -239,6 +239,8 @@ async fn the_spool_is_a_directory_that_is_empty_again_at_the_end() {
     {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    // The clock goes on when the files are written.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     // One file is damaged.
     let damaged = fs::read_dir(&spool).unwrap().map(|file| file.unwrap().path());
     let damaged = damaged.filter(|path| path.extension().is_some()).min().unwrap();
