@@ -53,7 +53,7 @@ pub use self::websocket::WebSocket;
 use crate::checkpoint::{Checkpoint, Reject};
 use crate::filter::FilterError;
 pub use crate::intake::{GapPolicies, GapPolicy, ReplayError, Start};
-use crate::intake::{Intake, IntakeStats, Lag};
+use crate::intake::{Intake, IntakeStats, Lag, later};
 use crate::state::{Store, StoreError};
 
 /// Reads a firehose. See the [module](self).
@@ -254,6 +254,10 @@ impl Consumer {
     /// A batch without events asks for its checkpoint to be stored: rejects or
     /// heads have reached their limit, and reading goes on after that.
     ///
+    /// Ask for the next one after this one is committed or dropped: of two at a
+    /// time, whichever is stored last takes back the position of the other, and
+    /// events come again.
+    ///
     /// # Errors
     /// [`ConsumerError::Stopped`].
     pub async fn next_batch(
@@ -264,7 +268,7 @@ impl Consumer {
         let Some(first) = self.shared.begin_batch().await else {
             return self.stopped().map_or(Ok(None), |why| Err(ConsumerError::Stopped(why)));
         };
-        let deadline: Instant = driver::now() + wait;
+        let deadline: Instant = later(driver::now(), wait);
         let mut batch = Batch::new(Arc::clone(&self.shared), first);
         while !batch.is_empty()
             && batch.len() < max

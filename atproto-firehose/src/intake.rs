@@ -153,6 +153,11 @@ enum Phase {
     Halted,
 }
 
+/// A wait without end is one of thirty years.
+pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait).unwrap_or_else(|| now + Duration::from_secs(30 * 365 * 86_400))
+}
+
 impl Intake {
     /// An intake that continues from a checkpoint, or begins at
     /// [`IntakeConfig::start`] if that has no cursor. Of the heads in it none
@@ -293,6 +298,7 @@ impl Intake {
     /// Stops reading. What was received can still be settled.
     pub fn halt(&mut self, reason: impl Into<Arc<str>>) {
         self.stream.halted.get_or_insert(reason.into());
+        self.refill_starved();
     }
 
     /// Where things stand.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Intake;
 use super::action::{DeliveryId, EntryId, Settlement};
 use super::entry::Stage;
 use super::parking::CALLER;
 use super::replay::{ATTEMPTS, HANDLER};
+use super::{Intake, later};
 use crate::event::Event;
 
 /// An event for somebody to work on.
@@ -30,7 +30,7 @@ impl Intake {
             return None;
         }
         let id = self.ready.pop_front()?;
-        let deadline = now + self.config.ack_deadline;
+        let deadline = later(now, self.config.ack_deadline);
         let entry = self.entries.get_mut(&id)?;
         entry.attempt += 1;
         entry.stage = Stage::Delivered;
@@ -104,7 +104,7 @@ impl Intake {
         }
         entry.stage = Stage::Retrying;
         self.stats.retried += 1;
-        self.set_timer(id, now + after);
+        self.set_timer(id, later(now, after));
     }
 
     fn give_up(&mut self, now: Instant, id: EntryId, label: &'static str, reason: &str) {

@@ -96,7 +96,9 @@ impl Intake {
 
     pub(super) fn outdated(&mut self, now: Instant) {
         let cursor = self.stream.cursor.unwrap_or(0);
-        self.gap(now, Gap::OutdatedCursor { cursor }, Some(cursor + 1));
+        // It moves no cursor back, whenever it comes.
+        let held = self.stream.cursor.max(self.window.cursor());
+        self.gap(now, Gap::OutdatedCursor { cursor }, held.map(|held| held.saturating_add(1)));
     }
 
     /// Delivers a gap in the stream, and does what its policy says. `hold` keeps

@@ -103,6 +103,7 @@ impl Intake {
         if let Some((did, _)) = self.loaded(id) {
             self.stats.park_failures += 1;
             self.try_later(now, &did);
+            self.refill_starved();
         }
     }
 

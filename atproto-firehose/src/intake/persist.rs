@@ -7,8 +7,8 @@ use atproto_core::syntax::Did;
 
 use super::action::{Action, DeliveryId, EntryId, Settlement};
 use super::entry::{Entry, OVERHEAD, Stage};
-use super::{Intake, Phase};
-use crate::checkpoint::{Checkpoint, Head};
+use super::{Intake, Phase, later};
+use crate::checkpoint::{Checkpoint, Head, Reject};
 
 /// What has been stored and what is being stored.
 #[derive(Debug, Default)]
@@ -26,9 +26,10 @@ pub(super) struct Persistence {
 #[derive(Debug)]
 pub(super) struct Saving {
     pub(super) heads: Vec<(Did, Head)>,
-    pub(super) rejects: usize,
+    pub(super) rejects: Vec<Reject>,
     pub(super) replayed: Vec<i64>,
-    pub(super) parked: usize,
+    /// The newest id.
+    pub(super) parked: Option<u64>,
     pub(super) unparked: Vec<u64>,
     pub(super) filter: Option<u64>,
 }
@@ -37,9 +38,9 @@ impl Saving {
     fn of(checkpoint: &Checkpoint) -> Self {
         Self {
             heads: checkpoint.heads.clone(),
-            rejects: checkpoint.rejects.len(),
+            rejects: checkpoint.rejects.clone(),
             replayed: checkpoint.replayed.clone(),
-            parked: checkpoint.parked.len(),
+            parked: checkpoint.parked.last().map(|parked| parked.id),
             unparked: checkpoint.unparked.clone(),
             filter: checkpoint.filter.as_ref().map(|filter| filter.version),
         }
@@ -149,7 +150,9 @@ impl Intake {
     fn forget_saved(&mut self, saved: &Saving) {
         self.replayed.retain(|id| !saved.replayed.contains(id));
         self.parking.unparked.retain(|id| !saved.unparked.contains(id));
-        let parked = saved.parked.min(self.parking.unsaved.len());
+        // By what they are and not by how many: where the caller stores checkpoints, two of
+        // them may have the same.
+        let parked = self.parking.unsaved.partition_point(|one| Some(one.id) <= saved.parked);
         for parked in self.parking.unsaved.drain(..parked) {
             self.unsaved_bytes -= OVERHEAD + parked.frame.len();
         }
@@ -158,7 +161,7 @@ impl Intake {
                 self.heads.remove(did);
             }
         }
-        for reject in self.rejects.drain(..saved.rejects.min(self.rejects.len())) {
+        for reject in self.rejects.extract_if(.., |reject| saved.rejects.contains(reject)) {
             self.unsaved_bytes -= OVERHEAD + reject.frame.len();
         }
         self.note_filter_saved(saved.filter);
@@ -172,7 +175,7 @@ impl Intake {
         if !able || !persistence.dirty || persistence.saving.is_some() {
             return None;
         }
-        let due = persistence.since? + self.config.flush_interval;
+        let due = later(persistence.since?, self.config.flush_interval);
         Some(persistence.retry_at.map_or(due, |retry| retry.max(due)))
     }
 

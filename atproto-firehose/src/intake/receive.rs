@@ -12,7 +12,7 @@ use super::entry::{Entry, OVERHEAD, Stage};
 use super::parking::{BEHIND, SLOW};
 use super::spool::SPOOL;
 use super::stats::count;
-use super::{Intake, Phase, Window};
+use super::{Intake, Phase};
 use crate::checkpoint::{Head, Reject};
 use crate::event::Gap;
 use crate::log::SEQ_LIMIT;
@@ -87,8 +87,15 @@ impl Intake {
                         }
                     }
                     (seq, _) => {
+                        if seq.is_some_and(|seq| !self.admit(now, seq)) {
+                            return;
+                        }
                         self.reject(seq.unwrap_or(0), None, INVALID, &reason, frame);
-                        self.pass(now, seq, Window::settle_new);
+                        if let Some(seq) = seq {
+                            self.window.settle_new(seq);
+                        }
+                        // Reading stops when too many rejects wait to be stored.
+                        self.mark_dirty(now);
                     }
                 }
             }
@@ -158,7 +165,10 @@ impl Intake {
             }
             return false;
         }
-        let from = self.stream.last_seq.unwrap_or_else(|| self.window.received());
+        // From the cursor of the connection: a jump that a process before this one did not get
+        // settled is found again.
+        let from = self.stream.last_seq.or(self.stream.cursor);
+        let from = from.unwrap_or_else(|| self.window.received());
         self.stream.last_seq = Some(seq);
         self.stream.recent.push_back(seq);
         if self.stream.recent.len() > RECENT {
@@ -191,15 +201,10 @@ impl Intake {
     /// Counts an event that needs nothing, and moves past it.
     fn skip(&mut self, now: Instant, seq: Option<i64>, why: &'static str) {
         count(&mut self.stats.ignored, why);
-        self.pass(now, seq, Window::pass);
-    }
-
-    /// Moves past an event that nothing can be done with.
-    fn pass(&mut self, now: Instant, seq: Option<i64>, pass: fn(&mut Window, i64)) {
         if let Some(seq) = seq
             && self.admit(now, seq)
         {
-            pass(&mut self.window, seq);
+            self.window.pass(seq);
             self.mark_dirty(now);
         }
     }

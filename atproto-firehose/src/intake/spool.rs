@@ -165,6 +165,10 @@ impl Intake {
             return;
         }
         let parking_is_full = self.is_parked(did) && !self.parking_has_room(len);
+        if parking_is_full && self.stream.halted.is_some() {
+            // Nothing is tried any more that would make room: the next process reads it again.
+            return self.forget(did, id);
+        }
         if parking_is_full || !self.memory_has_room(cost) {
             if !self.spool.starved.contains(did) {
                 self.spool.starved.push_back(did.clone());
@@ -194,7 +198,13 @@ impl Intake {
         let Some(did) = self.spool.frames.get(&id).map(|spooled| spooled.did.clone()) else {
             return;
         };
-        for id in self.lanes.cut_spooled(&did, id) {
+        self.forget(&did, id);
+        self.reread(SPOOL);
+        self.refill_starved();
+    }
+
+    fn forget(&mut self, did: &Did, id: EntryId) {
+        for id in self.lanes.cut_spooled(did, id) {
             let Some(spooled) = self.spool.frames.remove(&id) else { continue };
             self.spool.bytes -= spooled.len as u64;
             self.bytes -= match spooled.stage {
@@ -208,8 +218,6 @@ impl Intake {
             }
             self.window.forget(spooled.seq, id);
         }
-        self.reread(SPOOL);
-        self.refill_starved();
     }
 }
 

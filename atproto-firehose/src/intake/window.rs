@@ -106,7 +106,9 @@ impl Window {
     pub(crate) fn position(&self, settled: &HashSet<EntryId>) -> (Option<i64>, i64, Vec<i64>) {
         let is_settled = |(_, id): &&(i64, EntryId)| settled.contains(id);
         let newest = self.open.iter().rev().find(is_settled).filter(|_| !settled.is_empty());
-        let newest = newest.map_or(self.settled, |(seq, _)| self.settled.max(*seq));
+        // As in `settle`.
+        let newest =
+            newest.map_or(self.settled, |(seq, _)| self.settled.max(self.received.min(*seq)));
         let mut waiting = self.open.iter().filter(|one| !is_settled(one)).map(|(seq, _)| *seq);
         let first = waiting.next();
         let cursor = self.reached(first.into_iter().chain(self.replay.first().copied()).min());
@@ -176,5 +178,13 @@ mod tests {
         window.settle(3, EntryId(9));
         assert_eq!(window.position(&HashSet::new()), (Some(0), 2, vec![1, 2]));
         assert!(!window.is_known(3));
+    }
+
+    #[test]
+    fn a_hold_that_a_caller_stores_as_settled_does_not_count_what_was_not_received() {
+        let mut window = Window::new(Some(100), 100, BTreeSet::new());
+        window.hold(101, EntryId(9));
+        let batch = HashSet::from([EntryId(9)]);
+        assert_eq!(window.position(&batch), (Some(100), 100, vec![]), "101 is still to come");
     }
 }

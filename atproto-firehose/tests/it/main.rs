@@ -7,6 +7,7 @@ mod a_batch_that_took_too_long;
 mod account_budget;
 mod an_hour_without_the_database;
 mod consumer;
+mod corners;
 mod crash_between_apply_and_ack;
 mod crashes;
 mod dead_letters;
