@@ -74,7 +74,7 @@ impl World {
             Fault::Crash => return Outcome::Crash(fault),
             Fault::OutdatedCursor => {
                 let absence = 3 + self.random.below(ABSENCE);
-                self.log.go_away(i64::try_from(absence).unwrap_or(3));
+                self.log.go_away(absence);
                 return Outcome::Done;
             }
             Fault::SequenceJump => self.log.jump(),

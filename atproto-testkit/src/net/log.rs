@@ -18,10 +18,13 @@ pub(super) struct Log {
     horizons: Vec<i64>,
     /// Connections of another generation are broken.
     generation: u64,
-    /// Nobody can connect until the log has come so far.
-    away_until: Option<i64>,
+    /// Nobody can connect until it has so many more events. Events count, and not their numbers, of
+    /// which some are left out: few could be none.
+    away_for: Option<u64>,
     /// Cursors ahead of the log are taken for the beginning.
     forgiving: bool,
+    /// It has begun anew, and nobody has read it from its beginning yet.
+    unmet: bool,
     /// Frames that changed places with the next.
     swapped: BTreeSet<(u32, i64)>,
     events: u64,
@@ -73,7 +76,8 @@ impl Log {
         self.head = seq;
         self.events += 1;
         self.events_of_epoch += 1;
-        if self.away_until.is_some_and(|until| seq >= until) {
+        self.away_for = self.away_for.map(|events| events.saturating_sub(1));
+        if self.away_for == Some(0) {
             self.come_back();
         }
     }
@@ -99,18 +103,18 @@ impl Log {
     }
 
     /// Breaks all connections, and lets nobody in for that many events.
-    pub(super) fn go_away(&mut self, events: i64) {
+    pub(super) fn go_away(&mut self, events: u64) {
         self.cut();
-        self.away_until = Some(self.head + events);
+        self.away_for = Some(events);
     }
 
     pub(super) fn is_away(&self) -> bool {
-        self.away_until.is_some()
+        self.away_for.is_some()
     }
 
     /// Lets readers in again, with not much left of what was before.
     pub(super) fn come_back(&mut self) {
-        if self.away_until.take().is_some() {
+        if self.away_for.take().is_some() {
             let kept = self.frames.split_off(self.frames.len().saturating_sub(2));
             self.horizon = self.frames.back().map_or(self.horizon, |(seq, _)| *seq);
             self.frames = kept;
@@ -121,8 +125,9 @@ impl Log {
         self.head += JUMP;
     }
 
+    /// Not while it is away: nobody would see what it dropped.
     pub(super) fn may_be_reset(&self) -> bool {
-        self.head > LONG && self.events_of_epoch > MANY
+        !self.is_away() && self.head > LONG && self.events_of_epoch > MANY
     }
 
     /// Loses everything.
@@ -131,16 +136,19 @@ impl Log {
         self.horizons.push(self.horizon);
         self.epoch += 1;
         self.frames.clear();
-        (self.head, self.horizon, self.away_until, self.events_of_epoch) = (0, 0, None, 0);
-        self.forgiving = forgiving;
+        (self.head, self.horizon, self.away_for, self.events_of_epoch) = (0, 0, None, 0);
+        (self.forgiving, self.unmet) = (forgiving, true);
     }
 
     /// With what a connection at a cursor begins, and after which number it goes on. `Err` is
     /// an error frame that ends it.
-    pub(super) fn open(&self, cursor: Option<i64>) -> Result<(Option<Bytes>, i64), Bytes> {
+    pub(super) fn open(&mut self, cursor: Option<i64>) -> Result<(Option<Bytes>, i64), Bytes> {
+        self.unmet &= cursor.is_some_and(|cursor| cursor > 0);
         match cursor {
             None => Ok((None, self.head)),
             Some(cursor) if cursor > self.head && self.forgiving => Ok((None, 0)),
+            // A reader that was behind is told too: by the numbers alone it could not know.
+            Some(1..) if self.unmet => Err(error_frame("FutureCursor")),
             Some(cursor) if cursor > self.head => Err(error_frame("FutureCursor")),
             Some(cursor) if cursor < self.horizon => {
                 let name = "OutdatedCursor".to_owned();
@@ -165,6 +173,30 @@ pub(super) fn error_frame(name: &str) -> Bytes {
 mod tests {
     use super::*;
     use atproto_repo::event::EventError;
+
+    #[test]
+    fn an_absence_drops_events_however_their_numbers_run() {
+        let mut log = Log::default();
+        log.append(1, Vec::new());
+        log.go_away(3);
+        for seq in [3, 5, 7] {
+            assert!(log.is_away());
+            log.append(seq, Vec::new());
+        }
+        assert!(!log.is_away());
+        assert!(matches!(log.open(Some(1)), Ok((Some(_), 3 | 7))));
+    }
+
+    #[test]
+    fn a_reader_that_was_behind_learns_of_a_new_beginning() {
+        let mut log = Log::default();
+        log.append(9, Vec::new());
+        log.reset(false);
+        (1..=5).for_each(|seq| log.append(seq, Vec::new()));
+        assert!(log.open(Some(4)).is_err());
+        assert!(log.open(Some(0)).is_ok());
+        assert!(log.open(Some(4)).is_ok());
+    }
 
     #[test]
     fn error_frames_are_understood() {

@@ -40,6 +40,11 @@ impl Truth {
         self.0.world().log.epoch()
     }
 
+    /// Whether the relay has sent a message behind the next one.
+    pub(crate) fn is_swapped(&self, epoch: u32, seq: i64) -> bool {
+        self.0.world().log.is_swapped(epoch, seq)
+    }
+
     /// Whether an account may be shown.
     pub fn is_active(&self, did: &Did) -> bool {
         let world = self.0.world();

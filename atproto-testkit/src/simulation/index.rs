@@ -94,11 +94,18 @@ impl Index {
                 for Fetched { did, repository, active } in accounts {
                     let copy = self.copies.entry(did.clone()).or_default();
                     copy.active = active.unwrap_or(copy.active);
-                    copy.records.clear();
-                    if let Some(repository) = repository {
-                        copy.rev = copy.rev.max(Some(repository.rev));
-                        copy.records.clone_from(&repository.records);
+                    // Older commits than what was fetched are in it; where nothing is left, all
+                    // that come before the word of the deletion are.
+                    let rev = repository.as_ref().map_or(Tid::MAX, |found| found.rev);
+                    // What was fetched for no account alone is in no order with its events: what took
+                    // long undoes nothing newer.
+                    if active.is_some() && copy.rev.is_some_and(|known| rev < known) {
+                        continue;
                     }
+                    copy.rev = copy.rev.max(Some(rev));
+                    copy.records = repository
+                        .as_ref()
+                        .map_or_else(BTreeMap::new, |found| found.records.clone());
                 }
             }
         }

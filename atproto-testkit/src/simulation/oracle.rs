@@ -7,11 +7,11 @@ use super::{
     Outcome,
     index::{Effect, GONE, Index},
 };
-use crate::net::{Expectations, Expected, Net, Report, SimState, What};
+use crate::net::{Expectations, Expected, Net, Report, SimState, Truth, What};
 
 /// Watches deliveries and settlements, and knows what should have come.
-#[derive(Default)]
 pub(super) struct Oracle {
+    truth: Truth,
     outcome: Outcome,
     /// The epoch of the relay's log that is read.
     epoch: u32,
@@ -38,6 +38,21 @@ const NOTES: usize = 12;
 const REFUTABLE: [&str; 2] = ["bad_signature", "rev_in_future"];
 
 impl Oracle {
+    pub(super) fn new(truth: Truth) -> Self {
+        Self {
+            truth,
+            outcome: Outcome::default(),
+            epoch: 0,
+            index: Index::default(),
+            settled: BTreeSet::new(),
+            reached: BTreeMap::new(),
+            delivered: BTreeMap::new(),
+            open: BTreeMap::new(),
+            fetched: BTreeMap::new(),
+            tickets: 0,
+        }
+    }
+
     /// A new process begins.
     pub(super) fn restart(&mut self) {
         self.delivered.clear();
@@ -78,7 +93,7 @@ impl Oracle {
         }
         let before = self.delivered.insert(did.clone(), seq).unwrap_or(seq);
         let open = self.open.insert(did.clone(), (seq, self.tickets));
-        if seq < before || open.is_some_and(|(open, _)| open != seq) {
+        if (seq < before && !self.is_late(seq)) || open.is_some_and(|(open, _)| open != seq) {
             self.outcome.reordered += 1;
             self.note(format!("seq {seq} of {did} came after {before}, open was {open:?}"));
         }
@@ -101,11 +116,17 @@ impl Oracle {
         let (Some(seq), Some(did)) = (event.seq(), event.did()) else { return };
         let place = (self.epoch, seq);
         let reached = self.reached.get(did).copied().unwrap_or(place);
-        if self.settled.insert(place) && place < reached {
+        if self.settled.insert(place) && place < reached && !self.is_late(seq) {
             self.outcome.reordered += 1;
             self.note(format!("seq {seq} of {did} was settled after {reached:?}"));
         }
         self.reached.insert(did.clone(), reached.max(place));
+    }
+
+    /// Whether the upstream itself sent an event behind the next one. It is asked for again then,
+    /// and comes after what it should have come before: that is no order of the consumer's.
+    fn is_late(&self, seq: i64) -> bool {
+        self.truth.is_swapped(self.epoch, seq)
     }
 
     fn apply(&mut self, effect: &Effect) {
@@ -122,7 +143,8 @@ impl Oracle {
             for account in accounts {
                 // A repository that is gone holds nothing that could be missing.
                 let rev = account.repository.as_ref().map_or(Tid::MAX, |found| found.rev);
-                self.fetched.insert(account.did.clone(), rev);
+                let known = self.fetched.entry(account.did.clone()).or_insert(rev);
+                *known = rev.max(*known);
             }
         }
     }

@@ -77,7 +77,7 @@ impl Rig {
             trouble: net.trouble(),
             truth: net.truth(),
             state: net.state(),
-            oracle: Mutex::default(),
+            oracle: Mutex::new(Oracle::new(net.truth())),
         }
     }
 

@@ -33,3 +33,11 @@ fn nothing_is_lost_reordered_or_repeated_whatever_goes_wrong() {
         assert!(outcome.is_sound(), "{outcome}");
     }
 }
+
+#[test]
+fn what_is_found_to_be_gone_makes_up_for_all_that_came_before() {
+    // Here an account is fetched, and gone, for what comes long before the word of its deletion;
+    // and the relay sends a message behind the next one of its account.
+    let outcome = Simulation::seeded(0).hours(2).run();
+    assert!(outcome.is_sound(), "{outcome}");
+}

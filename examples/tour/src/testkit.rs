@@ -20,7 +20,8 @@ use atproto_testkit::{
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     tokio::time::pause(); // time is virtual
-    // With a cursor that is too old the service would have to ask for the status of accounts too.
+    // Where an account comes back among events that the relay has dropped, the consumer takes it for
+    // inactive, and ignores its commits, until the relay tells of the account again.
     let faults = Faults::all().without(Fault::OutdatedCursor);
     let net = Net::seeded(42).accounts(20).faults(faults);
 
