@@ -412,3 +412,19 @@ async fn other_info_is_counted() {
     assert_eq!(consumer.next().await.unwrap().event().seq(), Some(1));
     assert_eq!(consumer.stats().ignored.get("info"), Some(&1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_of_a_delivery_that_was_taken_back_settles_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut alice = Account::new('a');
+    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
+    upstream.send(alice.commit());
+    let options = strict(&directory).ack_deadline(Duration::from_secs(1));
+    let mut consumer = open(&upstream, &dir.path().join("state"), options).await;
+    let late = consumer.next().await.unwrap();
+    let second = consumer.next().await.unwrap();
+    assert_eq!((late.attempt(), second.attempt()), (1, 2));
+    assert!(!late.ack().await);
+    assert_eq!(consumer.stats().in_flight, 1);
+    assert!(second.ack().await);
+}
