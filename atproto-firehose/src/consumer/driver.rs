@@ -1,10 +1,12 @@
 //! The task around an [`Intake`]: it does what the intake says and decides
 //! nothing.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use std::{fmt, io};
 
+use atproto_core::identity::ResolveError;
 use atproto_core::syntax::Did;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -213,11 +215,8 @@ impl Driver {
         match action {
             Action::Connect { upstream, cursor } => {
                 let Some(transport) = self.transports.get(upstream).cloned() else { return };
-                let reports = self.reports.clone();
-                tokio::spawn(async move {
-                    let connected = transport.connect(cursor).await;
-                    let _ = reports.send(Report::Connected(connected));
-                });
+                let connected = async move { transport.connect(cursor).await };
+                self.ask(connected.map(Report::Connected), || Report::Connected(Err(panicked())));
             }
             Action::Disconnect { reason } => {
                 self.source = None;
@@ -227,12 +226,15 @@ impl Driver {
             Action::LoadHead { id, did } => self.load_head(id, did),
             Action::Verify { id, event, previous } => {
                 let Some((verifier, host)) = self.judge.clone() else { return };
-                let reports = self.reports.clone();
-                tokio::spawn(async move {
+                let verified = async move {
                     let checked = verifier.check(&event, previous, host.as_deref()).await;
                     // The intake takes the message back out of its Arc.
                     drop(event);
-                    let _ = reports.send(Report::Verified(id, checked.verdict));
+                    checked.verdict
+                };
+                self.ask(verified.map(move |outcome| Report::Verified(id, outcome)), move || {
+                    let error = ResolveError::Unavailable(Arc::new(Panicked));
+                    Report::Verified(id, Outcome::Defer(error))
                 });
             }
             Action::Spool { id, frame } => {
@@ -253,23 +255,40 @@ impl Driver {
 
     /// Asks the store. What it has at hand is taken up without a task.
     fn load_head(&self, id: EntryId, did: Did) {
-        let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
-        let mut look = async move { (store.head(&did).await, did) }.boxed();
+        let (store, account) = (Arc::clone(&self.shared.store), did.clone());
+        let look = async move { store.head(&account).await };
+        let mut look = AssertUnwindSafe(look).catch_unwind().boxed();
+        let found = |head: Caught<_>| head.unwrap_or_else(|_| Err(StoreError::new(Panicked)));
         match (&mut look).now_or_never() {
-            Some((head, did)) => self.handle_head(id, &did, head),
+            Some(head) => self.handle_head(id, &did, found(head)),
             None => {
+                let reports = self.reports.clone();
                 tokio::spawn(async move {
-                    let (head, did) = look.await;
-                    let _ = reports.send(Report::Head(id, did, head));
+                    let _ = reports.send(Report::Head(id, did, found(look.await)));
                 });
             }
         }
     }
 
     fn load_parked(&self, id: EntryId, parked: u64) {
-        let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
+        let store = Arc::clone(&self.shared.store);
+        let frame = async move { store.parked_frame(parked).await };
+        self.ask(frame.map(move |frame| Report::Parked(id, frame)), move || {
+            Report::Parked(id, Err(StoreError::new(Panicked)))
+        });
+    }
+
+    /// Runs what is not the consumer's own code: a transport, a resolver, a store. If it panics
+    /// that is a failure like others, `lost`, and is tried again.
+    fn ask(
+        &self,
+        work: impl Future<Output = Report> + Send + 'static,
+        lost: impl FnOnce() -> Report + Send + 'static,
+    ) {
+        let reports = self.reports.clone();
         tokio::spawn(async move {
-            let _ = reports.send(Report::Parked(id, store.parked_frame(parked).await));
+            let report = AssertUnwindSafe(work).catch_unwind().await;
+            let _ = reports.send(report.unwrap_or_else(|_| lost()));
         });
     }
 
@@ -283,10 +302,9 @@ impl Driver {
     }
 
     fn save(&self, checkpoint: Box<Checkpoint>) {
-        let (store, reports) = (Arc::clone(&self.shared.store), self.reports.clone());
-        tokio::spawn(async move {
-            let _ = reports.send(Report::Saved(store.save(*checkpoint).await));
-        });
+        let store = Arc::clone(&self.shared.store);
+        let saved = async move { store.save(*checkpoint).await };
+        self.ask(saved.map(Report::Saved), || Report::Saved(Err(StoreError::new(Panicked))));
     }
 
     fn handle_report(&mut self, report: Report) {
@@ -367,7 +385,10 @@ async fn next_frame(
     source: &mut Option<Box<dyn FrameSource>>,
 ) -> Option<Result<Bytes, TransportError>> {
     match source {
-        Some(source) => source.next_frame().await,
+        Some(source) => {
+            let frame = AssertUnwindSafe(source.next_frame()).catch_unwind().await;
+            frame.unwrap_or_else(|_| Some(Err(panicked())))
+        }
         None => std::future::pending().await,
     }
 }
@@ -378,3 +399,15 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+/// Code that the consumer was given panicked. The panic itself is reported by its hook.
+#[derive(Debug, thiserror::Error)]
+#[error("it panicked")]
+struct Panicked;
+
+fn panicked() -> TransportError {
+    TransportError { label: "panic", permanent: false, source: Panicked.into() }
+}
+
+/// What [`FutureExt::catch_unwind`] gives.
+type Caught<T> = std::thread::Result<T>;

@@ -22,6 +22,7 @@ mod log_damage;
 mod log_faults;
 mod one_hot_did_does_not_stall_others;
 mod outdated_cursor_then_backfill;
+mod panics;
 mod parking;
 mod partitions;
 mod producer;
