@@ -5,7 +5,7 @@
 //! same reason a frame that cannot be written or read back is no loss: it is
 //! forgotten with all behind it, and the stream is read again from there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 use atproto_core::syntax::Did;
@@ -31,8 +31,21 @@ pub(super) struct Spool {
     /// Of all frames in it.
     bytes: u64,
     actions: VecDeque<Action>,
-    /// Accounts whose next event waits for room in memory.
+    /// Accounts whose next event waits for room, in their order.
     starved: VecDeque<Did>,
+    /// The same, to look one up.
+    is_starved: HashSet<Did>,
+}
+
+/// What becomes of an account's next event in the spool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refill {
+    /// It is asked for, or there is none that could be.
+    Done,
+    /// There is no room in memory.
+    NoMemory,
+    /// The account is parked, and there is no room where that is.
+    NoParking,
 }
 
 #[derive(Debug)]
@@ -158,22 +171,41 @@ impl Intake {
     /// An account has less in memory than before: its next event comes from
     /// the spool, if there is room for it.
     pub(super) fn refill(&mut self, did: &Did) {
-        let Some(id) = self.lanes.first_spooled(did) else { return };
-        let Some(spooled) = self.spool.frames.get(&id) else { return };
+        if self.try_refill(did) != Refill::Done && self.spool.is_starved.insert(did.clone()) {
+            self.spool.starved.push_back(did.clone());
+        }
+    }
+
+    /// There is more room than before. Whoever waits for memory longest gets it
+    /// first: the others are not asked while it has none.
+    pub(super) fn refill_starved(&mut self) {
+        for _ in 0..self.spool.starved.len() {
+            let Some(did) = self.spool.starved.pop_front() else { return };
+            match self.try_refill(&did) {
+                Refill::Done => drop(self.spool.is_starved.remove(&did)),
+                Refill::NoMemory => return self.spool.starved.push_front(did),
+                Refill::NoParking => self.spool.starved.push_back(did),
+            }
+        }
+    }
+
+    fn try_refill(&mut self, did: &Did) -> Refill {
+        let Some(id) = self.lanes.first_spooled(did) else { return Refill::Done };
+        let Some(spooled) = self.spool.frames.get(&id) else { return Refill::Done };
         let (cost, len) = (spooled.cost(), spooled.len);
         if spooled.stage != Stage::Stored || self.is_over_budget(did, len) {
-            return;
+            return Refill::Done;
         }
-        let parking_is_full = self.is_parked(did) && !self.parking_has_room(len);
-        if parking_is_full && self.stream.halted.is_some() {
-            // Nothing is tried any more that would make room: the next process reads it again.
-            return self.forget(did, id);
-        }
-        if parking_is_full || !self.memory_has_room(cost) {
-            if !self.spool.starved.contains(did) {
-                self.spool.starved.push_back(did.clone());
+        if self.is_parked(did) && !self.parking_has_room(len) {
+            if self.stream.halted.is_none() {
+                return Refill::NoParking;
             }
-            return;
+            // Nothing is tried any more that would make room: the next process reads it again.
+            self.forget(did, id);
+            return Refill::Done;
+        }
+        if !self.memory_has_room(cost) {
+            return Refill::NoMemory;
         }
         if let Some(spooled) = self.spool.frames.get_mut(&id) {
             spooled.stage = Stage::Reading;
@@ -181,15 +213,7 @@ impl Intake {
         self.bytes += cost;
         self.returning += 1;
         self.spool.actions.push_back(Action::Unspool { id });
-    }
-
-    /// There is more room in memory than before.
-    pub(super) fn refill_starved(&mut self) {
-        for _ in 0..self.spool.starved.len() {
-            let Some(did) = self.spool.starved.pop_front() else { return };
-            // Without room it goes to the end, as all of them do.
-            self.refill(&did);
-        }
+        Refill::Done
     }
 
     /// Gives an event in the spool back to the upstream, with all behind it:
