@@ -152,8 +152,8 @@ struct Row {
 }
 
 fn rows(commit: &Commit) -> impl Iterator<Item = Row> {
-    let (did, seq) = (commit.did().to_string(), commit.message().seq);
-    commit.changes().into_iter().filter_map(move |change| {
+    let (did, seq) = (commit.did().to_string(), commit.seq().unwrap_or(0));
+    commit.changes().iter().cloned().filter_map(move |change| {
         let (did, rkey) = (did.clone(), change.path.rkey.to_string());
         Some(Row { did, rkey, seq, record: change.record? })
     })
@@ -165,10 +165,9 @@ fn with_heads<'a>(
     commits: impl Iterator<Item = &'a Commit>,
 ) -> Checkpoint {
     let mut checkpoint = checkpoint.clone();
-    checkpoint.heads.extend(commits.map(|commit| {
-        let message = commit.message();
+    checkpoint.heads.extend(commits.filter_map(Commit::message).map(|message| {
         let state = RepoState { rev: message.rev, data: message.commit };
-        (commit.did().clone(), Head { state: Some(state), active: true })
+        (message.repo.clone(), Head { state: Some(state), active: true })
     }));
     checkpoint
 }

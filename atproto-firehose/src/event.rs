@@ -1,16 +1,15 @@
 //! What a consumer delivers.
 
+mod change;
+mod commit;
 mod record_set;
 
-use atproto_core::syntax::{Cid, Did};
-use atproto_repo::RepoPath;
-use atproto_repo::car;
-use atproto_repo::event::{
-    AccountEvent, Action, CommitEvent, Event as Message, IdentityEvent, InfoEvent, SyncEvent,
-};
+use atproto_core::syntax::Did;
+use atproto_repo::event::{AccountEvent, Event as Message, IdentityEvent, InfoEvent, SyncEvent};
 use atproto_repo::sync::Discontinuity;
-use bytes::Bytes;
 
+pub use change::Change;
+pub use commit::{Commit, Origin};
 pub use record_set::{Decoded, RecordSet};
 
 /// One thing that a consumer has to deal with.
@@ -30,25 +29,6 @@ pub enum Event {
     Account(AccountEvent),
     /// Something is missing.
     Gap(Gap),
-}
-
-/// A verified commit.
-#[derive(Clone, Debug)]
-pub struct Commit(CommitEvent);
-
-/// One record that a commit created, updated or deleted.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Change {
-    /// What was done.
-    pub action: Action,
-    /// Where the record is.
-    pub path: RepoPath,
-    /// The record now; `None` if it was deleted.
-    pub cid: Option<Cid>,
-    /// Its bytes; `None` if it was deleted, or if verification is off and the
-    /// commit came without it.
-    pub record: Option<Bytes>,
 }
 
 /// Something that is missing from the stream, or from what can be said about a
@@ -145,7 +125,7 @@ impl Event {
     /// The account it is about, if it is about one.
     pub fn did(&self) -> Option<&Did> {
         match self {
-            Self::Commit(commit) => Some(&commit.0.repo),
+            Self::Commit(commit) => Some(commit.did()),
             Self::Sync(sync) => Some(&sync.did),
             Self::Identity(identity) => Some(&identity.did),
             Self::Account(account) => Some(&account.did),
@@ -157,11 +137,11 @@ impl Event {
     /// The position in the stream, if it has one of its own.
     pub fn seq(&self) -> Option<i64> {
         match self {
-            Self::Commit(commit) => Some(commit.0.seq),
+            Self::Commit(commit) => commit.seq(),
             Self::Sync(sync) => Some(sync.seq),
             Self::Identity(identity) => Some(identity.seq),
             Self::Account(account) => Some(account.seq),
-            Self::Gap(Gap::Repo { commit, .. }) => commit.as_ref().map(|commit| commit.0.seq),
+            Self::Gap(Gap::Repo { commit, .. }) => commit.as_ref().and_then(|commit| commit.seq()),
             Self::Gap(_) => None,
         }
     }
@@ -173,62 +153,11 @@ impl TryFrom<Message> for Event {
 
     fn try_from(message: Message) -> Result<Self, InfoEvent> {
         Ok(match message {
-            Message::Commit(commit) => Self::Commit(Commit::new(commit)),
+            Message::Commit(commit) => Self::Commit(Commit::of_message(commit)),
             Message::Sync(sync) => Self::Sync(sync),
             Message::Identity(identity) => Self::Identity(identity),
             Message::Account(account) => Self::Account(account),
             Message::Info(info) => return Err(info),
         })
-    }
-}
-
-impl Commit {
-    pub(crate) fn new(event: CommitEvent) -> Self {
-        Self(event)
-    }
-
-    /// The account.
-    pub fn did(&self) -> &Did {
-        &self.0.repo
-    }
-
-    /// The message as it came.
-    pub fn message(&self) -> &CommitEvent {
-        &self.0
-    }
-
-    /// What changed, in the order of the message, with the records.
-    pub fn changes(&self) -> Vec<Change> {
-        let limits = car::Limits::default();
-        // Verification has read the same archive; without it an unreadable one
-        // has no records.
-        let blocks = car::read_all(self.0.blocks.clone(), &limits).ok().map(|(_, blocks)| blocks);
-        let record = |cid: &Cid| blocks.as_ref().and_then(|blocks| blocks.get(cid)).cloned();
-        let change = |op: &atproto_repo::event::RepoOp| Change {
-            action: op.action,
-            path: op.path.clone(),
-            cid: op.cid,
-            record: op.cid.as_ref().and_then(record),
-        };
-        self.0.ops.iter().map(change).collect()
-    }
-}
-
-impl Change {
-    /// The record by its type: one generated type, or several in an enum made by
-    /// [`records!`](crate::records!).
-    pub fn decode<S: RecordSet>(&self) -> Decoded<S> {
-        if !S::COLLECTIONS.contains(&self.path.collection.as_str()) {
-            return Decoded::Other(self.record.clone());
-        }
-        match (self.cid, &self.record) {
-            (None, _) => Decoded::Deleted,
-            (Some(cid), None) => Decoded::Missing(cid),
-            (Some(_), Some(record)) => match S::read(self.path.collection.as_str(), record) {
-                Some(Ok(known)) => Decoded::Known(known),
-                Some(Err(error)) => Decoded::Invalid(record.clone(), error),
-                None => Decoded::Other(Some(record.clone())),
-            },
-        }
     }
 }

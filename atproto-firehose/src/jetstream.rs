@@ -133,8 +133,8 @@ impl JetstreamEvent {
         let one = |content| Self { did: did.clone(), time_us, content };
         match event {
             Event::Commit(commit) => {
-                let rev = commit.message().rev;
-                let changes = commit.changes().into_iter();
+                let rev = commit.rev();
+                let changes = commit.changes().iter().cloned();
                 let content = |change| commit_of(change, rev).map(JetstreamContent::Commit);
                 changes.map(|change| content(change).map(one)).collect()
             }

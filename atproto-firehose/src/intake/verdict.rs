@@ -152,7 +152,7 @@ impl Intake {
         let event = match message {
             Message::Commit(commit) => {
                 let did = commit.repo.clone();
-                let commit = Some(Box::new(Commit::new(commit)));
+                let commit = Some(Box::new(Commit::of_message(commit)));
                 Event::Gap(Gap::Repo { did, why: RepoGap::Discontinuous(why), commit })
             }
             Message::Sync(sync) => Event::Sync(sync),

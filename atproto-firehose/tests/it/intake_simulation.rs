@@ -390,7 +390,7 @@ impl<'a> Simulation<'a> {
             && let Some(delivered) = self.intake.poll_delivery(self.now)
         {
             let Event::Commit(commit) = &*delivered.event else { panic!("{delivered:?}") };
-            let (account, number) = self.world.find(commit.message());
+            let (account, number) = self.world.find(commit.message().unwrap());
             let again = self.durable.settled(account, number);
             assert!(!again, "{number} of {account} came again after a durable ack");
             self.working.push((delivered.id, (account, number)));

@@ -57,7 +57,7 @@ const MOOD: &str = r#"{"$type":"com.example.mood","level":3}"#;
 async fn changes(consumer: &mut Consumer) -> Vec<Change> {
     let delivery = consumer.next().await.unwrap();
     let Event::Commit(commit) = delivery.event() else { panic!("{delivery:?}") };
-    let changes = commit.changes();
+    let changes = commit.changes().to_vec();
     assert!(delivery.ack().await);
     changes
 }

@@ -113,7 +113,7 @@ impl Index {
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), String> {
-        let message = commit.message();
+        let Some(message) = commit.message() else { return Err("not a #commit".to_owned()) };
         let copy = self.copies.entry(message.repo.clone()).or_default();
         if copy.rev.is_some_and(|rev| message.rev <= rev) {
             return Ok(());

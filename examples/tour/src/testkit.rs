@@ -91,7 +91,7 @@ impl Index {
 
     fn has(&self, commit: &Commit) -> bool {
         let fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
-        fetched.get(commit.did()).is_some_and(|rev| commit.message().rev <= *rev)
+        fetched.get(commit.did()).is_some_and(|rev| commit.rev() <= *rev)
     }
 
     /// Takes over a repository as it is now.

@@ -55,31 +55,35 @@ fn apply_commit(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let (did, message) = (commit.did(), commit.message());
+    let seq = commit.seq().unwrap_or(0);
     actor::discover(tx, did.as_str(), now.as_str())?;
     let known = repo::rev(tx, did.as_str())?;
-    if known.is_none() && message.since.is_some() {
+    if known.is_none() && message.is_some_and(|message| message.since.is_some()) {
         // The account is older than our first sight of it.
         task::request(tx, Kind::Resync, did.as_str(), "unseen")?;
     }
-    let rev = message.rev.to_string();
-    let span = tracing::info_span!("index commit", %did, rev, seq = message.seq);
+    let rev = commit.rev().to_string();
+    let span = tracing::info_span!("index commit", %did, rev, seq);
     service_kit::join_trace(&span, &["atproto-commit", did.as_str(), &rev]);
     let _entered = span.enter();
     // A repo that was fetched whole says all that its earlier commits say, and more.
     let stale = known.is_some_and(|known| known >= rev);
-    for change in commit.changes() {
+    let changes = commit.changes();
+    for change in changes {
         let outcome = if stale {
             Outcome::Stale
         } else {
-            apply_change(tx, catalog, did, commit, &change, now)?
+            apply_change(tx, catalog, did, commit, change, now)?
         };
         report.count(change.path.collection.as_str(), change.action, outcome);
     }
     if !stale {
         repo::set_rev(tx, did.as_str(), &rev)?;
     }
-    report.visible(&message.time);
-    tracing::debug!(ops = message.ops.len(), "indexed");
+    if let Some(message) = message {
+        report.visible(&message.time);
+    }
+    tracing::debug!(ops = changes.len(), "indexed");
     Ok(())
 }
 
@@ -92,7 +96,6 @@ fn apply_change(
     now: &Datetime,
 ) -> anyhow::Result<Outcome> {
     let (collection, rkey) = (&change.path.collection, &change.path.rkey);
-    let message = commit.message();
     let (Some(cid), Some(body)) = (change.cid, change.record.as_ref()) else {
         if change.action == Action::Delete {
             return record::delete(tx, did, collection, rkey);
@@ -106,8 +109,8 @@ fn apply_change(
         collection,
         rkey,
         cid,
-        rev: message.rev,
-        seq: message.seq,
+        rev: commit.rev(),
+        seq: commit.seq().unwrap_or(0),
         body,
         indexed_at: now,
     };
