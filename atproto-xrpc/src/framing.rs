@@ -84,7 +84,6 @@ impl Payload {
     }
 
     /// A message that is neither binary nor text is none of ours.
-    #[cfg(feature = "client")]
     pub(crate) fn of(message: Message) -> Result<Self, Message> {
         match message {
             Message::Binary(_) | Message::Text(_) => Ok(Self(message)),

@@ -63,6 +63,7 @@ mod reply;
 mod request_id;
 mod router;
 mod serve;
+pub mod socket;
 mod subscription;
 mod validate;
 
@@ -81,4 +82,5 @@ pub use reply::Reply;
 pub use request_id::RequestId;
 pub use router::Router;
 pub use serve::{ServeConfig, serve};
-pub use subscription::{StreamError, SubscriptionLimits};
+pub use socket::SubscriptionLimits;
+pub use subscription::StreamError;

@@ -17,11 +17,8 @@ use tokio_tungstenite::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Form, Frames, StreamError, SubscriptionLimits, burst::Burst};
-use crate::{framing::FramingError, websocket};
-
-/// What a client may send in one message; it has nothing to say.
-const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
+use super::{Conversation, Goodbye, SubscriptionLimits, burst::Burst};
+use crate::{framing::Payload, websocket};
 
 /// What is read of it at a time: room for its pings.
 const CLIENT_BUFFER: usize = 512;
@@ -36,10 +33,10 @@ const BURST_BYTES: usize = 64 << 10;
 /// How long a client may take to answer the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-type Item = Result<Bytes, StreamError>;
+type Item = Result<Payload, Goodbye>;
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Why a subscription ended, for the log.
+/// Why a conversation ended, for the log.
 #[derive(Debug)]
 enum End {
     Finished,
@@ -47,63 +44,56 @@ enum End {
     ClientSilent,
     ClientFloods,
     ClientTooSlow,
-    /// Whoever makes the frames made something else.
-    Frame(FramingError),
+    /// The server's side ends it.
+    Goodbye(Goodbye),
     Socket,
     Shutdown,
 }
 
-/// Sends frames until one side ends it.
+/// Talks until one side ends it.
 ///
-/// One task owns the socket. It waits for the next frame, for the client and for the clock
-/// at once; while it writes it does not read, which is at most the send timeout. The frames
-/// come from a stream that is polled only when the last one is written, so a slow reader
-/// is visible to whoever makes the stream.
+/// One task owns the socket. It waits for the next message, for the client and for the clock
+/// at once; while it writes it does not read, which is at most the send timeout.
 pub(super) async fn run(
     socket: Upgraded,
-    frames: Frames,
-    form: &Form,
+    conversation: impl Conversation,
     limits: &SubscriptionLimits,
     shutdown: CancellationToken,
 ) {
-    let config = websocket::config(MAX_CLIENT_MESSAGE, CLIENT_BUFFER);
+    let config = websocket::config(limits.client_message_bytes, CLIENT_BUFFER);
     let socket = TokioIo::new(socket);
     let socket = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-    let mut pump =
-        Pump { socket, frames, form, limits, shutdown, heard: Instant::now(), messages: 0 };
+    let heard = Instant::now();
+    let mut pump = Pump { socket, conversation, limits, shutdown, heard, messages: 0 };
     let end = pump.run().await;
-    tracing::debug!(?end, "subscription ended");
+    tracing::debug!(?end, "a socket is closed");
     match end {
         End::Shutdown => pump.close(CloseCode::Away, "shutting down").await,
         End::ClientFloods => pump.close(CloseCode::Policy, "too many messages").await,
         End::Finished | End::ClientLeft => pump.close(CloseCode::Normal, "").await,
-        End::Frame(error) => {
-            tracing::error!(%error, "a frame cannot be sent");
-            pump.close(CloseCode::Error, "").await;
-        }
+        End::Goodbye(why) => pump.close(why.code.into(), &why.reason).await,
         End::ClientSilent | End::ClientTooSlow | End::Socket => {}
     }
 }
 
-struct Pump<'l> {
+struct Pump<'l, C> {
     socket: Socket,
-    frames: Frames,
-    form: &'l Form,
+    conversation: C,
     limits: &'l SubscriptionLimits,
     shutdown: CancellationToken,
     heard: Instant,
     messages: usize,
 }
 
-impl Pump<'_> {
+impl<C: Conversation> Pump<'_, C> {
     async fn run(&mut self) -> End {
         let period = self.limits.ping_interval;
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let step = tokio::select! {
-                message = self.socket.next() => self.hear(message.as_ref()),
-                frame = self.frames.next() => self.send_burst(frame).await,
+                message = self.socket.next() => self.hear(message),
+                message = self.conversation.next() => self.send_burst(message).await,
                 _ = pings.tick() => self.ping().await,
                 () = self.shutdown.cancelled() => Err(End::Shutdown),
             };
@@ -113,19 +103,25 @@ impl Pump<'_> {
         }
     }
 
-    /// Notes that the client is alive. What it says is ignored.
-    fn hear(&mut self, message: Option<&Result<Message, tungstenite::Error>>) -> Result<(), End> {
-        match message {
+    /// Notes that the client is alive, and what it says.
+    fn hear(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<(), End> {
+        let message = match message {
             Some(Ok(Message::Close(_))) | None => return Err(End::ClientLeft),
-            Some(Ok(_)) => {}
+            Some(Ok(message)) => message,
             Some(Err(_)) => return Err(End::Socket),
-        }
+        };
         self.heard = Instant::now();
         self.messages += 1;
-        if self.messages > self.limits.client_messages { Err(End::ClientFloods) } else { Ok(()) }
+        if self.messages > self.limits.client_messages {
+            return Err(End::ClientFloods);
+        }
+        match Payload::of(message) {
+            Ok(said) => self.conversation.hear(said).map_err(End::Goodbye),
+            Err(_control) => Ok(()),
+        }
     }
 
-    /// Writes a frame and those that are ready behind it.
+    /// Writes a message and those that are ready behind it.
     async fn send_burst(&mut self, first: Option<Item>) -> Result<(), End> {
         let (mut burst, end) = self.gather(first);
         let Self { socket, limits, shutdown, .. } = self;
@@ -147,24 +143,20 @@ impl Pump<'_> {
         end.map_or(Ok(()), Err)
     }
 
-    /// The frames that are ready, and whether the stream is over behind them.
+    /// The messages that are ready, and whether the conversation is over behind them.
     fn gather(&mut self, first: Option<Item>) -> (Burst, Option<End>) {
         let (mut burst, mut room, mut next) = (Burst::default(), BURST, first);
         loop {
-            let (payload, end) = match next {
-                Some(Ok(frame)) => (self.form.frame(&frame), None),
-                Some(Err(error)) => (self.form.error(&error), Some(End::Finished)),
+            match next {
+                Some(Ok(message)) => burst.push(message),
+                Some(Err(goodbye)) => return (burst, Some(End::Goodbye(goodbye))),
                 None => return (burst, Some(End::Finished)),
-            };
-            match payload {
-                Ok(payload) => burst.push(payload),
-                Err(error) => return (burst, Some(End::Frame(error))),
             }
             room -= 1;
-            if end.is_some() || room == 0 || burst.remaining() >= BURST_BYTES {
-                return (burst, end);
+            if room == 0 || burst.remaining() >= BURST_BYTES {
+                return (burst, None);
             }
-            match self.frames.next().now_or_never() {
+            match self.conversation.next().now_or_never() {
                 Some(item) => next = item,
                 None => return (burst, None),
             }
@@ -182,7 +174,7 @@ impl Pump<'_> {
 
     /// Closes in order: what was written arrives only if what the client sent is read, since
     /// a socket that is closed with unread input is reset.
-    async fn close(&mut self, code: CloseCode, reason: &'static str) {
+    async fn close(&mut self, code: CloseCode, reason: &str) {
         let frame = CloseFrame { code, reason: reason.into() };
         let goodbye = async {
             self.socket.close(Some(frame)).await?;
