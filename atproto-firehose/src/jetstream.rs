@@ -14,11 +14,14 @@
 //! [`JetstreamEvent::parse`] reads the first version of the form, [`JetstreamEvent::to_json`]
 //! writes it byte for byte as the public servers do, and [`JetstreamEvent::of`] makes it from
 //! what a [`Consumer`](crate::consumer::Consumer) delivers. Servers compress with a dictionary
-//! that both sides know: `Dictionary` (feature `zstd`).
+//! that both sides know: `Dictionary` (feature `zstd`). `server` (feature `jetstream-server`)
+//! serves what is published.
 
 #[cfg(feature = "zstd")]
 mod dictionary;
 mod read;
+#[cfg(feature = "jetstream-server")]
+pub mod server;
 mod write;
 
 use atproto_core::{
@@ -122,6 +125,14 @@ pub enum JetstreamError {
     /// An identifier is not one.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
+    /// The event is too large to be sent.
+    #[error("an event of {bytes} bytes, more than {limit}")]
+    TooLarge {
+        /// Its length as JSON.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl JetstreamEvent {

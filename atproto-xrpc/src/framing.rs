@@ -22,7 +22,7 @@ use atproto_core::{
     syntax::Nsid,
 };
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 mod cbor_v0;
 mod encode_once;
@@ -59,6 +59,15 @@ impl Payload {
     /// A text message.
     pub fn text(text: impl Into<String>) -> Self {
         Self(Message::Text(text.into().into()))
+    }
+
+    /// A text message of bytes that are shared.
+    ///
+    /// # Errors
+    /// They are not UTF-8.
+    pub fn shared_text(bytes: Bytes) -> Result<Self, FramingError> {
+        let text = Utf8Bytes::try_from(bytes).map_err(|_| FramingError::Utf8)?;
+        Ok(Self(Message::Text(text)))
     }
 
     /// The bytes of a binary message.
@@ -128,4 +137,7 @@ pub enum FramingError {
     /// A text message came where the form is binary.
     #[error("a text message on a binary stream")]
     Text,
+    /// The bytes of a text message are not UTF-8.
+    #[error("a text message that is not UTF-8")]
+    Utf8,
 }

@@ -16,6 +16,13 @@ use crate::log::{LogError, LogReader, Record};
 /// stalled reader that is catching up keeps in memory.
 const READ_BYTES: usize = 32 << 10;
 
+/// What a reader is given.
+enum Item {
+    Record(Record),
+    /// What the stream has to say about itself.
+    Notice(Bytes),
+}
+
 /// One reader of a [`Producer`](super::Producer): a cursor into the shared log.
 pub struct Subscriber {
     fanout: Arc<Fanout>,
@@ -71,6 +78,25 @@ impl Subscriber {
     /// says why, and [`StreamEnd::to_frame`] is what the reader is owed.
     /// Cancelling loses nothing.
     pub async fn next_frame(&mut self) -> Option<Result<Bytes, StreamEnd>> {
+        Some(self.next_item().await?.map(|item| match item {
+            Item::Record(record) => record.payload,
+            Item::Notice(frame) => frame,
+        }))
+    }
+
+    /// As [`Self::next_frame`], for streams without a form for notices: the next record.
+    #[cfg(feature = "jetstream-server")]
+    pub(crate) async fn next_record(&mut self) -> Option<Result<Record, StreamEnd>> {
+        loop {
+            match self.next_item().await? {
+                Ok(Item::Record(record)) => return Some(Ok(record)),
+                Ok(Item::Notice(_)) => {}
+                Err(end) => return Some(Err(end)),
+            }
+        }
+    }
+
+    async fn next_item(&mut self) -> Option<Result<Item, StreamEnd>> {
         if self.ended {
             return None;
         }
@@ -112,10 +138,10 @@ impl Subscriber {
         self.next
     }
 
-    async fn advance(&mut self) -> Result<Bytes, StreamEnd> {
+    async fn advance(&mut self) -> Result<Item, StreamEnd> {
         loop {
             if let Some(notice) = self.notice.take() {
-                return Ok(notice);
+                return Ok(Item::Notice(notice));
             }
             let found = match self.fanout.lookup(self.next) {
                 Lookup::Found(slot) => {
@@ -136,7 +162,7 @@ impl Subscriber {
                 self.started = true;
                 self.next = record.seq + 1;
                 if !self.fanout.hides(&record) {
-                    return Ok(record.payload);
+                    return Ok(Item::Record(record));
                 }
                 add(&self.fanout.counters.masked, 1);
             }

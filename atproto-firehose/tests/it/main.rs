@@ -16,6 +16,8 @@ mod filters;
 mod gap_policies;
 mod intake_simulation;
 mod jetstream;
+#[cfg(feature = "jetstream-server")]
+mod jetstream_server;
 mod labels;
 mod log_basics;
 mod log_damage;
