@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    account, blob, car, data, did, error, firehose, jwt, key, lex, output::Output, plc, record,
-    relay, repo, syntax,
+    account, audit, blob, car, data, did, error, firehose, jwt, key, lex, output::Output, plc,
+    record, relay, repo, syntax,
 };
 
 /// Inspect, check and use everything of the AT Protocol: identifiers, data, keys, identities,
@@ -53,6 +53,7 @@ enum Command {
     /// Verify, read, compare and fetch repositories
     #[command(subcommand)]
     Repo(repo::Repo),
+    Audit(audit::Audit),
     /// Decode, verify and follow event streams
     #[command(subcommand)]
     Firehose(firehose::Firehose),
@@ -97,6 +98,7 @@ impl Command {
             Self::Plc(command) => command.run(output),
             Self::Car(command) => command.run(output),
             Self::Repo(command) => command.run(output),
+            Self::Audit(command) => command.run(output),
             Self::Firehose(command) => command.run(output),
             Self::Lex(command) => command.run(output),
             Self::Jwt(command) => command.run(output),

@@ -4,6 +4,7 @@
 #![allow(rustdoc::bare_urls)]
 
 mod account;
+mod audit;
 mod blob;
 mod car;
 mod cli;
@@ -22,6 +23,7 @@ mod record;
 mod relay;
 mod repo;
 mod session;
+mod sorter;
 mod syntax;
 
 fn main() -> std::process::ExitCode {
