@@ -72,7 +72,7 @@ enum Command {
     /// Upload, list and download blobs
     #[command(subcommand)]
     Blob(blob::Blob),
-    /// Compare relays, list their hosts
+    /// Compare relays, list their hosts and what accounts they have seen
     #[command(subcommand)]
     Relay(relay::Relay),
 }

@@ -1,5 +1,6 @@
 //! `atp relay`
 
+mod collections;
 mod compare;
 mod hosts;
 mod sightings;
@@ -10,6 +11,7 @@ use crate::{network::block_on, output::Output};
 
 #[derive(Subcommand)]
 pub(crate) enum Relay {
+    Collections(collections::Collections),
     Compare(compare::Compare),
     Hosts(hosts::Hosts),
 }
@@ -17,6 +19,7 @@ pub(crate) enum Relay {
 impl Relay {
     pub(crate) fn run(self, output: &mut Output) -> anyhow::Result<()> {
         match self {
+            Self::Collections(collections) => block_on(collections.run(output)),
             Self::Compare(compare) => block_on(compare.run(output)),
             Self::Hosts(hosts) => block_on(hosts.run(output)),
         }

@@ -14,6 +14,8 @@ fn wrong_usage_is_2() {
         &["firehose", "verify", "frames.bin"],
         &["repo", "verify", "x.car", "--key", "did:key:nonsense"],
         &["relay", "compare", "https://one.example"],
+        &["relay", "collections", "https://one.example"],
+        &["relay", "collections", "https://one.example", "--collection", "app.bsky.*"],
         &["account", "login", "someone"],
         &["key", "sign", "--secret-key", "-"],
         &["key", "inspect"],

@@ -55,8 +55,11 @@ fn answer(mut stream: &TcpStream, bodies: &Mutex<HashMap<String, Vec<u8>>>) -> s
     let body = bodies.lock().unwrap().get(path).cloned();
     let status = if body.is_some() { "200 OK" } else { "404 Not Found" };
     let body = body.unwrap_or_default();
-    let head =
-        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let kind = if body.starts_with(b"{") { "application/json" } else { "application/octet-stream" };
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes())?;
     stream.write_all(&body)
 }

@@ -10,6 +10,7 @@ mod host;
 mod lexicons;
 mod network;
 mod reference;
+mod relay_collections;
 mod repositories;
 mod support;
 mod vectors;
