@@ -73,6 +73,8 @@ impl Classify for ConsumerError {
             | Self::NoResolver
             | Self::NoStart
             | Self::Partition { .. }
+            | Self::Unverifiable
+            | Self::Mixed
             | Self::Stopped(_) => Class::Client,
             Self::Handler(_) => Class::Bug,
             Self::Filter(_) => Class::StoreCorrupt,
@@ -86,6 +88,7 @@ impl Classify for ReplayError {
     fn class(&self) -> Class {
         match self {
             Self::Frame(error) => error.class().of_own_store(),
+            Self::Jetstream(_) => Class::StoreCorrupt,
             Self::InFlight => Class::Conflict,
             Self::NoRoom => Class::RateLimited { retry_after: None },
             Self::Stopped | Self::Untrue(_) => Class::Client,

@@ -28,6 +28,7 @@ mod batch;
 mod delivery;
 mod driver;
 mod filter_handle;
+mod jetstream;
 mod options;
 mod run;
 mod spool;
@@ -43,11 +44,12 @@ pub use self::batch::Batch;
 pub use self::delivery::{Acknowledger, Delivery};
 use self::driver::Shared;
 pub use self::filter_handle::FilterHandle;
+pub use self::jetstream::JetstreamSocket;
 pub use self::options::{ConsumerOptions, Policy};
 pub use self::run::{Failure, Workers};
 use self::spool::SpoolDir;
 pub use self::transport::{
-    Connecting, FrameSource, NextFrame, Transport, TransportError, Upstream,
+    Connecting, FrameSource, NextFrame, Transport, TransportError, Upstream, Wire,
 };
 pub use self::websocket::WebSocket;
 use crate::checkpoint::{Checkpoint, Reject};
@@ -110,6 +112,14 @@ pub enum ConsumerError {
         /// Its name.
         name: Arc<str>,
     },
+    /// The upstream tells events in a form that cannot be verified: whoever reads it believes
+    /// it, and says so with [`Policy::dangerous`].
+    #[error("what this upstream says cannot be verified: set ConsumerOptions::policy to trust it")]
+    Unverifiable,
+    /// The upstreams tell events in different forms, whose positions have nothing to do with
+    /// each other.
+    #[error("upstreams of different forms")]
+    Mixed,
     /// The directory of the spool cannot be used, or another consumer uses it.
     #[error("the spool cannot be opened")]
     Spool(#[source] std::io::Error),
@@ -151,6 +161,28 @@ impl Consumer {
         options: ConsumerOptions,
     ) -> Result<Self, ConsumerError> {
         Self::open_on(Arc::new(WebSocket::new(url)), state, options).await
+    }
+
+    /// Opens a Jetstream server (`wss://jetstream.example`) and continues from the state: the
+    /// same deliveries, acknowledgements, order and limits.
+    ///
+    /// What it says cannot be verified, so the [policy](ConsumerOptions::policy) has to be
+    /// `Policy::dangerous().trust_upstream()`. The server sends what the filter wants alone. A
+    /// [`Commit`](crate::event::Commit) has one change, encoded anew from JSON;
+    /// [`Event::Sync`](crate::event::Event::Sync) does not come. Positions are times, in
+    /// microseconds: a state belongs to one server. Whoever begins a process with another
+    /// filter than that of the process before sets it with
+    /// [`ConsumerOptions::replace_filter`]: some events come again then. For compression and
+    /// options of the connection see [`JetstreamSocket`] and [`Self::open_on`].
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`ConsumerError::Unverifiable`].
+    pub async fn open_jetstream(
+        url: &str,
+        state: impl Into<StateArgument>,
+        options: ConsumerOptions,
+    ) -> Result<Self, ConsumerError> {
+        Self::open_on(Arc::new(JetstreamSocket::new(url)), state, options).await
     }
 
     /// As [`Self::open`], of several relays of the same network: one is read at a
@@ -213,6 +245,10 @@ impl Consumer {
         let replaces_filter = options.replaces_filter();
         let (mut config, verifier) = options.resolve(store.saves())?;
         config.upstreams = names;
+        config.wire = one_wire(&transports)?;
+        if config.verify && !config.wire.is_verifiable() {
+            return Err(ConsumerError::Unverifiable);
+        }
         let stored = store.load().await?;
         if config.start.is_none() && stored.cursor.is_none() {
             return Err(ConsumerError::NoStart);
@@ -234,6 +270,8 @@ impl Consumer {
         let mut intake = Intake::new(config, &restored, driver::now());
         if let Some(filter) = replacement.filter(|_| restored.filter.is_some()) {
             intake.set_filter(driver::now(), filter);
+        } else if replaces_filter {
+            intake.choose_anew();
         }
         intake.restore_parked(driver::now(), store.parked().await?);
         let shared = Arc::new(Shared::new(intake, store));
@@ -327,6 +365,13 @@ impl Consumer {
     pub fn stopper(&self) -> Stopper {
         Stopper { shared: Arc::clone(&self.shared) }
     }
+}
+
+/// The form of all upstreams.
+fn one_wire(transports: &[Arc<dyn Transport>]) -> Result<Wire, ConsumerError> {
+    let mut wires = transports.iter().map(|transport| transport.wire());
+    let first = wires.next().unwrap_or_default();
+    if wires.all(|wire| wire == first) { Ok(first) } else { Err(ConsumerError::Mixed) }
 }
 
 impl Drop for Consumer {

@@ -40,6 +40,7 @@ mod stats;
 mod upstreams;
 mod verdict;
 mod window;
+mod wire;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -63,6 +64,7 @@ use self::spool::Spool;
 pub use self::stats::IntakeStats;
 use self::upstreams::Upstreams;
 use self::window::Window;
+pub use self::wire::Wire;
 use crate::checkpoint::{Checkpoint, Head, Reject, StoredFilter};
 
 /// The state machine of a consumer. See the [module](self) for how to drive
@@ -133,6 +135,10 @@ struct Stream {
     restart: Option<Restart>,
     /// The last gap without a position.
     told: Option<(&'static str, EntryId)>,
+    /// The filter is another than that by which the events before the cursor were asked for.
+    is_refiltered: bool,
+    /// The cursor of which was said that the upstream may not go back so far.
+    outdated_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +194,8 @@ impl Intake {
                 outdated: None,
                 restart: None,
                 told: None,
+                is_refiltered: false,
+                outdated_at: None,
             },
             upstreams,
             epoch: restored.epoch + 1,

@@ -33,7 +33,7 @@ use atproto_repo::{
     event::{AccountEvent, Action, IdentityEvent},
 };
 
-use crate::event::{Change, Event};
+use crate::event::{Change, Commit, Event, Origin};
 
 #[cfg(feature = "zstd")]
 pub use dictionary::{Dictionary, DictionaryError};
@@ -158,6 +158,33 @@ impl JetstreamEvent {
     }
 }
 
+impl JetstreamEvent {
+    /// The event of a consumer, at a position of its stream. The record is encoded anew: its
+    /// CID is what the server says.
+    pub(crate) fn into_event(self, seq: i64) -> Event {
+        match self.content {
+            JetstreamContent::Commit(JetstreamCommit { rev, path, operation }) => {
+                let bytes = |record: &JetstreamRecord| cbor::encode(&record.value);
+                let change = match &operation {
+                    JetstreamOperation::Create(record) => {
+                        Change::create(path, record.cid, bytes(record))
+                    }
+                    JetstreamOperation::Update(record) => {
+                        Change::update(path, record.cid, bytes(record))
+                    }
+                    JetstreamOperation::Delete => Change::delete(path),
+                };
+                let origin = Origin::Stream;
+                Event::Commit(Commit::of_changes(self.did, rev, Some(seq), origin, vec![change]))
+            }
+            JetstreamContent::Identity(identity) => {
+                Event::Identity(IdentityEvent { seq, ..identity })
+            }
+            JetstreamContent::Account(account) => Event::Account(AccountEvent { seq, ..account }),
+        }
+    }
+}
+
 impl JetstreamOperation {
     /// What kind of change it is.
     pub fn action(&self) -> Action {
@@ -194,3 +221,9 @@ fn commit_of(change: Change, rev: Tid) -> Result<JetstreamCommit, JetstreamError
     };
     Ok(JetstreamCommit { rev, path: change.path, operation })
 }
+
+/// Collections that a reader may name, patterns included; as the public servers document it.
+pub const MAX_COLLECTIONS: usize = 100;
+
+/// Accounts that a reader may name; as the public servers document it.
+pub const MAX_DIDS: usize = 10_000;

@@ -5,7 +5,8 @@
 //! [`Framing`] turns it into what is sent, and back. Client and server take the same ones:
 //!
 //! - [`CborV0`], the binary form of today's network, sends those very bytes;
-//! - [`JsonV1`] sends one JSON object as text. It is a draft and spoken only where asked for.
+//! - [`JsonV1`] sends one JSON object as text. It is a draft and spoken only where asked for;
+//! - [`Plain`] is for streams of other kinds, whose messages are left as they are.
 //!
 //! Both sides agree on a form by the WebSocket subprotocol; who names none gets the server's
 //! first one. A server's frame is turned into another form once, however many readers it has:
@@ -27,14 +28,17 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 mod cbor_v0;
 mod encode_once;
 mod json_v1;
+mod plain;
 
 pub use cbor_v0::CborV0;
 pub use encode_once::{CACHE_BYTES, EncodeOnce};
 pub use json_v1::JsonV1;
+pub use plain::Plain;
 
 /// A form of event streams.
 pub trait Framing: fmt::Debug + Send + Sync + 'static {
-    /// The WebSocket subprotocol that stands for it, such as `xrpc.v0.cbor`.
+    /// The WebSocket subprotocol that stands for it, such as `xrpc.v0.cbor`; empty where none
+    /// does.
     fn protocol(&self) -> &'static str;
 
     /// Turns a frame of this subscription into what is sent.
@@ -100,8 +104,12 @@ impl Payload {
         }
     }
 
+    #[cfg(feature = "client")]
+    pub(crate) fn into_message(self) -> Message {
+        self.0
+    }
+
     /// Its bytes, and whether they are text.
-    #[cfg(feature = "server")]
     pub(crate) fn into_bytes(self) -> (Bytes, bool) {
         let is_text = self.0.is_text();
         (self.0.into_data(), is_text)

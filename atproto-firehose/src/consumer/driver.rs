@@ -215,7 +215,8 @@ impl Driver {
         match action {
             Action::Connect { upstream, cursor } => {
                 let Some(transport) = self.transports.get(upstream).cloned() else { return };
-                let connected = async move { transport.connect(cursor).await };
+                let filter = self.shared.with(|intake| intake.filter().clone());
+                let connected = async move { transport.connect_filtered(cursor, filter).await };
                 self.ask(connected.map(Report::Connected), || Report::Connected(Err(panicked())));
             }
             Action::Disconnect { reason } => {

@@ -5,10 +5,25 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+use crate::filter::Filter;
+pub use crate::intake::Wire;
+
 /// Opens connections to one upstream. The consumer decides when.
 pub trait Transport: Send + Sync + 'static {
     /// Opens the stream at a cursor.
     fn connect(&self, cursor: Option<i64>) -> Connecting<'_>;
+
+    /// As [`Self::connect`], for an upstream that can leave out events that are not wanted. The
+    /// consumer leaves them out in any case. Default: it cannot.
+    fn connect_filtered(&self, cursor: Option<i64>, filter: Filter) -> Connecting<'_> {
+        drop(filter);
+        self.connect(cursor)
+    }
+
+    /// The form in which it tells events. Default: [`Wire::SubscribeRepos`].
+    fn wire(&self) -> Wire {
+        Wire::SubscribeRepos
+    }
 }
 
 /// One of several upstreams of the same network.

@@ -46,7 +46,7 @@ impl Transport for WebSocket {
     }
 }
 
-struct Frames(FrameStream);
+pub(super) struct Frames(pub(super) FrameStream);
 
 impl FrameSource for Frames {
     fn next_frame(&mut self) -> NextFrame<'_> {
@@ -54,7 +54,7 @@ impl FrameSource for Frames {
     }
 }
 
-fn failed(error: SubscribeError) -> TransportError {
+pub(super) fn failed(error: SubscribeError) -> TransportError {
     let label = match &error {
         SubscribeError::ClearText => "clear_text",
         SubscribeError::Connect(_) => "connect",
@@ -75,4 +75,4 @@ fn failed(error: SubscribeError) -> TransportError {
 }
 
 /// Redirects that are followed by default. Ours: enough for a host that has moved.
-const MAX_REDIRECTS: usize = 3;
+pub(super) const MAX_REDIRECTS: usize = 3;

@@ -22,6 +22,12 @@ impl Filter {
     /// As JSON: `{"collections":["app.bsky.feed.*"],"accounts":null}`, where `null` is
     /// all. Equal filters have equal texts.
     pub fn to_json(&self) -> String {
+        let (collections, accounts) = self.lists();
+        serde_json::to_string(&Text { collections, accounts }).unwrap_or_default()
+    }
+
+    /// Patterns of collections and accounts, each in order and once; `None` is all.
+    pub(crate) fn lists(&self) -> (Option<Vec<String>>, Option<Vec<String>>) {
         let mut collections: Option<Vec<String>> = match &self.collections {
             Collections::All => None,
             Collections::Listed(listed) => Some(listed.iter().map(ToString::to_string).collect()),
@@ -35,7 +41,7 @@ impl Filter {
             list.sort_unstable();
             list.dedup();
         }
-        serde_json::to_string(&Text { collections, accounts }).unwrap_or_default()
+        (collections, accounts)
     }
 
     /// From [`Self::to_json`].

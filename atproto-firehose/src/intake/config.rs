@@ -4,6 +4,7 @@ use std::time::Duration;
 use atproto_core::data::limits::MAX_FRAME;
 
 use super::gaps::GapPolicies;
+use super::wire::Wire;
 use crate::filter::{Filter, Partition};
 
 /// Where to begin when nothing is stored.
@@ -43,6 +44,13 @@ impl Start {
 pub struct IntakeConfig {
     /// Where to begin when nothing is stored.
     pub start: Option<Start>,
+    /// The form in which the upstreams tell events.
+    pub wire: Wire,
+    /// How far back upstreams go that do not say when a cursor is older:
+    /// [`Wire::Jetstream`]. After a longer time without them there is a
+    /// [`Gap::OutdatedCursor`](crate::event::Gap::OutdatedCursor). Default 24 hours, as long as
+    /// the first public servers keep events.
+    pub replay_window: Duration,
     /// What to deliver.
     pub filter: Filter,
     /// The accounts that are read here; others are passed over.
@@ -130,6 +138,8 @@ impl Default for IntakeConfig {
     fn default() -> Self {
         Self {
             start: None,
+            wire: Wire::SubscribeRepos,
+            replay_window: Duration::from_secs(24 * 60 * 60),
             filter: Filter::default(),
             partition: Partition::WHOLE,
             verify: true,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Intake, IntakeConfig};
+use super::{Intake, IntakeConfig, Wire};
 use crate::checkpoint::{Checkpoint, StoredFilter};
 use crate::filter::{Filter, FilterError};
 
@@ -31,7 +31,17 @@ impl Intake {
         self.config.filter = filter;
         self.filter_is_saved = false;
         self.mark_dirty(now);
+        if self.config.wire == Wire::Jetstream {
+            self.choose_anew();
+        }
         version
+    }
+
+    /// The upstream is to choose events by the filter, from the cursor on, which it has not
+    /// done before.
+    pub(crate) fn choose_anew(&mut self) {
+        self.stream.is_refiltered = true;
+        self.reread(FILTER);
     }
 
     /// The filter.
@@ -53,3 +63,6 @@ impl Intake {
         self.filter_is_saved |= version == Some(self.filter.version);
     }
 }
+
+/// Why a connection is closed whose upstream chooses by another filter.
+pub(super) const FILTER: &str = "filter";

@@ -12,13 +12,13 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use atproto_core::syntax::Did;
-use atproto_repo::event::{Event as Message, EventError};
 use bytes::Bytes;
 
 use super::Intake;
 use super::action::{Action, EntryId};
 use super::entry::OVERHEAD;
 use super::stats::count;
+use super::wire::Frame;
 use crate::checkpoint::{Parked, ParkedRef};
 
 /// What is parked, without the frames that are stored.
@@ -88,11 +88,11 @@ impl Intake {
     /// it.
     pub fn handle_parked(&mut self, now: Instant, id: EntryId, frame: Option<Bytes>) {
         let Some((did, event)) = self.loaded(id) else { return };
-        let content = match frame.clone().map(Message::decode) {
-            Some(Ok(message)) => Ok(message),
-            Some(Err(EventError::Invalid { fault, .. })) => Err(fault.to_string()),
+        let content = match frame.clone().map(|frame| self.config.wire.read(frame)) {
+            Some(Frame::Content(incoming)) => Ok(incoming.content),
+            Some(Frame::Invalid { reason, .. }) => Err(reason),
             // The account has a gap now.
-            Some(Err(_)) | None => Err("a parked event cannot be read".to_owned()),
+            _ => Err("a parked event cannot be read".to_owned()),
         };
         let frame = frame.unwrap_or_default();
         self.hold(now, id, (None, event.seq), &did, frame, content, Some(event.id));

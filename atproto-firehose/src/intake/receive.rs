@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use atproto_core::syntax::Did;
-use atproto_repo::event::{Event as Message, EventError};
 use bytes::Bytes;
 
 use super::action::{Action, EntryId};
 use super::entry::{Entry, OVERHEAD, Stage};
+use super::filtering::FILTER;
 use super::parking::{BEHIND, SLOW};
 use super::spool::SPOOL;
 use super::stats::count;
+use super::wire::{Content, Frame, Incoming, Wire};
 use super::{Intake, Phase};
 use crate::checkpoint::{Head, Reject};
 use crate::event::Gap;
@@ -27,6 +28,8 @@ impl Intake {
             self.stats.connections += 1;
             if let Some(reason) = self.stream.outdated.take() {
                 self.disconnect(reason);
+            } else if self.is_beyond_replay(now) {
+                self.outdated(now);
             }
         }
     }
@@ -41,7 +44,7 @@ impl Intake {
             self.stream.backoff.reset();
         }
         // What is read again is no fault of the upstream.
-        if reason != SPOOL {
+        if ![SPOOL, FILTER].contains(&reason) {
             self.note_closed(stable);
         }
         if self.stream.phase != Phase::Halted {
@@ -58,49 +61,67 @@ impl Intake {
         }
         self.stats.frames += 1;
         self.stats.frame_bytes += frame.len() as u64;
-        match Message::decode(frame.clone()) {
-            Ok(Message::Info(info)) if info.name == "OutdatedCursor" => self.outdated(now),
-            Ok(Message::Info(_)) => count(&mut self.stats.ignored, "info"),
-            Ok(message) => {
-                if let (Some(seq), Some(did)) = (message.seq(), message.did().cloned()) {
-                    match self.unwanted(&did) {
-                        Some(why) => self.skip(now, Some(seq), why),
-                        None if self.admit(now, seq) => {
-                            self.begin(now, seq, &did, frame, Ok(message));
-                        }
-                        None => {}
-                    }
+        match self.config.wire.read(frame.clone()) {
+            Frame::Outdated => self.outdated(now),
+            Frame::Info => count(&mut self.stats.ignored, "info"),
+            Frame::Content(incoming) => self.arrive(now, incoming, frame),
+            Frame::Unknown { seq } => {
+                if let Some(seq) = self.number(seq) {
+                    self.skip(now, seq, "unknown_kind");
                 }
             }
-            Err(EventError::Unknown { seq, .. }) => {
-                self.skip(now, seq, "unknown_kind");
-            }
-            Err(EventError::Invalid { seq, did, fault, .. }) => {
-                let reason = fault.to_string();
-                if let Some(why) = did.as_ref().and_then(|did| self.unwanted(did)) {
-                    return self.skip(now, seq, why);
-                }
-                match (seq, did) {
-                    (Some(seq), Some(did)) => {
-                        if self.admit(now, seq) {
-                            self.begin(now, seq, &did, frame, Err(reason));
-                        }
-                    }
-                    (seq, _) => {
-                        if seq.is_some_and(|seq| !self.admit(now, seq)) {
-                            return;
-                        }
-                        self.reject(seq.unwrap_or(0), None, INVALID, &reason, frame);
-                        if let Some(seq) = seq {
-                            self.window.settle_new(seq);
-                        }
-                        // Reading stops when too many rejects wait to be stored.
-                        self.mark_dirty(now);
-                    }
+            Frame::Invalid { seq, did, reason } => {
+                if let Some(seq) = self.number(seq) {
+                    self.arrive_invalid(now, seq, did, reason, frame);
                 }
             }
-            Err(EventError::Upstream { name, message }) => self.upstream(now, name, message),
-            Err(_) => self.disconnect("malformed_frame"),
+            Frame::End { name, message } => self.upstream(now, name, message),
+            Frame::Malformed => self.disconnect("malformed_frame"),
+        }
+    }
+
+    fn arrive(&mut self, now: Instant, incoming: Incoming, frame: Bytes) {
+        let Incoming { seq, did, time, content } = incoming;
+        let Some(Some(seq)) = self.number(Some(seq)) else { return };
+        let filtered = || content.is_filtered(&self.config.filter).then_some("filtered");
+        match self.unwanted(&did).or_else(filtered) {
+            Some(why) => self.skip(now, Some(seq), why),
+            None if self.admit(now, seq) => {
+                self.newest_time = time.unwrap_or_else(|| std::mem::take(&mut self.newest_time));
+                self.begin(now, seq, &did, frame, Ok(content));
+            }
+            None => {}
+        }
+    }
+
+    fn arrive_invalid(
+        &mut self,
+        now: Instant,
+        seq: Option<i64>,
+        did: Option<Did>,
+        reason: String,
+        frame: Bytes,
+    ) {
+        if let Some(why) = did.as_ref().and_then(|did| self.unwanted(did)) {
+            return self.skip(now, seq, why);
+        }
+        match (seq, did) {
+            (Some(seq), Some(did)) => {
+                if self.admit(now, seq) {
+                    self.begin(now, seq, &did, frame, Err(reason));
+                }
+            }
+            (seq, _) => {
+                if seq.is_some_and(|seq| !self.admit(now, seq)) {
+                    return;
+                }
+                self.reject(seq.unwrap_or(0), None, INVALID, &reason, frame);
+                if let Some(seq) = seq {
+                    self.window.settle_new(seq);
+                }
+                // Reading stops when too many rejects wait to be stored.
+                self.mark_dirty(now);
+            }
         }
     }
 
@@ -115,7 +136,7 @@ impl Intake {
                 self.stream.phase = Phase::Connecting;
                 self.stream.outdated = None;
                 self.stream.cursor = self.window.resume();
-                let (upstream, cursor) = (self.upstreams.current, self.stream.cursor);
+                let (upstream, cursor) = (self.upstreams.current, self.ask_from());
                 Some(Action::Connect { upstream, cursor })
             }
             Phase::Closing { reason } => {
@@ -174,7 +195,9 @@ impl Intake {
         if self.stream.recent.len() > RECENT {
             self.stream.recent.pop_front();
         }
-        let jumps = from > 0 && seq.saturating_sub(from) > self.config.max_seq_jump;
+        let jumps = from > 0
+            && self.config.wire == Wire::SubscribeRepos
+            && seq.saturating_sub(from) > self.config.max_seq_jump;
         if jumps && !self.gap(now, Gap::SeqJump { from, to: seq }, Some(from + 1)) {
             return false;
         }
@@ -217,16 +240,10 @@ impl Intake {
         seq: i64,
         did: &Did,
         frame: Bytes,
-        content: Result<Message, String>,
+        content: Result<Content, String>,
     ) {
         let over = self.is_over_budget(did, frame.len());
         self.stats.over_account_budget += u64::from(over);
-        if let Ok(message) = &content
-            && let Some(time) = message.time()
-        {
-            self.newest_time.clear();
-            self.newest_time.push_str(time);
-        }
         if self.overflows(did, frame.len()) {
             return self.spool(now, seq, did, frame);
         }
@@ -253,13 +270,16 @@ impl Intake {
         seq: (Option<i64>, i64),
         did: &Did,
         frame: Bytes,
-        content: Result<Message, String>,
+        content: Result<Content, String>,
         parked: Option<u64>,
     ) {
         let cost = self.insert(now, id, seq, Some(did.clone()), frame);
         if let Some(entry) = self.entries.get_mut(&id) {
             match content {
-                Ok(message) => entry.message = Some(Arc::new(message)),
+                Ok(Content::Message(message)) => entry.message = Some(Arc::new(*message)),
+                Ok(Content::Jetstream(event)) => {
+                    entry.event = Some(Arc::new(event.into_event(seq.1)));
+                }
                 Err(reason) => entry.invalid = Some(reason.into()),
             }
             entry.parked = parked;

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use atproto_repo::event::{Event as Message, EventError};
+use atproto_repo::event::EventError;
 
 use super::{Intake, entry::OVERHEAD};
-use crate::{checkpoint::Reject, event::Event};
+use crate::{checkpoint::Reject, jetstream::JetstreamError};
 
 /// Why a reject is not replayed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum ReplayError {
     /// The frame says nothing.
     #[error("the frame cannot be read")]
     Frame(#[from] EventError),
+    /// The event of a Jetstream server says nothing.
+    #[error("the event cannot be read")]
+    Jetstream(#[from] JetstreamError),
     /// There is no room for it now.
     #[error("as many bytes are in flight as are allowed")]
     NoRoom,
@@ -55,8 +58,7 @@ impl Intake {
         if self.bytes + self.unsaved_bytes + cost > self.config.max_in_flight_bytes {
             return Err(ReplayError::NoRoom);
         }
-        let event = Event::try_from(Message::decode(reject.frame.clone())?)
-            .map_err(|info| ReplayError::Untrue(info.name))?;
+        let event = self.config.wire.event(reject.frame.clone(), reject.seq)?;
         let did = event.did().cloned();
         let entry_id = self.next_id();
         self.insert(now, entry_id, (None, reject.seq), did.clone(), reject.frame.clone());

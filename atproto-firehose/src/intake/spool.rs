@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 use atproto_core::syntax::Did;
-use atproto_repo::event::{Event as Message, EventError};
 use bytes::Bytes;
 
 use super::Intake;
@@ -17,6 +16,7 @@ use super::action::{Action, EntryId};
 use super::entry::OVERHEAD;
 use super::parking::BEHIND;
 use super::stats::count;
+use super::wire::Frame;
 
 /// Why a connection is closed to read again what the spool has lost.
 pub(super) const SPOOL: &str = "spool";
@@ -88,10 +88,10 @@ impl Intake {
     /// The frame of [`Action::Unspool`], as it was written; it is no longer in
     /// the spool.
     pub fn handle_unspooled(&mut self, now: Instant, id: EntryId, frame: Bytes) {
-        let content = match Message::decode(frame.clone()) {
-            Ok(message) => Ok(message),
-            Err(EventError::Invalid { fault, .. }) => Err(fault.to_string()),
-            Err(_) => return self.handle_unspool_failed(id),
+        let content = match self.config.wire.read(frame.clone()) {
+            Frame::Content(incoming) => Ok(incoming.content),
+            Frame::Invalid { reason, .. } => Err(reason),
+            _ => return self.handle_unspool_failed(id),
         };
         let Some(spooled) = self.spool.frames.remove(&id) else { return };
         let Spooled { did, seq, len, .. } = spooled;

@@ -9,8 +9,8 @@
 //! ```
 //! | parameter | meaning |
 //! |---|---|
-//! | `wantedCollections` | events of records in these collections alone (`app.bsky.feed.post`, `app.bsky.graph.*`); at most [`MAX_COLLECTIONS`] |
-//! | `wantedDids` | events of these accounts alone; at most [`MAX_DIDS`] |
+//! | `wantedCollections` | events of records in these collections alone (`app.bsky.feed.post`, `app.bsky.graph.*`); at most [`MAX_COLLECTIONS`](super::MAX_COLLECTIONS) |
+//! | `wantedDids` | events of these accounts alone; at most [`MAX_DIDS`](super::MAX_DIDS) |
 //! | `maxMessageSizeBytes` | no events whose JSON is longer; 0: all |
 //! | `cursor` | begin with the first event of this time or later, in Unix microseconds; a time in the future is now, one before the oldest event is that |
 //! | `compress` | `true`: each event is a zstd frame in a binary message, made with the dictionary; also by the header `Socket-Encoding: zstd` |
@@ -58,7 +58,7 @@ use tokio::sync::Semaphore;
 
 pub use self::options::JetstreamOptions;
 pub use self::stats::JetstreamStats;
-pub use self::wanted::{MAX_COLLECTIONS, MAX_DIDS, OptionsError, Wanted};
+pub use self::wanted::{OptionsError, Wanted};
 use self::{
     stats::Counters,
     stored::{Stamp, Stored},

@@ -6,10 +6,8 @@ use atproto_core::{data::cbor, syntax::Cid};
 use atproto_firehose::{
     event::{Change, Commit, Event, Origin},
     jetstream::{
-        JetstreamContent, JetstreamError, JetstreamEvent,
-        server::{
-            JetstreamOptions, JetstreamServer, MAX_COLLECTIONS, MAX_DIDS, OptionsError, Wanted,
-        },
+        JetstreamContent, JetstreamError, JetstreamEvent, MAX_COLLECTIONS, MAX_DIDS,
+        server::{JetstreamOptions, JetstreamServer, OptionsError, Wanted},
     },
     log::{Durability, LogConfig},
     producer::ProducerOptions,
@@ -41,9 +39,19 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn open(dir: &Path, options: JetstreamOptions) -> Self {
+        Self::open_at("127.0.0.1:0", dir, options).await
+    }
+
+    /// Waits until the address is free.
+    pub(crate) async fn open_at(address: &str, dir: &Path, options: JetstreamOptions) -> Self {
         let config = LogConfig::default().durability(Durability::System);
         let (jetstream, _) = JetstreamServer::open(dir, config, options).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = loop {
+            match TcpListener::bind(address).await {
+                Ok(listener) => break listener,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
         let address = listener.local_addr().unwrap().to_string();
         let over = CancellationToken::new();
         let (router, end) = (jetstream.router(), over.clone().cancelled_owned());

@@ -16,8 +16,11 @@ mod filters;
 mod gap_policies;
 mod intake_simulation;
 mod jetstream;
+mod jetstream_intake;
 #[cfg(feature = "jetstream-server")]
 mod jetstream_server;
+#[cfg(feature = "jetstream-server")]
+mod jetstream_upstream;
 mod labels;
 mod log_basics;
 mod log_damage;

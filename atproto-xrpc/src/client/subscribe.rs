@@ -277,7 +277,7 @@ async fn handshake(
     request.headers_mut().extend(headers);
     // Old servers know the binary form only, and no names for it.
     let protocol = options.framing.protocol();
-    if protocol != CborV0.protocol() {
+    if !protocol.is_empty() && protocol != CborV0.protocol() {
         let name = HeaderValue::from_static(protocol);
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
     }

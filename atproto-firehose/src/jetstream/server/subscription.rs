@@ -14,9 +14,10 @@ use atproto_xrpc::{
 use http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{JetstreamOptions, MAX_COLLECTIONS, MAX_DIDS, Shared, Wanted, seek, stored::Stored};
+use super::{JetstreamOptions, Shared, Wanted, seek, stored::Stored};
 #[cfg(feature = "zstd")]
 use crate::jetstream::Dictionary;
+use crate::jetstream::{MAX_COLLECTIONS, MAX_DIDS};
 use crate::producer::{StreamEnd, Subscriber};
 
 /// What a request asks for.

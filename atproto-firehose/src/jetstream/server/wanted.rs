@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use atproto_core::syntax::{Did, Nsid, NsidPattern, SyntaxError};
 use serde::Deserialize;
 
+use crate::jetstream::{MAX_COLLECTIONS, MAX_DIDS};
+
 /// Which events a reader wants: of which collections and accounts, and how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -138,12 +140,6 @@ struct Payload {
     wanted_dids: Option<Vec<String>>,
     max_message_size_bytes: Option<i64>,
 }
-
-/// Collections that a reader may name, patterns included; as the public servers document it.
-pub const MAX_COLLECTIONS: usize = 100;
-
-/// Accounts that a reader may name; as the public servers document it.
-pub const MAX_DIDS: usize = 10_000;
 
 /// The one kind of message that a client sends.
 const OPTIONS_UPDATE: &str = "options_update";

@@ -8,7 +8,7 @@ use std::{
 
 use atproto_core::object;
 use bytes::Bytes;
-use futures::{Sink, Stream, StreamExt};
+use futures::{Sink, SinkExt, Stream, StreamExt};
 use tokio::{
     net::TcpStream,
     time::{Instant, Sleep, sleep},
@@ -66,6 +66,16 @@ impl FrameStream {
     /// The frames as the messages that their lexicon has.
     pub fn into_messages<M: object::Message>(self) -> MessageStream<M> {
         MessageStream::new(self)
+    }
+
+    /// Says something to the server, which streams of XRPC do not provide for. After an error,
+    /// or when the future was dropped, the stream is of no use.
+    ///
+    /// # Errors
+    /// [`SubscribeError::WebSocket`].
+    pub async fn send(&mut self, message: Payload) -> Result<(), SubscribeError> {
+        let sent = self.socket.send(message.into_message()).await;
+        sent.map_err(|error| SubscribeError::of(error, self.max_message))
     }
 
     /// Ends the subscription with the closing handshake, as far as the server takes part.

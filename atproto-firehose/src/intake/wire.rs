@@ -1,0 +1,205 @@
+//! The forms in which upstreams tell events, and how their events are numbered.
+//!
+//! An [`Intake`] needs numbers that rise with each event and are the same when the event comes
+//! again, with another connection or to another process. `subscribeRepos` has such. A Jetstream
+//! server has times: several events can have the same, and a later event an earlier one. So the
+//! number of an event is its time, or where that is not above the number before it, one more
+//! than that. It follows from the events before alone, and from few of them: after a moment
+//! without such a collision it is the time again. A connection therefore begins [`REWIND`]
+//! before the cursor, by which the numbers are found again, and what is not above the cursor is
+//! passed over.
+//!
+//! Another filter shows other events, and so numbers that differ where times collide. After a
+//! change of the filter the last [`OVERLAP`] before the cursor, and what follows it, is taken
+//! as not seen and has new numbers: rather does an event come twice than not at all.
+
+use std::time::Instant;
+
+use atproto_core::syntax::{Datetime, Did};
+use atproto_repo::event::{Event as Message, EventError};
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::{Intake, ReplayError};
+use crate::event::Event;
+use crate::filter::Filter;
+use crate::jetstream::{JetstreamContent, JetstreamError, JetstreamEvent};
+
+/// The form in which an upstream tells events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wire {
+    /// Frames of `com.atproto.sync.subscribeRepos`, signed by the accounts.
+    #[default]
+    SubscribeRepos,
+    /// Events of Jetstream, as JSON. Nothing in them can be verified. Their numbers are times,
+    /// in microseconds; where times collide, numbers are some microseconds above them.
+    Jetstream,
+}
+
+/// What a frame turns out to be.
+#[derive(Debug)]
+pub(super) enum Frame {
+    Content(Incoming),
+    /// The upstream says that it does not go back to the cursor.
+    Outdated,
+    /// It says something else.
+    Info,
+    /// Of a kind that is not known.
+    Unknown {
+        seq: Option<i64>,
+    },
+    /// It has not the form it should have.
+    Invalid {
+        seq: Option<i64>,
+        did: Option<Did>,
+        reason: String,
+    },
+    /// The upstream ends the stream with an error.
+    End {
+        name: String,
+        message: Option<String>,
+    },
+    /// There is no telling what it is.
+    Malformed,
+}
+
+/// What has happened to an account.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) seq: i64,
+    pub(super) did: Did,
+    pub(super) time: Option<String>,
+    pub(super) content: Content,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    Message(Box<Message>),
+    Jetstream(Box<JetstreamEvent>),
+}
+
+impl Wire {
+    /// Whether its events can be held against the identities of accounts.
+    pub fn is_verifiable(self) -> bool {
+        self == Self::SubscribeRepos
+    }
+
+    pub(super) fn read(self, frame: Bytes) -> Frame {
+        match self {
+            Self::SubscribeRepos => read_message(Message::decode(frame)),
+            Self::Jetstream => read_jetstream(&frame),
+        }
+    }
+
+    /// The event of a frame that was read before.
+    pub(super) fn event(self, frame: Bytes, seq: i64) -> Result<Event, ReplayError> {
+        match self {
+            Self::SubscribeRepos => Event::try_from(Message::decode(frame)?)
+                .map_err(|info| ReplayError::Untrue(info.name)),
+            Self::Jetstream => Ok(JetstreamEvent::parse(&frame)?.into_event(seq)),
+        }
+    }
+}
+
+impl Content {
+    /// Whether it is of a record that nobody wants. A message is judged once it is verified.
+    pub(super) fn is_filtered(&self, filter: &Filter) -> bool {
+        let Self::Jetstream(event) = self else { return false };
+        let JetstreamContent::Commit(commit) = &event.content else { return false };
+        !filter.wants_collection(&commit.path.collection)
+    }
+}
+
+impl Intake {
+    /// The cursor to ask the upstream for.
+    pub(super) fn ask_from(&self) -> Option<i64> {
+        match self.config.wire {
+            Wire::SubscribeRepos => self.stream.cursor,
+            Wire::Jetstream => self.stream.cursor.map(|cursor| (cursor - REWIND).max(0)),
+        }
+    }
+
+    /// The number of an event, if it has one. `None` if it lies before the cursor.
+    pub(super) fn number(&mut self, told: Option<i64>) -> Option<Option<i64>> {
+        let (Some(time), Wire::Jetstream) = (told, self.config.wire) else { return Some(told) };
+        let number = self.stream.last_seq.map_or(time, |last| time.max(last.saturating_add(1)));
+        let overlap = if self.stream.is_refiltered { OVERLAP } else { 0 };
+        if self.stream.cursor.is_none_or(|cursor| number > cursor - overlap) {
+            let is_refiltered = std::mem::take(&mut self.stream.is_refiltered);
+            let above = self.window.received().saturating_add(1);
+            return Some(Some(if is_refiltered { number.max(above) } else { number }));
+        }
+        self.stream.last_seq = Some(number);
+        self.stats.duplicates += 1;
+        None
+    }
+
+    /// Whether the upstream may have forgotten what follows the cursor, and does not say so.
+    pub(super) fn is_beyond_replay(&mut self, now: Instant) -> bool {
+        let Some(cursor) = self.stream.cursor.filter(|cursor| *cursor > 0) else { return false };
+        let age = self.unix_micros(now).saturating_sub(cursor);
+        let window = self.config.replay_window.as_micros();
+        let is_beyond = self.config.wire == Wire::Jetstream
+            && u128::try_from(age).is_ok_and(|age| age > window)
+            && self.stream.outdated_at != Some(cursor);
+        if is_beyond {
+            self.stream.outdated_at = Some(cursor);
+        }
+        is_beyond
+    }
+}
+
+fn read_message(decoded: Result<Message, EventError>) -> Frame {
+    match decoded {
+        Ok(Message::Info(info)) if info.name == "OutdatedCursor" => Frame::Outdated,
+        Ok(message) => match (message.seq(), message.did().cloned()) {
+            (Some(seq), Some(did)) => {
+                let time = message.time().map(str::to_owned);
+                let content = Content::Message(Box::new(message));
+                Frame::Content(Incoming { seq, did, time, content })
+            }
+            _ => Frame::Info,
+        },
+        Err(EventError::Unknown { seq, .. }) => Frame::Unknown { seq },
+        Err(EventError::Invalid { seq, did, fault, .. }) => {
+            Frame::Invalid { seq, did, reason: fault.to_string() }
+        }
+        Err(EventError::Upstream { name, message }) => Frame::End { name, message },
+        Err(_) => Frame::Malformed,
+    }
+}
+
+fn read_jetstream(frame: &[u8]) -> Frame {
+    match JetstreamEvent::parse(frame) {
+        Ok(event) => Frame::Content(Incoming {
+            seq: event.time_us,
+            did: event.did.clone(),
+            time: Some(Datetime::from_unix_micros(event.time_us).into()),
+            content: Content::Jetstream(Box::new(event)),
+        }),
+        Err(JetstreamError::Kind { time_us, .. }) => Frame::Unknown { seq: Some(time_us) },
+        Err(error) => match serde_json::from_slice(frame) {
+            Ok(Subject { did, time_us }) => {
+                let did = did.and_then(|did| Did::new(did).ok());
+                Frame::Invalid { seq: Some(time_us), did, reason: error.to_string() }
+            }
+            Err(_) => Frame::Malformed,
+        },
+    }
+}
+
+/// What can be read of an event that is none of the data model.
+#[derive(Deserialize)]
+struct Subject {
+    did: Option<String>,
+    time_us: i64,
+}
+
+/// How far before the cursor a connection begins, in microseconds. Ours: 5 s. Numbers are found
+/// again if events are fewer than the microseconds of that time, less those by which their
+/// times disagree; recorded streams disagree by 33 ms.
+const REWIND: i64 = 5_000_000;
+
+/// What comes again before the cursor after a change of the filter, in microseconds. Ours: 1 s.
+const OVERLAP: i64 = 1_000_000;
