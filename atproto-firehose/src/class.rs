@@ -88,7 +88,7 @@ impl Classify for ReplayError {
     fn class(&self) -> Class {
         match self {
             Self::Frame(error) => error.class().of_own_store(),
-            Self::Jetstream(_) => Class::StoreCorrupt,
+            Self::Unreadable(_) => Class::StoreCorrupt,
             Self::InFlight => Class::Conflict,
             Self::NoRoom => Class::RateLimited { retry_after: None },
             Self::Stopped | Self::Untrue(_) => Class::Client,

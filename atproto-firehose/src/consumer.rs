@@ -24,6 +24,8 @@
 //! once its checkpoint is stored, which is at most
 //! [`ConsumerOptions::flush_interval`] later.
 
+#[cfg(feature = "zstd")]
+mod archive;
 mod batch;
 mod delivery;
 mod driver;
@@ -40,6 +42,8 @@ use std::time::{Duration, Instant};
 
 use atproto_core::syntax::Did;
 
+#[cfg(feature = "zstd")]
+pub use self::archive::JetstreamArchive;
 pub use self::batch::Batch;
 pub use self::delivery::{Acknowledger, Delivery};
 use self::driver::Shared;
@@ -173,7 +177,8 @@ impl Consumer {
     /// microseconds: a state belongs to one server. Whoever begins a process with another
     /// filter than that of the process before sets it with
     /// [`ConsumerOptions::replace_filter`]: some events come again then. For compression and
-    /// options of the connection see [`JetstreamSocket`] and [`Self::open_on`].
+    /// options of the connection see [`JetstreamSocket`] and [`Self::open_on`]; for servers of
+    /// the second version, whose archive is read first, `JetstreamArchive` (feature `zstd`).
     ///
     /// # Errors
     /// As [`Self::open`]; [`ConsumerError::Unverifiable`].

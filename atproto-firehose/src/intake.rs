@@ -65,6 +65,8 @@ pub use self::stats::IntakeStats;
 use self::upstreams::Upstreams;
 use self::window::Window;
 pub use self::wire::Wire;
+#[cfg(feature = "zstd")]
+pub(crate) use self::wire::passed_frame;
 use crate::checkpoint::{Checkpoint, Head, Reject, StoredFilter};
 
 /// The state machine of a consumer. See the [module](self) for how to drive

@@ -15,8 +15,10 @@
 //! writes it byte for byte as the public servers do, and [`JetstreamEvent::of`] makes it from
 //! what a [`Consumer`](crate::consumer::Consumer) delivers. Servers compress with a dictionary
 //! that both sides know: `Dictionary` (feature `zstd`). `server` (feature `jetstream-server`)
-//! serves what is published.
+//! serves what is published, and `archive` (feature `zstd`) reads the files of the second version.
 
+#[cfg(feature = "zstd")]
+pub mod archive;
 #[cfg(feature = "zstd")]
 mod dictionary;
 mod read;
@@ -33,7 +35,7 @@ use atproto_repo::{
     event::{AccountEvent, Action, IdentityEvent},
 };
 
-use crate::event::{Change, Commit, Event, Origin};
+use crate::event::{Change, Event};
 
 #[cfg(feature = "zstd")]
 pub use dictionary::{Dictionary, DictionaryError};
@@ -154,33 +156,6 @@ impl JetstreamEvent {
             }
             Event::Account(account) => vec![Ok(one(JetstreamContent::Account(account.clone())))],
             Event::Sync(_) | Event::Gap(_) => Vec::new(),
-        }
-    }
-}
-
-impl JetstreamEvent {
-    /// The event of a consumer, at a position of its stream. The record is encoded anew: its
-    /// CID is what the server says.
-    pub(crate) fn into_event(self, seq: i64) -> Event {
-        match self.content {
-            JetstreamContent::Commit(JetstreamCommit { rev, path, operation }) => {
-                let bytes = |record: &JetstreamRecord| cbor::encode(&record.value);
-                let change = match &operation {
-                    JetstreamOperation::Create(record) => {
-                        Change::create(path, record.cid, bytes(record))
-                    }
-                    JetstreamOperation::Update(record) => {
-                        Change::update(path, record.cid, bytes(record))
-                    }
-                    JetstreamOperation::Delete => Change::delete(path),
-                };
-                let origin = Origin::Stream;
-                Event::Commit(Commit::of_changes(self.did, rev, Some(seq), origin, vec![change]))
-            }
-            JetstreamContent::Identity(identity) => {
-                Event::Identity(IdentityEvent { seq, ..identity })
-            }
-            JetstreamContent::Account(account) => Event::Account(AccountEvent { seq, ..account }),
         }
     }
 }

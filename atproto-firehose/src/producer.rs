@@ -58,6 +58,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::error::{AppendError, StreamEnd, SubscribeError};
 use self::fanout::Fanout;
+#[cfg(feature = "jetstream-server")]
 pub(crate) use self::options::Clock;
 pub use self::options::{Mask, ProducerOptions};
 pub use self::stats::ProducerStats;

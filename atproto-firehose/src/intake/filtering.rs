@@ -31,17 +31,17 @@ impl Intake {
         self.config.filter = filter;
         self.filter_is_saved = false;
         self.mark_dirty(now);
-        if self.config.wire == Wire::Jetstream {
-            self.choose_anew();
-        }
+        self.choose_anew();
         version
     }
 
     /// The upstream is to choose events by the filter, from the cursor on, which it has not
     /// done before.
     pub(crate) fn choose_anew(&mut self) {
-        self.stream.is_refiltered = true;
-        self.reread(FILTER);
+        self.stream.is_refiltered = self.config.wire == Wire::Jetstream;
+        if self.config.wire != Wire::SubscribeRepos {
+            self.reread(FILTER);
+        }
     }
 
     /// The filter.

@@ -75,6 +75,11 @@ impl Intake {
                     self.arrive_invalid(now, seq, did, reason, frame);
                 }
             }
+            Frame::Passed { seq } => {
+                if let Some(seq) = self.number(Some(seq)) {
+                    self.skip(now, seq, "passed");
+                }
+            }
             Frame::End { name, message } => self.upstream(now, name, message),
             Frame::Malformed => self.disconnect("malformed_frame"),
         }
@@ -276,9 +281,11 @@ impl Intake {
         let cost = self.insert(now, id, seq, Some(did.clone()), frame);
         if let Some(entry) = self.entries.get_mut(&id) {
             match content {
-                Ok(Content::Message(message)) => entry.message = Some(Arc::new(*message)),
-                Ok(Content::Jetstream(event)) => {
-                    entry.event = Some(Arc::new(event.into_event(seq.1)));
+                Ok(Content::Message(message)) => {
+                    entry.message = Some(Arc::new(message.with_seq(seq.1)));
+                }
+                Ok(Content::Change(change)) => {
+                    entry.event = Some(Arc::new(change.into_event(seq.1)));
                 }
                 Err(reason) => entry.invalid = Some(reason.into()),
             }

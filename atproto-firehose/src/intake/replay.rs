@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use atproto_repo::event::EventError;
 
 use super::{Intake, entry::OVERHEAD};
-use crate::{checkpoint::Reject, jetstream::JetstreamError};
+use crate::checkpoint::Reject;
 
 /// Why a reject is not replayed.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +18,8 @@ pub enum ReplayError {
     #[error("the frame cannot be read")]
     Frame(#[from] EventError),
     /// The event of a Jetstream server says nothing.
-    #[error("the event cannot be read")]
-    Jetstream(#[from] JetstreamError),
+    #[error("the event cannot be read: {0}")]
+    Unreadable(String),
     /// There is no room for it now.
     #[error("as many bytes are in flight as are allowed")]
     NoRoom,

@@ -13,17 +13,18 @@
 //! change of the filter the last [`OVERLAP`] before the cursor, and what follows it, is taken
 //! as not seen and has new numbers: rather does an event come twice than not at all.
 
+mod archive;
+mod jetstream;
+
 use std::time::Instant;
 
-use atproto_core::syntax::{Datetime, Did};
+use atproto_core::syntax::{Did, Tid};
 use atproto_repo::event::{Event as Message, EventError};
 use bytes::Bytes;
-use serde::Deserialize;
 
 use super::{Intake, ReplayError};
-use crate::event::Event;
+use crate::event::{Change, Commit, Event, Origin};
 use crate::filter::Filter;
-use crate::jetstream::{JetstreamContent, JetstreamError, JetstreamEvent};
 
 /// The form in which an upstream tells events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub enum Wire {
     /// Events of Jetstream, as JSON. Nothing in them can be verified. Their numbers are times,
     /// in microseconds; where times collide, numbers are some microseconds above them.
     Jetstream,
+    /// Messages of `network.bsky.jetstream.subscribeEvents`, as frames. Nothing in them can be
+    /// verified. They are numbered.
+    JetstreamArchive,
 }
 
 /// What a frame turns out to be.
@@ -60,6 +64,10 @@ pub(super) enum Frame {
         name: String,
         message: Option<String>,
     },
+    /// Up to here there is nothing more that is wanted.
+    Passed {
+        seq: i64,
+    },
     /// There is no telling what it is.
     Malformed,
 }
@@ -76,7 +84,15 @@ pub(super) struct Incoming {
 #[derive(Debug)]
 pub(super) enum Content {
     Message(Box<Message>),
-    Jetstream(Box<JetstreamEvent>),
+    Change(Box<Changed>),
+}
+
+/// A record that was changed.
+#[derive(Debug)]
+pub(super) struct Changed {
+    did: Did,
+    rev: Tid,
+    change: Change,
 }
 
 impl Wire {
@@ -88,16 +104,27 @@ impl Wire {
     pub(super) fn read(self, frame: Bytes) -> Frame {
         match self {
             Self::SubscribeRepos => read_message(Message::decode(frame)),
-            Self::Jetstream => read_jetstream(&frame),
+            Self::Jetstream => jetstream::read(&frame),
+            Self::JetstreamArchive => archive::read(&frame),
         }
     }
 
     /// The event of a frame that was read before.
     pub(super) fn event(self, frame: Bytes, seq: i64) -> Result<Event, ReplayError> {
-        match self {
-            Self::SubscribeRepos => Event::try_from(Message::decode(frame)?)
-                .map_err(|info| ReplayError::Untrue(info.name)),
-            Self::Jetstream => Ok(JetstreamEvent::parse(&frame)?.into_event(seq)),
+        if self == Self::SubscribeRepos {
+            let message = Message::decode(frame)?;
+            return Event::try_from(message).map_err(|info| ReplayError::Untrue(info.name));
+        }
+        match self.read(frame) {
+            Frame::Content(Incoming { content: Content::Change(change), .. }) => {
+                Ok(change.into_event(seq))
+            }
+            Frame::Content(Incoming { content: Content::Message(message), .. }) => {
+                let event = Event::try_from(message.with_seq(seq));
+                event.map_err(|info| ReplayError::Untrue(info.name))
+            }
+            Frame::Invalid { reason, .. } => Err(ReplayError::Unreadable(reason)),
+            other => Err(ReplayError::Unreadable(format!("{other:?}"))),
         }
     }
 }
@@ -105,9 +132,15 @@ impl Wire {
 impl Content {
     /// Whether it is of a record that nobody wants. A message is judged once it is verified.
     pub(super) fn is_filtered(&self, filter: &Filter) -> bool {
-        let Self::Jetstream(event) = self else { return false };
-        let JetstreamContent::Commit(commit) = &event.content else { return false };
-        !filter.wants_collection(&commit.path.collection)
+        matches!(self, Self::Change(changed)
+            if !filter.wants_collection(&changed.change.path.collection))
+    }
+}
+
+impl Changed {
+    pub(super) fn into_event(self, seq: i64) -> Event {
+        let Self { did, rev, change } = self;
+        Event::Commit(Commit::of_changes(did, rev, Some(seq), Origin::Stream, vec![change]))
     }
 }
 
@@ -115,14 +148,25 @@ impl Intake {
     /// The cursor to ask the upstream for.
     pub(super) fn ask_from(&self) -> Option<i64> {
         match self.config.wire {
-            Wire::SubscribeRepos => self.stream.cursor,
+            Wire::SubscribeRepos | Wire::JetstreamArchive => self.stream.cursor,
             Wire::Jetstream => self.stream.cursor.map(|cursor| (cursor - REWIND).max(0)),
         }
     }
 
     /// The number of an event, if it has one. `None` if it lies before the cursor.
     pub(super) fn number(&mut self, told: Option<i64>) -> Option<Option<i64>> {
-        let (Some(time), Wire::Jetstream) = (told, self.config.wire) else { return Some(told) };
+        let time = match (told, self.config.wire) {
+            (Some(seq), Wire::JetstreamArchive) => {
+                // A connection begins with the cursor itself, and goes over from the archive
+                // to the live stream with what was the last.
+                let known = self.stream.last_seq.or(self.stream.cursor);
+                let is_known = known.is_some_and(|known| seq <= known);
+                self.stats.duplicates += u64::from(is_known);
+                return (!is_known).then_some(told);
+            }
+            (Some(time), Wire::Jetstream) => time,
+            _ => return Some(told),
+        };
         let number = self.stream.last_seq.map_or(time, |last| time.max(last.saturating_add(1)));
         let overlap = if self.stream.is_refiltered { OVERLAP } else { 0 };
         if self.stream.cursor.is_none_or(|cursor| number > cursor - overlap) {
@@ -170,30 +214,10 @@ fn read_message(decoded: Result<Message, EventError>) -> Frame {
     }
 }
 
-fn read_jetstream(frame: &[u8]) -> Frame {
-    match JetstreamEvent::parse(frame) {
-        Ok(event) => Frame::Content(Incoming {
-            seq: event.time_us,
-            did: event.did.clone(),
-            time: Some(Datetime::from_unix_micros(event.time_us).into()),
-            content: Content::Jetstream(Box::new(event)),
-        }),
-        Err(JetstreamError::Kind { time_us, .. }) => Frame::Unknown { seq: Some(time_us) },
-        Err(error) => match serde_json::from_slice(frame) {
-            Ok(Subject { did, time_us }) => {
-                let did = did.and_then(|did| Did::new(did).ok());
-                Frame::Invalid { seq: Some(time_us), did, reason: error.to_string() }
-            }
-            Err(_) => Frame::Malformed,
-        },
-    }
-}
-
-/// What can be read of an event that is none of the data model.
-#[derive(Deserialize)]
-struct Subject {
-    did: Option<String>,
-    time_us: i64,
+/// Says that there is nothing more that is wanted up to a number.
+#[cfg(feature = "zstd")]
+pub(crate) fn passed_frame(seq: i64) -> Bytes {
+    archive::passed(seq)
 }
 
 /// How far before the cursor a connection begins, in microseconds. Ours: 5 s. Numbers are found

@@ -16,6 +16,8 @@ mod filters;
 mod gap_policies;
 mod intake_simulation;
 mod jetstream;
+#[cfg(all(feature = "jetstream-server", feature = "zstd"))]
+mod jetstream_archive;
 mod jetstream_intake;
 #[cfg(feature = "jetstream-server")]
 mod jetstream_server;
