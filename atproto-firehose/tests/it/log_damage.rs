@@ -155,6 +155,44 @@ fn both_copies_of_the_floor_must_rot_before_a_number_could_repeat() {
     assert!(matches!(error, LogError::Corrupt { file, .. } if file == "floor"));
 }
 
+/// Records of another log, as a file system that mixes up pages would leave them: each is whole,
+/// their checksums fit their offsets, and two numbers are missing before them.
+#[test]
+fn whole_records_behind_missing_ones_are_damage() {
+    let (medium, last) = written();
+    let (mut log, _) = SegmentLog::open_on(Arc::new(medium.clone()), config()).unwrap();
+    log.append_batch(entries(0, 1, 20), 0).unwrap();
+    drop(log);
+    let other = Memory::default();
+    let (mut log, _) = SegmentLog::open_on(Arc::new(other.clone()), config()).unwrap();
+    log.skip_to(3).unwrap();
+    (0..2).for_each(|_| drop(log.append_batch(entries(0, 2, 20), 0).unwrap()));
+    drop(log);
+
+    let (name, mut bytes) = medium.files().into_iter().find(|(name, _)| is_segment(name)).unwrap();
+    let (_, theirs) = other.files().into_iter().rfind(|(name, _)| is_segment(name)).unwrap();
+    let second_batch = theirs.len() - (theirs.len() - SEGMENT_HEAD) / 2;
+    bytes.truncate(second_batch);
+    bytes.extend_from_slice(&theirs[second_batch..]);
+    medium.put(&name, bytes);
+
+    let (log, _) = SegmentLog::open_on(Arc::new(medium), config()).unwrap();
+    let mut reader = log.handle().reader(1);
+    assert_eq!([1, 2].map(|_| reader.next_record().unwrap().unwrap().seq), [1, 2]);
+    let error = reader.next_record().unwrap_err();
+    let at = second_batch as u64;
+    assert!(matches!(error, LogError::Corrupt { file, offset } if file == name && offset == at));
+    assert_eq!(reader.skip_damage().unwrap(), Some(9), "the next segment");
+    assert_eq!(reader.last().unwrap().unwrap().seq, last + 1);
+}
+
+fn is_segment(name: &str) -> bool {
+    name.ends_with(".segment")
+}
+
+/// Bytes before the first record of a segment.
+const SEGMENT_HEAD: usize = 36;
+
 /// A stranger's frame may contain what looks like a record of ours, to come next. When the
 /// frame is torn, the search for good records behind it must not find that.
 #[test]
