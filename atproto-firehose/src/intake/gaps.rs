@@ -151,6 +151,10 @@ impl Intake {
         self.window = match restart {
             Restart::At(start) => {
                 count(&mut self.stats.restarts, start.label());
+                // What the spool gave back would have come again under the old numbers.
+                if self.window.given_back() > 0 {
+                    *self.stats.ignored.entry("restart").or_default() += self.window.given_back();
+                }
                 let (cursor, received) = start.position();
                 Window::new(cursor, received, std::iter::empty().collect())
             }

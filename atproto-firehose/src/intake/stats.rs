@@ -83,7 +83,8 @@ pub struct IntakeStats {
     pub replayed: u64,
     /// Times that an identity could not be resolved and the event waited.
     pub deferred: u64,
-    /// Events that needed nothing, by reason.
+    /// Events that needed nothing, by reason; `restart` if they were still to be read again when
+    /// the stream was [begun anew](super::GapPolicy::Restart) elsewhere.
     pub ignored: BTreeMap<&'static str, u64>,
     /// Events that were rejected, by label.
     pub rejected: BTreeMap<&'static str, u64>,

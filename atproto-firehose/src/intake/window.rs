@@ -65,6 +65,11 @@ impl Window {
         self.replay.insert(seq);
     }
 
+    /// How many events are to come again.
+    pub(crate) fn given_back(&self) -> u64 {
+        self.replay.len() as u64
+    }
+
     /// What holds the cursor.
     pub(crate) fn first_open(&self) -> Option<EntryId> {
         self.open.first().map(|(_, id)| *id)

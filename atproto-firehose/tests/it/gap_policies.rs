@@ -121,6 +121,27 @@ fn each_gap_can_begin_the_stream_anew_once_all_is_settled() {
     }
 }
 
+/// What the spool gives back comes again from the upstream. One that counts anew sends it no more.
+#[test]
+fn what_is_given_back_before_a_new_beginning_is_counted() {
+    let mut config = with(|gaps| gaps.seq_reset = GapPolicy::Restart(Start::Oldest));
+    (config.max_account_bytes, config.max_spool_bytes) = (rig::cost(), 1 << 20);
+    let mut rig = Rig::new(config);
+    rig.spool_reads_fail = true;
+    (501..=504).for_each(|seq| assert!(rig.read(seq, 'a')));
+    assert_eq!(rig.intake.stats().in_spool, 3);
+    assert_eq!(rig.work(), Some(('a', 501)));
+    rig.wait(60 * SECOND);
+    assert_eq!(rig.cursors, [Some(500), Some(501)], "it is asked for again");
+    feed(&mut rig, rig::frame(3, 'a'));
+    let (label, id) = gap(&mut rig).unwrap();
+    assert_eq!(label, "seq_reset");
+    rig.settle(id, Settlement::Ack);
+    rig.wait(60 * SECOND);
+    assert_eq!(rig.cursors.last(), Some(&Some(0)));
+    assert_eq!(rig.intake.stats().ignored.get("restart"), Some(&3));
+}
+
 #[test]
 fn a_crash_before_the_new_beginning_is_stored_finds_the_gap_again() {
     let mut rig = Rig::new(with(all(GapPolicy::Restart(Start::Oldest))));
