@@ -167,7 +167,7 @@ fn with_heads<'a>(
     let mut checkpoint = checkpoint.clone();
     checkpoint.heads.extend(commits.filter_map(Commit::message).map(|message| {
         let state = RepoState { rev: message.rev, data: message.commit };
-        (message.repo.clone(), Head { state: Some(state), active: true })
+        (message.repo.clone(), Head { state: Some(state), active: true, gaps: 0 })
     }));
     checkpoint
 }

@@ -59,6 +59,9 @@ pub struct Checkpoint {
     pub upstream: Option<Arc<str>>,
     /// Where the other upstreams were left. It is complete, as the cursor is.
     pub positions: Vec<(Arc<str>, i64)>,
+    /// How often events of any account may have been missed: gaps in the stream, and new
+    /// beginnings elsewhere. Whoever moves a stored cursor by hand raises it by one.
+    pub gaps: u64,
 }
 
 /// A filter that was changed while the stream was read.
@@ -150,11 +153,13 @@ pub struct Head {
     pub state: Option<RepoState>,
     /// Whether the upstream says that it is active.
     pub active: bool,
+    /// [`Checkpoint::gaps`] when it said so: in a later gap it may have said otherwise.
+    pub gaps: u64,
 }
 
 impl Default for Head {
     fn default() -> Self {
-        Self { state: None, active: true }
+        Self { state: None, active: true, gaps: 0 }
     }
 }
 
@@ -198,6 +203,7 @@ impl Checkpoint {
         self.unsettled.clone_from(&later.unsettled);
         self.upstream.clone_from(&later.upstream);
         self.positions.clone_from(&later.positions);
+        self.gaps = later.gaps;
         for (did, head) in &later.heads {
             match self.heads.iter_mut().find(|(known, _)| known == did) {
                 Some((_, known)) => *known = *head,

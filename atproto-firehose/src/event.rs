@@ -108,6 +108,18 @@ impl Gap {
             Self::Upstream { .. } => "upstream",
         }
     }
+
+    /// Whether events of any account may be missing.
+    pub(crate) fn is_of_any_account(&self) -> bool {
+        match self {
+            Self::OutdatedCursor { .. } | Self::SeqJump { .. } => true,
+            // Nothing is missing, or a new beginning follows, which counts by itself.
+            Self::FutureCursor { .. } | Self::ConsumerTooSlow { .. } | Self::SeqReset { .. } => {
+                false
+            }
+            Self::Repo { .. } | Self::Upstream { .. } => false,
+        }
+    }
 }
 
 /// Why a repository has to be fetched again.
@@ -119,6 +131,9 @@ pub enum RepoGap {
     /// A message was rejected whose content is therefore missing. The label is
     /// that of the violation.
     Violation(&'static str),
+    /// The account was inactive before events were missed, and speaks again: that it came back
+    /// must have been among them. Look at its status too.
+    Returned,
 }
 
 impl Event {

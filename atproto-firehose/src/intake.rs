@@ -100,6 +100,8 @@ pub struct Intake {
     /// The filter as it is stored, or is to be.
     filter: StoredFilter,
     filter_is_saved: bool,
+    /// As in [`Checkpoint::gaps`].
+    gaps: u64,
     /// Heads changed by settled events and not yet stored.
     heads: HashMap<Did, Head>,
     rejects: Vec<Reject>,
@@ -129,6 +131,8 @@ struct Stream {
     recent: VecDeque<i64>,
     /// The cursor this connection was opened with.
     cursor: Option<i64>,
+    /// The newest sequence number received before it.
+    received: i64,
     halted: Option<Arc<str>>,
     /// The connection being opened is to be closed for this: it would begin
     /// above an event that was forgotten.
@@ -192,6 +196,7 @@ impl Intake {
                 last_seq: None,
                 recent: VecDeque::new(),
                 cursor,
+                received,
                 halted: None,
                 outdated: None,
                 restart: None,
@@ -214,6 +219,7 @@ impl Intake {
             bytes: 0,
             filter: restored.filter.clone().unwrap_or_default(),
             filter_is_saved: true,
+            gaps: restored.gaps,
             heads: HashMap::new(),
             rejects: Vec::new(),
             unsaved_bytes: 0,

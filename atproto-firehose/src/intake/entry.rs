@@ -39,6 +39,8 @@ pub(crate) struct Entry {
     pub(crate) message: Option<Arc<Message>>,
     /// What is delivered, once that is known.
     pub(crate) event: Option<Arc<Event>>,
+    /// As in [`Checkpoint::gaps`](crate::checkpoint::Checkpoint::gaps), when it came.
+    pub(crate) gaps: u64,
     /// What is known of the account before this event.
     pub(crate) head: Head,
     /// What will be known once it is settled.

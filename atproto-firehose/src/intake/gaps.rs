@@ -107,6 +107,7 @@ impl Intake {
     pub(super) fn gap(&mut self, now: Instant, gap: Gap, hold: Option<i64>) -> bool {
         let label = gap.label();
         count(&mut self.stats.gaps, label);
+        self.gaps += u64::from(gap.is_of_any_account());
         let policy = self.config.gaps.of(&gap);
         let goes_on = match policy {
             GapPolicy::Deliver => true,
@@ -148,6 +149,7 @@ impl Intake {
     /// Begins anew, if that is wanted.
     pub(super) fn restart(&mut self, now: Instant) {
         let Some(restart) = self.stream.restart.take() else { return };
+        self.gaps += 1;
         self.window = match restart {
             Restart::At(start) => {
                 count(&mut self.stats.restarts, start.label());

@@ -78,6 +78,7 @@ impl Intake {
             filter: self.unsaved_filter(),
             upstream,
             positions,
+            gaps: self.gaps,
         }
     }
 

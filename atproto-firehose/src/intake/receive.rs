@@ -13,7 +13,7 @@ use super::parking::{BEHIND, SLOW};
 use super::spool::SPOOL;
 use super::stats::count;
 use super::wire::{Content, Frame, Incoming, Wire};
-use super::{Intake, Phase};
+use super::{Intake, Phase, Stream};
 use crate::checkpoint::{Head, Reject};
 use crate::event::Gap;
 use crate::log::SEQ_LIMIT;
@@ -141,6 +141,8 @@ impl Intake {
                 self.stream.phase = Phase::Connecting;
                 self.stream.outdated = None;
                 self.stream.cursor = self.window.resume();
+                self.stream.received = self.window.received();
+                self.window.reconnect();
                 let (upstream, cursor) = (self.upstreams.current, self.ask_from());
                 Some(Action::Connect { upstream, cursor })
             }
@@ -174,9 +176,7 @@ impl Intake {
     /// not to be processed.
     fn admit(&mut self, now: Instant, seq: i64) -> bool {
         if seq >= SEQ_LIMIT || self.stream.last_seq.is_some_and(|last| seq <= last) {
-            if self.stream.recent.front().is_some_and(|oldest| *oldest < seq)
-                && !self.stream.recent.contains(&seq)
-            {
+            if self.is_late(seq) {
                 // It should have come before, and did not: it is asked for again.
                 self.window.miss(seq);
             }
@@ -212,6 +212,16 @@ impl Intake {
             return false;
         }
         true
+    }
+
+    /// Whether an event that comes behind a later one was not received in its place, nor before.
+    fn is_late(&self, seq: i64) -> bool {
+        let Stream { recent, cursor, received, .. } = &self.stream;
+        // While there are few of them, all are remembered that came since the cursor.
+        let known_since = cursor.filter(|_| recent.len() < RECENT).or(recent.front().copied());
+        known_since.is_some_and(|since| since < seq)
+            && !recent.contains(&seq)
+            && (seq > *received || self.window.is_given_up(seq))
     }
 
     /// Why nothing of an account is wanted here, if that is so. It is asked before anything
@@ -290,6 +300,10 @@ impl Intake {
                 Err(reason) => entry.invalid = Some(reason.into()),
             }
             entry.parked = parked;
+            if parked.is_some() {
+                // Nobody knows what was missed since it came.
+                entry.gaps = 0;
+            }
         }
         if self.lanes.push(did, id, cost) {
             self.start(now, id);
@@ -329,6 +343,7 @@ impl Intake {
             invalid: None,
             message: None,
             event: None,
+            gaps: self.gaps,
             head: Head::default(),
             head_after: None,
             replay: None,

@@ -53,6 +53,8 @@ struct Spooled {
     did: Did,
     seq: i64,
     arrived: Instant,
+    /// As in [`Entry::gaps`](super::entry::Entry::gaps).
+    gaps: u64,
     len: usize,
     stage: Stage,
 }
@@ -94,7 +96,7 @@ impl Intake {
             _ => return self.handle_unspool_failed(id),
         };
         let Some(spooled) = self.spool.frames.remove(&id) else { return };
-        let Spooled { did, seq, len, .. } = spooled;
+        let Spooled { did, seq, len, gaps, .. } = spooled;
         self.bytes -= len + OVERHEAD + SPOOLED_OVERHEAD;
         self.returning -= 1;
         self.spool.bytes -= len as u64;
@@ -105,6 +107,9 @@ impl Intake {
             self.park(now, seq, &did, frame, BEHIND);
         } else {
             self.hold(now, id, (Some(seq), seq), &did, frame, content, None);
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.gaps = gaps;
+            }
         }
         self.refill(&did);
     }
@@ -132,7 +137,8 @@ impl Intake {
     pub(super) fn spool(&mut self, now: Instant, seq: i64, did: &Did, frame: Bytes) {
         let id = self.next_id();
         let (stage, len) = (Stage::Writing, frame.len());
-        let spooled = Spooled { did: did.clone(), seq, arrived: now, len, stage };
+        let gaps = self.gaps;
+        let spooled = Spooled { did: did.clone(), seq, arrived: now, gaps, len, stage };
         self.bytes += spooled.cost();
         self.spool.bytes += frame.len() as u64;
         self.spool.frames.insert(id, spooled);

@@ -110,8 +110,8 @@ impl Intake {
             }
             Stage::Verify => {
                 let event = Arc::clone(entry.message.as_ref()?);
-                let signed = matches!(*event, Message::Commit(_) | Message::Sync(_));
-                if signed && !entry.head.active {
+                let silent = !entry.head.active && entry.head.gaps == entry.gaps;
+                if silent && is_signed(&event) {
                     self.ignore(now, id, "inactive");
                     return None;
                 }
@@ -131,6 +131,10 @@ impl Intake {
         if self.config.verify {
             entry.head_after = head_after(entry, &message, state);
         }
+        // What is known not to be active was ignored before.
+        if is_signed(&message) && !entry.head.active {
+            return self.repo_gap(id, message, RepoGap::Returned);
+        }
         if unchanged {
             return self.ignore(now, id, "sync_unchanged");
         }
@@ -148,20 +152,31 @@ impl Intake {
     fn discontinuous(&mut self, id: EntryId, state: RepoState, why: Discontinuity) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(message) = entry.message.take().map(Arc::unwrap_or_clone) else { return };
-        entry.head_after = Some(Head { state: Some(state), ..entry.head });
-        let event = match message {
-            Message::Commit(commit) => {
+        entry.head_after = Some(Head { state: Some(state), active: true, ..entry.head });
+        let why = if entry.head.active { RepoGap::Discontinuous(why) } else { RepoGap::Returned };
+        self.repo_gap(id, message, why);
+    }
+
+    /// A true message shows that the repository has to be fetched.
+    fn repo_gap(&mut self, id: EntryId, message: Message, why: RepoGap) {
+        let event = match (message, why) {
+            (Message::Commit(commit), why) => {
                 let did = commit.repo.clone();
                 let commit = Some(Box::new(Commit::of_message(commit)));
-                Event::Gap(Gap::Repo { did, why: RepoGap::Discontinuous(why), commit })
+                Event::Gap(Gap::Repo { did, why, commit })
             }
-            Message::Sync(sync) => Event::Sync(sync),
+            (Message::Sync(sync), RepoGap::Returned) => {
+                Event::Gap(Gap::Repo { did: sync.did, why, commit: None })
+            }
+            (Message::Sync(sync), _) => Event::Sync(sync),
             // Other kinds have no state to be held against.
             _ => return,
         };
-        entry.event = Some(Arc::new(event));
-        count(&mut self.stats.gaps, "repo");
-        self.make_ready(id);
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.event = Some(Arc::new(event));
+            count(&mut self.stats.gaps, "repo");
+            self.make_ready(id);
+        }
     }
 
     fn rejected(&mut self, now: Instant, id: EntryId, rejection: &Rejection) {
@@ -216,7 +231,15 @@ impl Intake {
 /// What is known of the account after a message that was accepted.
 fn head_after(entry: &Entry, message: &Message, state: Option<RepoState>) -> Option<Head> {
     match message {
-        Message::Account(account) => Some(Head { active: account.active, ..entry.head }),
-        _ => state.map(|state| Head { state: Some(state), ..entry.head }),
+        Message::Account(account) => {
+            Some(Head { active: account.active, gaps: entry.gaps, ..entry.head })
+        }
+        // It speaks, so that it is active.
+        _ => state.map(|state| Head { state: Some(state), active: true, ..entry.head }),
     }
+}
+
+/// Whether a message is of the repository itself.
+fn is_signed(message: &Message) -> bool {
+    matches!(message, Message::Commit(_) | Message::Sync(_))
 }

@@ -18,11 +18,14 @@ pub(crate) struct Window {
     /// Received before, by a process before this one or forgotten since; not
     /// settled, not seen again yet.
     replay: BTreeSet<i64>,
+    /// What was not seen again on this connection when it should have been.
+    given_up: BTreeSet<i64>,
 }
 
 impl Window {
     pub(crate) fn new(cursor: Option<i64>, received: i64, replay: BTreeSet<i64>) -> Self {
-        Self { base: cursor, received, settled: received, open: BTreeSet::new(), replay }
+        let (open, given_up) = (BTreeSet::new(), BTreeSet::new());
+        Self { base: cursor, received, settled: received, open, replay, given_up }
     }
 
     /// Whether an event that comes was received before, and is settled or still
@@ -37,6 +40,7 @@ impl Window {
         self.base.get_or_insert(seq - 1);
         self.open.insert((seq, id));
         self.seen(seq);
+        self.given_up.remove(&seq);
         self.received = self.received.max(seq);
     }
 
@@ -54,8 +58,18 @@ impl Window {
     /// below, and did not come again, is gone at the upstream: not waited for.
     pub(crate) fn seen(&mut self, seq: i64) {
         while self.replay.first().is_some_and(|waiting| *waiting <= seq) {
-            self.replay.pop_first();
+            self.given_up.extend(self.replay.pop_first());
         }
+    }
+
+    /// Whether an event was not seen again, and may come late.
+    pub(crate) fn is_given_up(&self, seq: i64) -> bool {
+        self.given_up.contains(&seq)
+    }
+
+    /// The stream is read on from [`Self::resume`].
+    pub(crate) fn reconnect(&mut self) {
+        self.given_up.clear();
     }
 
     /// What was received is given up here, and comes again with the next
@@ -91,6 +105,7 @@ impl Window {
     pub(crate) fn pass(&mut self, seq: i64) {
         self.base.get_or_insert(seq - 1);
         self.seen(seq);
+        self.given_up.remove(&seq);
         self.received = self.received.max(seq);
     }
 

@@ -119,6 +119,7 @@ impl Store for MemoryState {
             filter,
             upstream: checkpoint.upstream.clone(),
             positions: checkpoint.positions.clone(),
+            gaps: checkpoint.gaps,
             ..Checkpoint::default()
         };
     }

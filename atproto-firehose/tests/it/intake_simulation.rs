@@ -483,7 +483,7 @@ impl<'a> Simulation<'a> {
         assert_eq!(self.durable.applied, expected, "events were lost");
         for (account, number) in expected {
             let head = self.durable.heads[&did(account)];
-            assert_eq!(head, Head { state: Some(state(number)), active: true });
+            assert_eq!(head, Head { state: Some(state(number)), active: true, gaps: 0 });
         }
         self.faults
     }

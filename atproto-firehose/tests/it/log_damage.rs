@@ -166,7 +166,9 @@ fn whole_records_behind_missing_ones_are_damage() {
     let other = Memory::default();
     let (mut log, _) = SegmentLog::open_on(Arc::new(other.clone()), config()).unwrap();
     log.skip_to(3).unwrap();
-    (0..2).for_each(|_| drop(log.append_batch(entries(0, 2, 20), 0).unwrap()));
+    for _ in 0..2 {
+        log.append_batch(entries(0, 2, 20), 0).unwrap();
+    }
     drop(log);
 
     let (name, mut bytes) = medium.files().into_iter().find(|(name, _)| is_segment(name)).unwrap();

@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use atproto_firehose::consumer::Start;
-use atproto_firehose::event::{Event, Gap};
-use atproto_repo::event::{Event as Message, InfoEvent};
+use atproto_firehose::event::{Event, Gap, RepoGap};
+use atproto_repo::event::{AccountEvent, Event as Message, InfoEvent};
 
 use crate::consumer::{open, strict};
-use crate::support::network::{Account, Directory, Upstream};
+use crate::support::network::{Account, Directory, TIME, Upstream};
 
 #[tokio::test(start_paused = true)]
 async fn outdated_cursor_is_an_event_that_holds_the_cursor() {
@@ -19,10 +19,6 @@ async fn outdated_cursor_is_an_event_that_holds_the_cursor() {
     let mut alice = Account::new('a');
     let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
     let options = || strict(&directory).start(Start::Cursor(10));
-    let info = || {
-        let info = InfoEvent { name: "OutdatedCursor".into(), message: None };
-        Message::from(info).encode()
-    };
     upstream.send_at(500, alice.commit());
 
     upstream.greet(info());
@@ -46,4 +42,52 @@ async fn outdated_cursor_is_an_event_that_holds_the_cursor() {
     let stats = consumer.stats();
     assert_eq!((stats.cursor, stats.in_flight), (Some(500), 0));
     assert_eq!(upstream.cursors(), [Some(10), Some(10)]);
+}
+
+/// The return of an account was among the events that are gone. Whoever takes it for inactive from
+/// then on ignores all it says, for good.
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_return_was_missed_is_heard_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state");
+    let (mut alice, mut bob) = (Account::new('a'), Account::new('b'));
+    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice, &bob]));
+    let silenced = |account: &Account| AccountEvent::new(account.did.clone(), Some("x"), TIME);
+    upstream.send(alice.commit());
+    upstream.send(bob.commit());
+    upstream.send(silenced(&alice));
+    let mut consumer = open(&upstream, &path, strict(&directory)).await;
+    for _ in 0..3 {
+        consumer.next().await.unwrap().ack().await;
+    }
+    consumer.stopper().drain(Duration::from_secs(1)).await;
+
+    upstream.greet(info());
+    upstream.send_at(1_000, silenced(&bob));
+    upstream.send_at(1_001, bob.commit());
+    upstream.send_at(1_002, alice.commit());
+    upstream.send_at(1_003, alice.commit());
+    let mut consumer = open(&upstream, &path, strict(&directory)).await;
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let delivery = consumer.next().await.unwrap();
+        told.push(match delivery.event() {
+            Event::Gap(Gap::OutdatedCursor { .. }) => "outdated",
+            Event::Gap(Gap::Repo { did, why: RepoGap::Returned, commit: Some(_) }) => {
+                assert_eq!(*did, alice.did);
+                "returned"
+            }
+            Event::Account(_) => "silenced",
+            Event::Commit(_) => "commit",
+            event => panic!("{event:?}"),
+        });
+        delivery.ack().await;
+    }
+    assert_eq!(told, ["outdated", "silenced", "returned", "commit"]);
+    assert_eq!(consumer.stats().ignored["inactive"], 1, "what was said since counts");
+}
+
+fn info() -> Vec<u8> {
+    let info = InfoEvent { name: "OutdatedCursor".into(), message: None };
+    Message::from(info).encode()
 }

@@ -28,6 +28,36 @@ async fn sqlite_keeps_the_contract() {
     keeps_rejects(&SqliteState::open(dir.path().join("rejects")).unwrap()).await;
 }
 
+/// As they were before there were gaps in them, with some of the columns added: as if whoever
+/// did so last had been interrupted.
+#[tokio::test]
+async fn tables_of_an_earlier_version_are_taken_over_in_sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    for interrupted in [false, true] {
+        let path = dir.path().join(format!("interrupted: {interrupted}"));
+        let state = SqliteState::open(&path).unwrap();
+        let mut checkpoint = at(1, Some(7), &[8]);
+        checkpoint.heads = vec![(did('a'), Head { gaps: 0, ..head(5, false) })];
+        state.save(checkpoint.clone()).await.unwrap();
+        drop(state);
+        let older = rusqlite::Connection::open(&path).unwrap();
+        older.execute_batch("ALTER TABLE firehose_head DROP COLUMN gaps").unwrap();
+        if !interrupted {
+            older.execute_batch("ALTER TABLE firehose_position DROP COLUMN gaps").unwrap();
+        }
+        drop(older);
+        let state = SqliteState::open(&path).unwrap();
+        for (did, head) in std::mem::take(&mut checkpoint.heads) {
+            assert_eq!(state.head(&did).await.unwrap(), Some(head));
+        }
+        assert_eq!(state.load().await.unwrap(), checkpoint);
+        let again = SqliteState::open(&path).unwrap();
+        state.take_over().await.unwrap();
+        state.save(at(2, Some(9), &[])).await.unwrap();
+        assert_eq!(again.load().await.unwrap(), at(2, Some(9), &[]));
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_the_caller_saves_to_is_taken_over_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
@@ -108,6 +138,7 @@ async fn is_empty_at_first(state: &dyn Store) {
 
 async fn returns_what_was_saved(state: &dyn Store, again: &dyn Store) {
     let mut checkpoint = at(1, Some(7), &[8, i64::MAX - 1]);
+    checkpoint.gaps = 6;
     checkpoint.heads = vec![(did('a'), head(5, false)), (did('b'), Head::default())];
     state.save(checkpoint.clone()).await.unwrap();
     for (did, head) in std::mem::take(&mut checkpoint.heads) {
@@ -233,5 +264,6 @@ fn reject(seq: i64, label: &'static str) -> Reject {
 
 fn head(micros: u64, active: bool) -> Head {
     let data = Cid::dag_cbor(micros.to_string().as_bytes());
-    Head { state: Some(RepoState { rev: Tid::from_parts(micros, 1), data }), active }
+    let state = Some(RepoState { rev: Tid::from_parts(micros, 1), data });
+    Head { state, active, gaps: micros / 2 }
 }

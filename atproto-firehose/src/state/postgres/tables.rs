@@ -45,10 +45,15 @@ impl Tables {
     pub async fn create(&self, client: &impl GenericClient) -> Result<(), StoreError> {
         let asked = client.query_typed(PRESENT, &[(&self.schema, Type::TEXT)]).await;
         let rows = asked.map_err(StoreError::new)?;
-        let present = rows.first().map_or(Ok(false), |row| row::get(row, 0))?;
+        let (present, older) = match rows.first() {
+            Some(row) => (row::get(row, 0)?, row::get(row, 1)?),
+            None => (false, false),
+        };
         // Many roles may not create schemas, not even if they are there.
         let schema = if present { "" } else { SCHEMA };
-        let statements = self.sql(&[LOCK, schema, TABLES].concat());
+        // Nor may those who only use tables change them.
+        let later = if older { LATER } else { "" };
+        let statements = self.sql(&[LOCK, schema, TABLES, later].concat());
         client.batch_execute(&statements).await.map_err(StoreError::new)
     }
 
@@ -60,7 +65,8 @@ impl Tables {
     pub async fn load(&self, client: &impl GenericClient) -> Result<Checkpoint, StoreError> {
         // In one statement, so that all of it is of the same checkpoint.
         let query = self.sql(
-            "SELECT epoch, cursor, received, unsettled, name, others, left_at, version, since, text
+            "SELECT epoch, cursor, received, unsettled, name, others, left_at, version, since, text,
+                 gaps
              FROM {schema}.firehose_position LEFT JOIN {schema}.firehose_upstream USING (one)
                  LEFT JOIN {schema}.firehose_filter USING (one)",
         );
@@ -104,8 +110,10 @@ impl Tables {
         client: &impl GenericClient,
         dids: &[&str],
     ) -> Result<HashMap<Did, Head>, StoreError> {
-        let query = self
-            .sql("SELECT did, rev, data, active FROM {schema}.firehose_head WHERE did = ANY ($1::text[])");
+        let query = self.sql(
+            "SELECT did, rev, data, active, gaps FROM {schema}.firehose_head
+             WHERE did = ANY ($1::text[])",
+        );
         let rows = client.query_typed(&query, &[(&dids, Type::TEXT_ARRAY)]).await;
         rows.map_err(StoreError::new)?.iter().map(row::head).collect()
     }
@@ -227,12 +235,24 @@ type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 /// Longer names are cut short by the database, so that two could be one (NAMEDATALEN - 1).
 const MAX_IDENTIFIER_BYTES: usize = 63;
 
-const PRESENT: &str = "SELECT to_regnamespace($1) IS NOT NULL";
+/// Whether the schema is there, and whether its tables are of the first version.
+const PRESENT: &str = "SELECT to_regnamespace($1) IS NOT NULL,
+    to_regclass($1 || '.firehose_head') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass($1 || '.firehose_head') AND attname = 'gaps')";
 
 /// Of two that create the same at the same moment one would fail. The number means nothing.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(5471902);";
 
 const SCHEMA: &str = "CREATE SCHEMA IF NOT EXISTS {schema};";
+
+/// What tables of the first version lack.
+const LATER: &str = "
+    ALTER TABLE {schema}.firehose_position
+        ADD COLUMN IF NOT EXISTS gaps bigint NOT NULL DEFAULT 0;
+    ALTER TABLE {schema}.firehose_head
+        ADD COLUMN IF NOT EXISTS gaps bigint NOT NULL DEFAULT 0;
+";
 
 /// DIDs are compared by bytes: no language has an opinion on their order. Heads change all the
 /// time: where a page has room for the new version the index need not be touched.
@@ -242,7 +262,8 @@ const TABLES: &str = "
         epoch bigint NOT NULL,
         cursor bigint,
         received bigint NOT NULL,
-        unsettled bigint[] NOT NULL
+        unsettled bigint[] NOT NULL,
+        gaps bigint NOT NULL DEFAULT 0
     );
     CREATE TABLE IF NOT EXISTS {schema}.firehose_upstream (
         one boolean PRIMARY KEY CHECK (one),
@@ -260,7 +281,8 @@ const TABLES: &str = "
         did text COLLATE \"C\" PRIMARY KEY,
         rev text,
         data bytea,
-        active boolean NOT NULL
+        active boolean NOT NULL,
+        gaps bigint NOT NULL DEFAULT 0
     ) WITH (fillfactor = 70);
     CREATE TABLE IF NOT EXISTS {schema}.firehose_reject (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

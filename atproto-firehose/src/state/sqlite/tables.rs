@@ -15,7 +15,11 @@ use crate::{
 /// # Errors
 /// [`StoreError`].
 pub fn create(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute_batch(TABLES).map_err(StoreError::new)
+    connection.execute_batch(TABLES).map_err(StoreError::new)?;
+    for table in LATER {
+        add_gaps(connection, table).map_err(StoreError::new)?;
+    }
+    Ok(())
 }
 
 /// The checkpoint that was saved last, without heads and rejects. The default value if none
@@ -25,12 +29,16 @@ pub fn create(connection: &Connection) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub fn load(connection: &Connection) -> Result<Checkpoint, StoreError> {
     let position = connection
-        .query_row("SELECT epoch, cursor, received, unsettled FROM firehose_position", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
-        })
+        .query_row(
+            "SELECT epoch, cursor, received, unsettled, gaps FROM firehose_position",
+            [],
+            |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get(4)?))
+            },
+        )
         .optional()
         .map_err(StoreError::new)?;
-    let Some((epoch, cursor, received, unsettled)) = position else {
+    let Some((epoch, cursor, received, unsettled, gaps)) = position else {
         return Ok(Checkpoint::default());
     };
     let unsettled = serde_json::from_str(&unsettled).map_err(StoreError::new)?;
@@ -44,6 +52,7 @@ pub fn load(connection: &Connection) -> Result<Checkpoint, StoreError> {
         filter,
         upstream,
         positions,
+        gaps,
         ..Checkpoint::default()
     })
 }
@@ -71,10 +80,10 @@ pub fn take_over(transaction: &Transaction<'_>) -> Result<Checkpoint, StoreError
 /// [`StoreError`].
 pub fn head(connection: &Connection, did: &Did) -> Result<Option<Head>, StoreError> {
     let found = connection
-        .prepare_cached("SELECT rev, data, active FROM firehose_head WHERE did = ?1")
+        .prepare_cached("SELECT rev, data, active, gaps FROM firehose_head WHERE did = ?1")
         .and_then(|mut statement| statement.query_row([did.as_str()], columns).optional())
         .map_err(StoreError::new)?;
-    let Some((rev, data, active)) = found else { return Ok(None) };
+    let Some((rev, data, active, gaps)) = found else { return Ok(None) };
     let state = match (rev, data) {
         (Some(rev), Some(data)) => Some(RepoState {
             rev: rev.parse::<Tid>().map_err(StoreError::new)?,
@@ -82,7 +91,7 @@ pub fn head(connection: &Connection, did: &Did) -> Result<Option<Head>, StoreErr
         }),
         _ => None,
     };
-    Ok(Some(Head { state, active }))
+    Ok(Some(Head { state, active, gaps }))
 }
 
 /// Saves a checkpoint in a transaction, together with whatever else is in it.
@@ -99,12 +108,12 @@ pub fn save(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> Result<()
         return Err(StoreError::fenced(checkpoint.epoch, stored));
     }
     let unsettled = serde_json::to_string(&checkpoint.unsettled).map_err(StoreError::new)?;
-    let Checkpoint { epoch, cursor, received, .. } = checkpoint;
+    let Checkpoint { epoch, cursor, received, gaps, .. } = checkpoint;
     transaction
         .execute(
-            "INSERT OR REPLACE INTO firehose_position (one, epoch, cursor, received, unsettled)
-             VALUES (1, ?1, ?2, ?3, ?4)",
-            params![epoch, cursor, received, unsettled],
+            "INSERT OR REPLACE INTO firehose_position (one, epoch, cursor, received, unsettled, gaps)
+             VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+            params![epoch, cursor, received, unsettled, gaps],
         )
         .and_then(|_| save_heads(transaction, checkpoint))
         .and_then(|()| save_rejects(transaction, checkpoint))
@@ -191,19 +200,34 @@ pub fn discard_reject(connection: &Connection, id: i64) -> Result<bool, StoreErr
     discarded.map(|count| count > 0).map_err(StoreError::new)
 }
 
+/// Adds the column that tables of an earlier version lack. Of two who do so at once one finds it
+/// there.
+fn add_gaps(connection: &Connection, table: &str) -> rusqlite::Result<()> {
+    if connection.column_exists(None, table, "gaps")? {
+        return Ok(());
+    }
+    let added = connection
+        .execute_batch(&format!("ALTER TABLE {table} ADD COLUMN gaps INTEGER NOT NULL DEFAULT 0"));
+    match added {
+        Err(_) if connection.column_exists(None, table, "gaps")? => Ok(()),
+        added => added,
+    }
+}
+
 fn save_heads(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> rusqlite::Result<()> {
     let mut head = transaction.prepare_cached(
-        "INSERT INTO firehose_head (did, rev, data, active) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (did) DO UPDATE
-         SET rev = excluded.rev, data = excluded.data, active = excluded.active",
+        "INSERT INTO firehose_head (did, rev, data, active, gaps) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (did) DO UPDATE SET rev = excluded.rev, data = excluded.data,
+             active = excluded.active, gaps = excluded.gaps",
     )?;
     // In the order of the table, so that neighbours are found on the same page.
     let mut heads: Vec<_> = checkpoint.heads.iter().collect();
     heads.sort_by_key(|(did, _)| did);
-    for (did, Head { state, active }) in heads {
+    for (did, Head { state, active, gaps }) in heads {
         let rev = state.map(|state| state.rev.to_string());
         let data = state.map(|state| state.data.to_bytes());
-        head.execute(params![did.as_str(), rev, data.as_ref().map(|data| &data[..]), active])?;
+        let data = data.as_ref().map(|data| &data[..]);
+        head.execute(params![did.as_str(), rev, data, active, gaps])?;
     }
     Ok(())
 }
@@ -302,10 +326,10 @@ fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
     })
 }
 
-type Columns = (Option<String>, Option<Vec<u8>>, bool);
+type Columns = (Option<String>, Option<Vec<u8>>, bool, u64);
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
 }
 
 fn reject(row: &Row<'_>) -> rusqlite::Result<(i64, Reject)> {
@@ -322,19 +346,24 @@ fn reject(row: &Row<'_>) -> rusqlite::Result<(i64, Reject)> {
     Ok((row.get(0)?, reject))
 }
 
+/// Tables that have a column more than in their first version.
+const LATER: [&str; 2] = ["firehose_position", "firehose_head"];
+
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS firehose_position (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         epoch INTEGER NOT NULL,
         cursor INTEGER,
         received INTEGER NOT NULL,
-        unsettled TEXT NOT NULL
+        unsettled TEXT NOT NULL,
+        gaps INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE TABLE IF NOT EXISTS firehose_head (
         did TEXT PRIMARY KEY,
         rev TEXT,
         data BLOB,
-        active INTEGER NOT NULL
+        active INTEGER NOT NULL,
+        gaps INTEGER NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS firehose_reject (
         id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,7 +1,7 @@
 //! The same of PostgreSQL, and what is its own: locks, lost connections, names.
 
 use atproto_firehose::{
-    checkpoint::Reject,
+    checkpoint::{Head, Reject},
     state::{
         PostgresState, Store, StoreError,
         postgres::{ANSWER_DEADLINE, Tables},
@@ -76,6 +76,24 @@ async fn a_role_that_may_create_nothing_finds_the_tables() {
     config.user("reader");
     let state = PostgresState::open(config, NoTls, "granted").await.unwrap();
     state.save(at(1, Some(1), &[])).await.unwrap();
+}
+
+#[tokio::test]
+async fn tables_of_an_earlier_version_are_taken_over() {
+    let Some(server) = Postgres::shared() else { return };
+    let state = open(server, "earlier").await;
+    let mut checkpoint = at(1, Some(7), &[8]);
+    checkpoint.heads = vec![(did('a'), Head { gaps: 0, ..head(5, false) })];
+    state.save(checkpoint.clone()).await.unwrap();
+    let older = "ALTER TABLE earlier.firehose_head DROP COLUMN gaps;
+        ALTER TABLE earlier.firehose_position DROP COLUMN gaps";
+    client(server).await.batch_execute(older).await.unwrap();
+    assert!(state.load().await.is_err());
+    let (state, again) = tokio::join!(open(server, "earlier"), open(server, "earlier"));
+    assert_eq!(again.head(&did('a')).await.unwrap(), Some(checkpoint.heads.remove(0).1));
+    assert_eq!(again.load().await.unwrap(), checkpoint);
+    state.save(at(1, Some(9), &[])).await.unwrap();
+    assert_eq!(again.load().await.unwrap(), at(1, Some(9), &[]));
 }
 
 #[tokio::test]

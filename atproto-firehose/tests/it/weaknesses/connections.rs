@@ -144,3 +144,41 @@ async fn a_socket_that_is_silent_is_given_up() {
     }
     assert!(consumer.stats().disconnects.get("silent").is_some_and(|count| *count >= 2));
 }
+
+/// The first frame of a connection can be the one that comes late.
+#[test]
+fn the_first_frame_of_a_connection_that_comes_late_is_asked_for_again() {
+    let mut rig = Rig::new(unverified());
+    rig.read(1, 'a');
+    rig.intake.handle_closed(rig.now, "reset");
+    rig.wait(Duration::from_secs(60));
+    rig.read(3, 'a');
+    rig.read(2, 'b');
+    rig.wait(Duration::from_secs(60));
+    assert_eq!(rig.cursors, [Some(0), Some(1), Some(1)]);
+    (2..=4).for_each(|seq| assert!(rig.read(seq, if seq == 2 { 'b' } else { 'a' })));
+    assert_eq!(rig.work_off(), [('a', 1), ('b', 2), ('a', 3), ('a', 4)]);
+}
+
+/// What was settled by a process before this one stays so when it comes again out of its place;
+/// what was not is asked for once more.
+#[test]
+fn what_comes_late_and_was_settled_before_does_not_come_again() {
+    let mut rig = Rig::new(unverified());
+    (1..=6).for_each(|seq| assert!(rig.read(seq, if seq % 3 == 1 { 'a' } else { 'b' })));
+    let (_, first, _) = rig.next().unwrap();
+    assert_eq!((first, rig.work_off().len()), (1, 4), "the other one of a waits");
+    rig.wait(Duration::from_secs(1));
+    assert_eq!(rig.saved.last().unwrap().unsettled, [1, 4]);
+    rig.restart(unverified());
+    rig.read(1, 'a');
+    for (early, late) in [((3, 'b'), (2, 'b')), ((5, 'b'), (4, 'a'))] {
+        rig.read(early.0, early.1);
+        rig.read(late.0, late.1);
+        rig.wait(Duration::from_secs(60));
+    }
+    assert_eq!(rig.cursors, [Some(0), Some(0), Some(3), Some(3)]);
+    assert_eq!(rig.work_off(), [('a', 1)]);
+    assert!(rig.read(4, 'a'));
+    assert_eq!(rig.work_off(), [('a', 4)]);
+}

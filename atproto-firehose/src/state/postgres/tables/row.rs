@@ -27,7 +27,8 @@ pub(super) fn position(row: &Row) -> Result<Checkpoint, StoreError> {
         }
         _ => None,
     };
-    let position = Checkpoint { epoch, cursor, received, unsettled, ..Checkpoint::default() };
+    let gaps = get::<i64>(row, 10)?.cast_unsigned();
+    let position = Checkpoint { epoch, cursor, received, unsettled, gaps, ..Checkpoint::default() };
     Ok(Checkpoint { filter, upstream, positions, ..position })
 }
 
@@ -40,7 +41,8 @@ pub(super) fn head(row: &Row) -> Result<(Did, Head), StoreError> {
         }),
         _ => None,
     };
-    Ok((did, Head { state, active: get(row, 3)? }))
+    let gaps = get::<i64>(row, 4)?.cast_unsigned();
+    Ok((did, Head { state, active: get(row, 3)?, gaps }))
 }
 
 pub(super) fn parked(row: &Row) -> Result<ParkedRef, StoreError> {

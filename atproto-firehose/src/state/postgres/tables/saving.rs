@@ -18,18 +18,20 @@ impl Tables {
         checkpoint: &Checkpoint,
     ) -> Result<(), StoreError> {
         let upsert = self.sql(
-            "INSERT INTO {schema}.firehose_position (one, epoch, cursor, received, unsettled)
-             VALUES (true, $1, $2, $3, $4)
+            "INSERT INTO {schema}.firehose_position (one, epoch, cursor, received, unsettled, gaps)
+             VALUES (true, $1, $2, $3, $4, $5)
              ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, cursor = excluded.cursor,
-                 received = excluded.received, unsettled = excluded.unsettled
+                 received = excluded.received, unsettled = excluded.unsettled, gaps = excluded.gaps
              WHERE firehose_position.epoch <= excluded.epoch",
         );
         let epoch = i64::try_from(checkpoint.epoch).map_err(StoreError::new)?;
+        let gaps = checkpoint.gaps.cast_signed();
         let parameters: Parameters<'_> = &[
             (&epoch, Type::INT8),
             (&checkpoint.cursor, Type::INT8),
             (&checkpoint.received, Type::INT8),
             (&checkpoint.unsettled, Type::INT8_ARRAY),
+            (&gaps, Type::INT8),
         ];
         let written = transaction.execute_typed(&upsert, parameters).await;
         if written.map_err(StoreError::new)? > 0 {
@@ -49,10 +51,10 @@ impl Tables {
             return Ok(());
         }
         let upsert = self.sql(
-            "INSERT INTO {schema}.firehose_head (did, rev, data, active)
-             SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bool[])
-             ON CONFLICT (did) DO UPDATE SET
-                 rev = excluded.rev, data = excluded.data, active = excluded.active",
+            "INSERT INTO {schema}.firehose_head (did, rev, data, active, gaps)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bool[], $5::bigint[])
+             ON CONFLICT (did) DO UPDATE SET rev = excluded.rev, data = excluded.data,
+                 active = excluded.active, gaps = excluded.gaps",
         );
         // The last one of an account counts; a statement cannot write a row twice.
         let heads: HashMap<&str, &Head> =
@@ -63,11 +65,13 @@ impl Tables {
         let data: Vec<_> = states().map(|state| state.map(|state| state.data.to_bytes())).collect();
         let data: Vec<_> = data.iter().map(|data| data.as_ref().map(|data| &data[..])).collect();
         let active: Vec<_> = heads.iter().map(|head| head.active).collect();
+        let gaps: Vec<_> = heads.iter().map(|head| head.gaps.cast_signed()).collect();
         let parameters: Parameters<'_> = &[
             (&dids, Type::TEXT_ARRAY),
             (&revs, Type::TEXT_ARRAY),
             (&data, Type::BYTEA_ARRAY),
             (&active, Type::BOOL_ARRAY),
+            (&gaps, Type::INT8_ARRAY),
         ];
         transaction.execute_typed(&upsert, parameters).await.map(drop)
     }
