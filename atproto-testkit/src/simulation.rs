@@ -147,8 +147,13 @@ impl Simulation {
 impl Outcome {
     /// Whether nothing happened that must not, and every planned kind of fault did.
     pub fn is_sound(&self) -> bool {
+        self.is_true() && self.missing().is_empty()
+    }
+
+    /// Whether nothing happened that must not.
+    pub fn is_true(&self) -> bool {
         let Self { lost, reordered, redelivered, above_cap, wrong, .. } = self;
-        lost + reordered + redelivered + above_cap + wrong == 0 && self.missing().is_empty()
+        lost + reordered + redelivered + above_cap + wrong == 0
     }
 
     /// Kinds of faults that were planned, and never happened.

@@ -119,7 +119,7 @@ faults! {
         DirectoryOutage "directory_outage"
     }
     Clock {
-        /// The wall clock is wrong by up to a day, for minutes.
+        /// The wall clock is wrong by up to twenty hours, for minutes.
         ClockJump "clock_jump"
     }
     Store {

@@ -67,7 +67,9 @@ const SLOW: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(
 
 impl SimState {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, disk: Arc::default() }
+        let state = Self { shared, disk: Arc::default() };
+        state.note_position(&state.disk());
+        state
     }
 
     /// Stores a checkpoint and the effects of what it covers, in one transaction: `effects` is
@@ -102,10 +104,11 @@ impl SimState {
     /// everything, and decided to read the upstream from another place.
     pub fn forget_position(&self) {
         let mut disk = self.disk();
-        let (epoch, mut position) = (disk.position.epoch, Checkpoint::default());
-        position.epoch = epoch;
+        let mut position = Checkpoint::default();
+        (position.epoch, position.gaps) = (disk.position.epoch, disk.position.gaps + 1);
         disk.position = position;
         disk.parked.clear();
+        self.note_position(&disk);
     }
 
     async fn write(
@@ -130,7 +133,13 @@ impl SimState {
             return Err(error("an injected failure"));
         }
         disk.apply(pending);
+        self.note_position(&disk);
         Ok(())
+    }
+
+    fn note_position(&self, disk: &Disk) {
+        let at_beginning = disk.position.cursor.is_none_or(|cursor| cursor <= 0);
+        self.shared.world().at_beginning = at_beginning;
     }
 
     /// Begins a write: how long it takes, whether the service dies of it, whether it fails.
@@ -173,6 +182,7 @@ impl SimState {
             && pending.fate == Fate::All
         {
             disk.apply(pending);
+            self.note_position(disk);
         }
     }
 

@@ -28,6 +28,9 @@ pub(super) struct World {
     /// Faults that last, and until when.
     lasting: BTreeMap<Fault, Instant>,
     skew: i64,
+    /// Whether a consumer's state is at the beginning of the log: it would not notice that there
+    /// is another one.
+    pub(super) at_beginning: bool,
     /// Accounts of which the relay has lost a commit.
     pub(super) untold: BTreeSet<usize>,
 }
@@ -50,8 +53,8 @@ pub(crate) enum What {
 /// How long faults last that last.
 const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(300);
-/// By how much a clock is wrong.
-const MAX_SKEW: u64 = 86_400_000_000;
+/// By how much a clock is wrong: less than what makes a commit from tomorrow one of today.
+const MAX_SKEW: u64 = 72_000_000_000;
 
 impl World {
     pub(super) fn new(seed: u64, accounts: usize) -> Self {
@@ -65,6 +68,7 @@ impl World {
             expected: BTreeMap::new(),
             lasting: BTreeMap::new(),
             skew: 0,
+            at_beginning: false,
             untold: BTreeSet::new(),
         };
         for _ in 0..accounts {
@@ -103,7 +107,7 @@ impl World {
             Event::Account(_) => What::Account,
             Event::Info(_) => return,
         };
-        if self.log.may_be_reset() && self.armory.take(Fault::SequenceReset) {
+        if self.log.may_be_reset() && !self.at_beginning && self.armory.take(Fault::SequenceReset) {
             self.log.reset(self.random.one_in(2));
         }
         let seq = self.log.next_seq(&mut self.random);

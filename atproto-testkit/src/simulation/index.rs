@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use atproto_core::syntax::{Cid, Did, Tid};
 use atproto_firehose::event::{Commit, Event, Gap};
 
+use super::oracle::Ticket;
 use crate::net::{Repository, Truth};
 
 /// The copy of the network that the simulated service keeps.
@@ -17,11 +18,13 @@ pub(super) struct Copy {
     pub(super) rev: Option<Tid>,
     pub(super) records: BTreeMap<String, Cid>,
     pub(super) active: bool,
+    /// The newest delivery with an effect on it.
+    newest: Ticket,
 }
 
 impl Default for Copy {
     fn default() -> Self {
-        Self { rev: None, records: BTreeMap::new(), active: true }
+        Self { rev: None, records: BTreeMap::new(), active: true, newest: 0 }
     }
 }
 
@@ -77,14 +80,20 @@ impl Effect {
 }
 
 impl Index {
+    /// What comes late, from somebody who took longer than the delivery was his, undoes nothing
+    /// of later deliveries.
+    ///
     /// # Errors
     /// What the effect does not fit to: something is missing before it.
-    pub(super) fn apply(&mut self, effect: &Effect) -> Result<(), String> {
+    pub(super) fn apply(&mut self, effect: &Effect, delivery: Ticket) -> Result<(), String> {
         match effect {
             Effect::Nothing => {}
-            Effect::Commit(commit) => return self.commit(commit),
+            Effect::Commit(commit) => return self.commit(commit, delivery),
             Effect::Account(did, active, status) => {
                 let copy = self.copies.entry(did.clone()).or_default();
+                if !copy.is_next(delivery) {
+                    return Ok(());
+                }
                 copy.active = *active;
                 if status.as_deref() == Some(GONE) {
                     copy.records.clear();
@@ -93,6 +102,9 @@ impl Index {
             Effect::Fetched(accounts) => {
                 for Fetched { did, repository, active } in accounts {
                     let copy = self.copies.entry(did.clone()).or_default();
+                    if active.is_none() && !copy.is_next(delivery) {
+                        continue;
+                    }
                     copy.active = active.unwrap_or(copy.active);
                     // Older commits than what was fetched are in it; where nothing is left, all
                     // that come before the word of the deletion are.
@@ -112,13 +124,14 @@ impl Index {
         Ok(())
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(), String> {
+    fn commit(&mut self, commit: &Commit, delivery: Ticket) -> Result<(), String> {
         let Some(message) = commit.message() else { return Err("not a #commit".to_owned()) };
         let copy = self.copies.entry(message.repo.clone()).or_default();
         if copy.rev.is_some_and(|rev| message.rev <= rev) {
             return Ok(());
         }
         copy.rev = Some(message.rev);
+        copy.newest = copy.newest.max(delivery);
         for op in &message.ops {
             let path = op.path.to_string();
             let before = match op.cid {
@@ -130,5 +143,14 @@ impl Index {
             }
         }
         Ok(())
+    }
+}
+
+impl Copy {
+    /// Whether a delivery is newer than all that had an effect; it has one now.
+    fn is_next(&mut self, delivery: Ticket) -> bool {
+        let next = self.newest <= delivery;
+        self.newest = self.newest.max(delivery);
+        next
     }
 }

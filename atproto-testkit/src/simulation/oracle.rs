@@ -64,7 +64,7 @@ impl Oracle {
     /// The upstream is read from the beginning, after everything was fetched.
     pub(super) fn begin_epoch(&mut self, epoch: u32, everything: &Effect) {
         self.epoch = epoch;
-        self.apply(everything);
+        self.apply(everything, self.tickets);
     }
 
     /// An event was delivered, with so many bytes in flight.
@@ -87,7 +87,7 @@ impl Oracle {
             self.note(format!("{bytes} bytes are in flight"));
         }
         let (Some(seq), Some(did)) = (event.seq(), event.did()) else { return self.tickets };
-        if state.is_settled(seq) {
+        if state.is_settled(seq) && !self.is_late(seq) {
             self.outcome.redelivered += 1;
             self.note(format!("seq {seq} of {did} came again after a durable ack"));
         }
@@ -112,7 +112,7 @@ impl Oracle {
     /// The effect of a delivery is durable.
     pub(super) fn done(&mut self, event: &Event, ticket: Ticket, effect: &Effect) {
         self.failed(event, ticket);
-        self.apply(effect);
+        self.apply(effect, ticket);
         let (Some(seq), Some(did)) = (event.seq(), event.did()) else { return };
         let place = (self.epoch, seq);
         let reached = self.reached.get(did).copied().unwrap_or(place);
@@ -129,8 +129,8 @@ impl Oracle {
         self.truth.is_swapped(self.epoch, seq)
     }
 
-    fn apply(&mut self, effect: &Effect) {
-        if let Err(why) = self.index.apply(effect) {
+    fn apply(&mut self, effect: &Effect, ticket: Ticket) {
+        if let Err(why) = self.index.apply(effect, ticket) {
             self.outcome.lost += 1;
             self.note(why);
         }
