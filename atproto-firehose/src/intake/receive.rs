@@ -66,17 +66,17 @@ impl Intake {
             Frame::Info => count(&mut self.stats.ignored, "info"),
             Frame::Content(incoming) => self.arrive(now, incoming, frame),
             Frame::Unknown { seq } => {
-                if let Some(seq) = self.number(seq) {
+                if let Some(seq) = self.number(now, seq) {
                     self.skip(now, seq, "unknown_kind");
                 }
             }
             Frame::Invalid { seq, did, reason } => {
-                if let Some(seq) = self.number(seq) {
+                if let Some(seq) = self.number(now, seq) {
                     self.arrive_invalid(now, seq, did, reason, frame);
                 }
             }
             Frame::Passed { seq } => {
-                if let Some(seq) = self.number(Some(seq)) {
+                if let Some(seq) = self.number(now, Some(seq)) {
                     self.skip(now, seq, "passed");
                 }
             }
@@ -87,7 +87,7 @@ impl Intake {
 
     fn arrive(&mut self, now: Instant, incoming: Incoming, frame: Bytes) {
         let Incoming { seq, did, time, content } = incoming;
-        let Some(Some(seq)) = self.number(Some(seq)) else { return };
+        let Some(Some(seq)) = self.number(now, Some(seq)) else { return };
         let filtered = || content.is_filtered(&self.config.filter).then_some("filtered");
         match self.unwanted(&did).or_else(filtered) {
             Some(why) => self.skip(now, Some(seq), why),
@@ -176,7 +176,7 @@ impl Intake {
     /// not to be processed.
     fn admit(&mut self, now: Instant, seq: i64) -> bool {
         if seq >= SEQ_LIMIT || self.stream.last_seq.is_some_and(|last| seq <= last) {
-            if self.is_late(seq) {
+            if seq < SEQ_LIMIT && self.is_late(seq) {
                 // It should have come before, and did not: it is asked for again.
                 self.window.miss(seq);
             }

@@ -154,7 +154,7 @@ impl Intake {
     }
 
     /// The number of an event, if it has one. `None` if it lies before the cursor.
-    pub(super) fn number(&mut self, told: Option<i64>) -> Option<Option<i64>> {
+    pub(super) fn number(&mut self, now: Instant, told: Option<i64>) -> Option<Option<i64>> {
         let time = match (told, self.config.wire) {
             (Some(seq), Wire::JetstreamArchive) => {
                 // A connection begins with the cursor itself, and goes over from the archive
@@ -167,6 +167,12 @@ impl Intake {
             (Some(time), Wire::Jetstream) => time,
             _ => return Some(told),
         };
+        let latest = self.unix_micros(now).saturating_add(MAX_AHEAD);
+        if self.config.started_at > 0 && time > latest {
+            // A cursor there would pass over all that happens until then.
+            self.disconnect("time_in_future");
+            return None;
+        }
         let number = self.stream.last_seq.map_or(time, |last| time.max(last.saturating_add(1)));
         let overlap = if self.stream.is_refiltered { OVERLAP } else { 0 };
         if self.stream.cursor.is_none_or(|cursor| number > cursor - overlap) {
@@ -224,6 +230,9 @@ pub(crate) fn passed_frame(seq: i64) -> Bytes {
 /// again if events are fewer than the microseconds of that time, less those by which their
 /// times disagree; recorded streams disagree by 33 ms.
 const REWIND: i64 = 5_000_000;
+
+/// How far the server's clock may be ahead, in microseconds. Ours: a day.
+const MAX_AHEAD: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// What comes again before the cursor after a change of the filter, in microseconds. Ours: 1 s.
 const OVERLAP: i64 = 1_000_000;

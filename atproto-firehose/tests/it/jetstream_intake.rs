@@ -226,6 +226,27 @@ fn an_absence_longer_than_servers_keep_events_is_a_gap() {
     }
 }
 
+/// The cursor would pass over everything until then, and no reader would notice.
+#[test]
+fn an_event_of_the_far_future_ends_the_connection() {
+    let mut today = config();
+    today.started_at = T;
+    let mut rig = Rig::new(today);
+    let day = 86_400_000_000;
+    assert_eq!(read(&mut rig, &[(T, 1), (T + day / 2, 2), (T + 2 * day, 3)]).len(), 2);
+    assert_eq!(rig.intake.stats().disconnects["time_in_future"], 1);
+    assert_eq!(rig.intake.stats().cursor, Some(T + day / 2));
+}
+
+#[test]
+fn a_number_that_is_none_is_not_asked_for_again() {
+    let mut rig = Rig::new(config());
+    read(&mut rig, &[(T, 1), (i64::MAX - 1, 2)]);
+    assert_eq!(rig.intake.stats().disconnects["seq_not_increasing"], 1);
+    rig.wait(Duration::from_secs(60));
+    assert_eq!(rig.cursors, [Some(0), Some(T - 5_000_000)]);
+}
+
 #[test]
 fn a_long_silence_is_no_jump_and_live_is_live() {
     let mut live = config();

@@ -4,12 +4,25 @@ use std::{fs, path::Path};
 
 #[path = "../../../fuzz/properties/jetstream.rs"]
 mod jetstream;
+#[cfg(feature = "zstd")]
+#[path = "../../../fuzz/properties/jetstream_archive.rs"]
+mod jetstream_archive;
+#[path = "../../../fuzz/properties/jetstream_frames.rs"]
+mod jetstream_frames;
+#[cfg(feature = "jetstream-server")]
+#[path = "../../../fuzz/properties/jetstream_options.rs"]
+mod jetstream_options;
 #[path = "../../../fuzz/properties/segment_log.rs"]
 mod segment_log;
 
 #[test]
 fn seeds_keep_their_properties() {
     replay("jetstream", jetstream::check);
+    replay("jetstream_frames", jetstream_frames::check);
+    #[cfg(feature = "zstd")]
+    replay("jetstream_archive", jetstream_archive::check);
+    #[cfg(feature = "jetstream-server")]
+    replay("jetstream_options", jetstream_options::check);
     replay("segment_log", segment_log::check);
 }
 
