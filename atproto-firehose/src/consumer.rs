@@ -190,6 +190,28 @@ impl Consumer {
         Self::open_on(Arc::new(JetstreamSocket::new(url)), state, options).await
     }
 
+    /// Opens `com.atproto.label.subscribeLabels` at a labeler (`wss://labels.example`) and
+    /// continues from the state: the same deliveries, acknowledgements and limits. What comes is
+    /// [`Event::Labels`](crate::event::Event::Labels), and gaps.
+    ///
+    /// Each label is held against the key of its source, see
+    /// [`LabelVerifier`](crate::label::LabelVerifier); while that cannot be resolved the message
+    /// waits in memory. Labels are of no account: messages do not wait for each other. Accounts of
+    /// the [filter](ConsumerOptions::filter) are sources of labels here. A label with a wrong
+    /// signature is never delivered as one that counts: see
+    /// [`Labels::refused`](crate::event::Labels::refused). [`Start::Oldest`] brings all that the
+    /// labeler has. [`crate::label`] shows how to keep what is told.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_labels(
+        url: &str,
+        state: impl Into<StateArgument>,
+        options: ConsumerOptions,
+    ) -> Result<Self, ConsumerError> {
+        Self::open_on(Arc::new(WebSocket::labels(url)), state, options).await
+    }
+
     /// As [`Self::open`], of several relays of the same network: one is read at a
     /// time, and the next takes over after failures, from its own cursor. See
     /// [`ConsumerOptions::failover`] and [`GapPolicy::FailOver`].

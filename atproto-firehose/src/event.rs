@@ -2,6 +2,7 @@
 
 mod change;
 mod commit;
+mod labels;
 mod record_set;
 
 use atproto_core::syntax::Did;
@@ -10,6 +11,7 @@ use atproto_repo::sync::Discontinuity;
 
 pub use change::Change;
 pub use commit::{Commit, Origin};
+pub use labels::{Labels, Refused};
 pub use record_set::{Decoded, RecordSet};
 
 /// One thing that a consumer has to deal with.
@@ -27,6 +29,9 @@ pub enum Event {
     Identity(IdentityEvent),
     /// The hosting status of an account.
     Account(AccountEvent),
+    /// What a labeler says. It comes from
+    /// [labelers](crate::consumer::Consumer::open_labels) alone, and nothing else but gaps does.
+    Labels(Labels),
     /// Something is missing.
     Gap(Gap),
 }
@@ -145,7 +150,7 @@ impl Event {
             Self::Identity(identity) => Some(&identity.did),
             Self::Account(account) => Some(&account.did),
             Self::Gap(Gap::Repo { did, .. }) => Some(did),
-            Self::Gap(_) => None,
+            Self::Labels(_) | Self::Gap(_) => None,
         }
     }
 
@@ -156,6 +161,7 @@ impl Event {
             Self::Sync(sync) => Some(sync.seq),
             Self::Identity(identity) => Some(identity.seq),
             Self::Account(account) => Some(account.seq),
+            Self::Labels(labels) => Some(labels.seq),
             Self::Gap(Gap::Repo { commit, .. }) => commit.as_ref().and_then(|commit| commit.seq()),
             Self::Gap(_) => None,
         }

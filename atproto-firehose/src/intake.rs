@@ -28,6 +28,7 @@ mod delivery;
 mod entry;
 mod filtering;
 mod gaps;
+mod labels;
 mod lag;
 mod lanes;
 mod parking;

@@ -155,7 +155,7 @@ impl JetstreamEvent {
                 vec![Ok(one(JetstreamContent::Identity(identity.clone())))]
             }
             Event::Account(account) => vec![Ok(one(JetstreamContent::Account(account.clone())))],
-            Event::Sync(_) | Event::Gap(_) => Vec::new(),
+            Event::Sync(_) | Event::Labels(_) | Event::Gap(_) => Vec::new(),
         }
     }
 }

@@ -29,9 +29,51 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Following a labeler
+//! [`Consumer::open_labels`](crate::consumer::Consumer::open_labels) reads
+//! `com.atproto.label.subscribeLabels` with all that a [`Consumer`](crate::consumer::Consumer)
+//! promises: what is not acknowledged comes again, the stored cursor never passes it, memory is
+//! bounded, and what may be missing is a [`Gap`](crate::event::Gap). Labels whose signature does
+//! not fit are set apart and never count. A [`LabelStore`](store::LabelStore) keeps what was told,
+//! and answers what holds:
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use atproto_core::{identity::Resolver, syntax::Datetime};
+//! use atproto_firehose::{
+//!     consumer::{Consumer, ConsumerOptions, Policy, Start},
+//!     event::Event,
+//!     label::store::{LabelStore, MemoryLabels},
+//!     state::MemoryState,
+//! };
+//!
+//! # async fn example(resolver: Arc<dyn Resolver>) -> Result<(), Box<dyn std::error::Error>> {
+//! let known = MemoryLabels::new();
+//! // All that the labeler has, and then what it says from now on.
+//! let options = ConsumerOptions::default().start(Start::Oldest).policy(Policy::strict(resolver));
+//! let state = MemoryState::default();
+//! let mut labeler = Consumer::open_labels("wss://labels.example", state, options).await?;
+//! while let Some(delivery) = labeler.next().await {
+//!     match delivery.event() {
+//!         Event::Labels(told) => {
+//!             known.apply(&told.labels).await?;
+//!         }
+//!         Event::Gap(gap) => println!("labels may be missing: {}", gap.label()),
+//!         _ => {}
+//!     }
+//!     delivery.ack().await;
+//! }
+//! let subject = "at://did:plc:44ybard66vv44zksje25o7dz/com.example.note/1".parse()?;
+//! for label in known.in_force(&subject, &Datetime::now()).await? {
+//!     println!("{} says {}", label.src, label.val);
+//! }
+//! # Ok(()) }
+//! ```
+//!
 //! See the [label specification](https://atproto.com/specs/label).
 
 mod lifecycle;
+pub mod store;
 mod verifier;
 
 use atproto_core::{

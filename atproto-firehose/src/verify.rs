@@ -43,6 +43,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use atproto_core::crypto::PublicKey;
 use atproto_core::identity::{DidDocument, ResolveError, Resolver};
 use atproto_core::syntax::Did;
+use atproto_lexicons::com::atproto::label::defs::Label;
 use atproto_repo::event::{AccountEvent, Event};
 use atproto_repo::sync::{
     RepoState, Verdict, VerifyContext, VerifyOptions, Violation, verify_commit, verify_sync,
@@ -50,11 +51,13 @@ use atproto_repo::sync::{
 
 use self::host::same_host;
 pub use self::outcome::{Checked, Outcome, Rejection};
+use crate::label::{LabelError, LabelVerifier};
 
 /// Checks events against identities.
 #[derive(Clone)]
 pub struct Verifier {
     resolver: Arc<dyn Resolver>,
+    labels: Arc<LabelVerifier>,
     options: VerifyOptions,
     clock: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -64,7 +67,8 @@ impl Verifier {
     /// event.
     pub fn new(resolver: Arc<dyn Resolver>) -> Self {
         let options = VerifyOptions::default();
-        Self { resolver, options, clock: Arc::new(system_clock) }
+        let labels = Arc::new(LabelVerifier::new(Arc::clone(&resolver)));
+        Self { resolver, labels, options, clock: Arc::new(system_clock) }
     }
 
     /// Replaces the rules of `atproto_repo::sync`.
@@ -109,6 +113,18 @@ impl Verifier {
         self.resolver.purge(did);
         let verdict = self.attempt(event, did, previous.as_ref(), host).await;
         Checked { verdict, refreshed: true }
+    }
+
+    /// Judges labels, each by itself, in their order. See [`LabelVerifier::verify`].
+    pub async fn check_labels(&self, labels: &[Label]) -> Vec<Result<(), LabelError>> {
+        let mut verdicts = Vec::with_capacity(labels.len());
+        for label in labels {
+            // A message has thousands of labels at most, and a signature takes some 50 µs:
+            // others have their turn in between.
+            tokio::task::consume_budget().await;
+            verdicts.push(self.labels.verify(label).await);
+        }
+        verdicts
     }
 
     /// One look with what the resolver says now.

@@ -16,7 +16,9 @@ use super::options::Judge;
 use super::spool::SpoolDir;
 use super::transport::{FrameSource, Transport, TransportError};
 use crate::checkpoint::{Checkpoint, Head};
+use crate::event::Labels;
 use crate::intake::{Action, Delivered, EntryId, Intake};
+use crate::label::LabelError;
 use crate::state::{Store, StoreError};
 use crate::verify::Outcome;
 
@@ -151,6 +153,7 @@ enum Report {
     Connected(Result<Box<dyn FrameSource>, TransportError>),
     Head(EntryId, Did, Result<Option<Head>, StoreError>),
     Verified(EntryId, Outcome),
+    LabelsVerified(EntryId, Vec<Result<(), LabelError>>),
     Parked(EntryId, Result<Option<Bytes>, StoreError>),
     Saved(Result<(), StoreError>),
     Spooled(EntryId, io::Result<()>),
@@ -238,6 +241,7 @@ impl Driver {
                     Report::Verified(id, Outcome::Defer(error))
                 });
             }
+            Action::VerifyLabels { id, labels } => self.verify_labels(id, labels),
             Action::Spool { id, frame } => {
                 self.ask_spool(move |spool| Report::Spooled(id, spool.write(id, &frame)));
             }
@@ -252,6 +256,17 @@ impl Driver {
             Action::LoadParked { id, parked } => self.load_parked(id, parked),
             Action::Persist(checkpoint) => self.save(checkpoint),
         }
+    }
+
+    fn verify_labels(&self, id: EntryId, labels: Arc<Labels>) {
+        let Some((verifier, _)) = self.judge.clone() else { return };
+        let count = labels.labels.len();
+        let verified = async move { verifier.check_labels(&labels.labels).await };
+        let verified = verified.map(move |verdicts| Report::LabelsVerified(id, verdicts));
+        self.ask(verified, move || {
+            let error = ResolveError::Unavailable(Arc::new(Panicked));
+            Report::LabelsVerified(id, vec![Err(LabelError::Identity(error)); count])
+        });
     }
 
     /// Asks the store. What it has at hand is taken up without a task.
@@ -319,6 +334,9 @@ impl Driver {
             Report::Connected(Err(error)) => self.handle_error(&error),
             Report::Verified(id, outcome) => {
                 self.shared.lock().handle_verified(now(), id, outcome);
+            }
+            Report::LabelsVerified(id, verdicts) => {
+                self.shared.lock().handle_labels_verified(now(), id, verdicts);
             }
             Report::Head(id, did, head) => self.handle_head(id, &did, head),
             Report::Spooled(id, Ok(())) => self.shared.lock().handle_spooled(id),

@@ -1,12 +1,16 @@
+use atproto_core::endpoint::Subscription;
+use atproto_lexicons::com::atproto::{label::SubscribeLabels, sync::SubscribeRepos};
 use atproto_xrpc::client::subscribe::{self, FrameStream, SubscribeError, SubscribeOptions};
 use futures::{FutureExt, StreamExt};
 
-use super::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError};
+use super::transport::{Connecting, FrameSource, NextFrame, Transport, TransportError, Wire};
 
-/// `com.atproto.sync.subscribeRepos` of a host, over WebSocket.
+/// `com.atproto.sync.subscribeRepos` of a host, or `com.atproto.label.subscribeLabels` of a
+/// labeler, over WebSocket.
 #[derive(Clone, Debug)]
 pub struct WebSocket {
     url: String,
+    wire: Wire,
     options: SubscribeOptions,
 }
 
@@ -14,13 +18,21 @@ impl WebSocket {
     /// The stream of a host such as `wss://relay.example`. A URL that names an
     /// endpoint is taken as it is.
     pub fn new(url: &str) -> Self {
+        Self::of(url, SubscribeRepos::NSID, Wire::SubscribeRepos)
+    }
+
+    /// The stream of a labeler such as `wss://labels.example`: the service
+    /// `#atproto_labeler` of its DID document. A URL that names an endpoint is
+    /// taken as it is.
+    pub fn labels(url: &str) -> Self {
+        Self::of(url, SubscribeLabels::NSID, Wire::SubscribeLabels)
+    }
+
+    fn of(url: &str, endpoint: &str, wire: Wire) -> Self {
         let url = url.trim_end_matches('/');
-        let url = if url.contains("/xrpc/") {
-            url.to_owned()
-        } else {
-            format!("{url}/xrpc/com.atproto.sync.subscribeRepos")
-        };
-        Self { url, options: SubscribeOptions::default().max_redirects(MAX_REDIRECTS) }
+        let url =
+            if url.contains("/xrpc/") { url.to_owned() } else { format!("{url}/xrpc/{endpoint}") };
+        Self { url, wire, options: SubscribeOptions::default().max_redirects(MAX_REDIRECTS) }
     }
 
     /// Sets deadlines, limits, redirects and headers of the connection.
@@ -43,6 +55,10 @@ impl Transport for WebSocket {
             Ok(Box::new(Frames(frames)) as Box<dyn FrameSource>)
         }
         .boxed()
+    }
+
+    fn wire(&self) -> Wire {
+        self.wire
     }
 }
 

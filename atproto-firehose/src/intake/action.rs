@@ -7,6 +7,7 @@ use atproto_repo::sync::RepoState;
 use bytes::Bytes;
 
 use crate::checkpoint::Checkpoint;
+use crate::event::Labels;
 
 /// Identifies an event from its arrival until it is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,14 @@ pub enum Action {
         event: Arc<Message>,
         /// The state to hold it against.
         previous: Option<RepoState>,
+    },
+    /// Verify labels, on any thread, and answer with
+    /// `handle_labels_verified`.
+    VerifyLabels {
+        /// The event.
+        id: EntryId,
+        /// The labels.
+        labels: Arc<Labels>,
     },
     /// Write a frame to the spool, and answer with `handle_spooled` or
     /// `handle_spool_failed`. It need not survive a crash.

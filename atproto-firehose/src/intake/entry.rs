@@ -6,7 +6,7 @@ use atproto_repo::event::Event as Message;
 use bytes::Bytes;
 
 use crate::checkpoint::Head;
-use crate::event::Event;
+use crate::event::{Event, Labels};
 
 /// What an event costs beyond its frame: decoded fields and bookkeeping.
 pub(crate) const OVERHEAD: usize = 1_024;
@@ -37,6 +37,8 @@ pub(crate) struct Entry {
     pub(crate) invalid: Option<Arc<str>>,
     /// The message until it is verified.
     pub(crate) message: Option<Arc<Message>>,
+    /// The labels until they are verified.
+    pub(crate) labels: Option<Arc<Labels>>,
     /// What is delivered, once that is known.
     pub(crate) event: Option<Arc<Event>>,
     /// As in [`Checkpoint::gaps`](crate::checkpoint::Checkpoint::gaps), when it came.

@@ -39,7 +39,7 @@ impl Intake {
     /// done before.
     pub(crate) fn choose_anew(&mut self) {
         self.stream.is_refiltered = self.config.wire == Wire::Jetstream;
-        if self.config.wire != Wire::SubscribeRepos {
+        if !self.config.wire.is_verifiable() {
             self.reread(FILTER);
         }
     }

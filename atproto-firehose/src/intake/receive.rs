@@ -12,7 +12,7 @@ use super::filtering::FILTER;
 use super::parking::{BEHIND, SLOW};
 use super::spool::SPOOL;
 use super::stats::count;
-use super::wire::{Content, Frame, Incoming, Wire};
+use super::wire::{Content, Frame, Incoming};
 use super::{Intake, Phase, Stream};
 use crate::checkpoint::{Head, Reject};
 use crate::event::Gap;
@@ -65,6 +65,7 @@ impl Intake {
             Frame::Outdated => self.outdated(now),
             Frame::Info => count(&mut self.stats.ignored, "info"),
             Frame::Content(incoming) => self.arrive(now, incoming, frame),
+            Frame::Labels(labels) => self.arrive_labels(now, labels, frame),
             Frame::Unknown { seq } => {
                 if let Some(seq) = self.number(now, seq) {
                     self.skip(now, seq, "unknown_kind");
@@ -174,7 +175,7 @@ impl Intake {
 
     /// Holds a sequence number against what came before. False if the event is
     /// not to be processed.
-    fn admit(&mut self, now: Instant, seq: i64) -> bool {
+    pub(super) fn admit(&mut self, now: Instant, seq: i64) -> bool {
         if seq >= SEQ_LIMIT || self.stream.last_seq.is_some_and(|last| seq <= last) {
             if seq < SEQ_LIMIT && self.is_late(seq) {
                 // It should have come before, and did not: it is asked for again.
@@ -201,7 +202,7 @@ impl Intake {
             self.stream.recent.pop_front();
         }
         let jumps = from > 0
-            && self.config.wire == Wire::SubscribeRepos
+            && self.config.wire.is_verifiable()
             && seq.saturating_sub(from) > self.config.max_seq_jump;
         if jumps && !self.gap(now, Gap::SeqJump { from, to: seq }, Some(from + 1)) {
             return false;
@@ -226,7 +227,7 @@ impl Intake {
 
     /// Why nothing of an account is wanted here, if that is so. It is asked before anything
     /// is verified, and nothing is kept of such accounts.
-    fn unwanted(&self, did: &Did) -> Option<&'static str> {
+    pub(super) fn unwanted(&self, did: &Did) -> Option<&'static str> {
         if !self.config.partition.has(did) {
             Some("other_partition")
         } else if !self.config.filter.wants_account(did) {
@@ -237,7 +238,7 @@ impl Intake {
     }
 
     /// Counts an event that needs nothing, and moves past it.
-    fn skip(&mut self, now: Instant, seq: Option<i64>, why: &'static str) {
+    pub(super) fn skip(&mut self, now: Instant, seq: Option<i64>, why: &'static str) {
         count(&mut self.stats.ignored, why);
         if let Some(seq) = seq
             && self.admit(now, seq)
@@ -342,6 +343,7 @@ impl Intake {
             frame,
             invalid: None,
             message: None,
+            labels: None,
             event: None,
             gaps: self.gaps,
             head: Head::default(),

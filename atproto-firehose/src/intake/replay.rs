@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use atproto_repo::event::EventError;
 
 use super::{Intake, entry::OVERHEAD};
-use crate::checkpoint::Reject;
+use crate::{checkpoint::Reject, event::Event};
 
 /// Why a reject is not replayed.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum ReplayError {
     /// The frame says nothing.
     #[error("the frame cannot be read")]
     Frame(#[from] EventError),
-    /// The event of a Jetstream server says nothing.
+    /// The event of a Jetstream server or a labeler says nothing.
     #[error("the event cannot be read: {0}")]
     Unreadable(String),
     /// There is no room for it now.
@@ -59,17 +59,24 @@ impl Intake {
             return Err(ReplayError::NoRoom);
         }
         let event = self.config.wire.event(reject.frame.clone(), reject.seq)?;
-        let did = event.did().cloned();
         let entry_id = self.next_id();
-        self.insert(now, entry_id, (None, reject.seq), did.clone(), reject.frame.clone());
+        let did = event.did().cloned();
+        if let Event::Labels(labels) = event {
+            // Some of the message may have been refused.
+            self.hold_labels(now, entry_id, (None, reject.seq), labels, reject.frame.clone());
+        } else {
+            self.insert(now, entry_id, (None, reject.seq), did.clone(), reject.frame.clone());
+            if let Some(entry) = self.entries.get_mut(&entry_id) {
+                entry.event = Some(Arc::new(event));
+            }
+            if did.is_none_or(|did| self.lanes.push(&did, entry_id, cost)) {
+                self.start(now, entry_id);
+            }
+        }
         if let Some(entry) = self.entries.get_mut(&entry_id) {
-            entry.event = Some(Arc::new(event));
             entry.replay = Some(id);
         }
         self.stats.replayed += 1;
-        if did.is_none_or(|did| self.lanes.push(&did, entry_id, cost)) {
-            self.start(now, entry_id);
-        }
         Ok(())
     }
 }

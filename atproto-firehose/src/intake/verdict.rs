@@ -62,7 +62,7 @@ impl Intake {
 
     /// The identity cannot be resolved: the event waits in memory, and after
     /// some time in the store.
-    fn defer(&mut self, now: Instant, id: EntryId) {
+    pub(super) fn defer(&mut self, now: Instant, id: EntryId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if entry.parked.is_some() {
             return self.park_again(now, id, false);
@@ -86,6 +86,10 @@ impl Intake {
         if let Some(reason) = entry.invalid.take() {
             return self.invalid(id, &reason);
         }
+        if entry.labels.is_some() {
+            entry.stage = Stage::Verify;
+            return self.runnable.push_back(id);
+        }
         if !self.config.verify {
             return self.accept(now, id, None);
         }
@@ -107,6 +111,11 @@ impl Intake {
             Stage::Load => {
                 entry.stage = Stage::Loading;
                 Some(Action::LoadHead { id, did: entry.did.clone()? })
+            }
+            Stage::Verify if entry.labels.is_some() => {
+                entry.stage = Stage::Verifying;
+                self.verifying += 1;
+                entry.verify_labels(id)
             }
             Stage::Verify => {
                 let event = Arc::clone(entry.message.as_ref()?);
@@ -220,7 +229,7 @@ impl Intake {
         self.finish(now, id);
     }
 
-    fn make_ready(&mut self, id: EntryId) {
+    pub(super) fn make_ready(&mut self, id: EntryId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::Ready;
             self.ready.push_back(id);

@@ -22,8 +22,8 @@ use atproto_core::syntax::{Did, Tid};
 use atproto_repo::event::{Event as Message, EventError};
 use bytes::Bytes;
 
-use super::{Intake, ReplayError};
-use crate::event::{Change, Commit, Event, Origin};
+use super::{Intake, ReplayError, labels};
+use crate::event::{Change, Commit, Event, Labels, Origin};
 use crate::filter::Filter;
 
 /// The form in which an upstream tells events.
@@ -39,12 +39,15 @@ pub enum Wire {
     /// Messages of `network.bsky.jetstream.subscribeEvents`, as frames. Nothing in them can be
     /// verified. They are numbered.
     JetstreamArchive,
+    /// Frames of `com.atproto.label.subscribeLabels`, whose labels are signed by their sources.
+    SubscribeLabels,
 }
 
 /// What a frame turns out to be.
 #[derive(Debug)]
 pub(super) enum Frame {
     Content(Incoming),
+    Labels(Labels),
     /// The upstream says that it does not go back to the cursor.
     Outdated,
     /// It says something else.
@@ -98,7 +101,7 @@ pub(super) struct Changed {
 impl Wire {
     /// Whether its events can be held against the identities of accounts.
     pub fn is_verifiable(self) -> bool {
-        self == Self::SubscribeRepos
+        matches!(self, Self::SubscribeRepos | Self::SubscribeLabels)
     }
 
     pub(super) fn read(self, frame: Bytes) -> Frame {
@@ -106,6 +109,7 @@ impl Wire {
             Self::SubscribeRepos => read_message(Message::decode(frame)),
             Self::Jetstream => jetstream::read(&frame),
             Self::JetstreamArchive => archive::read(&frame),
+            Self::SubscribeLabels => labels::read(&frame),
         }
     }
 
@@ -123,6 +127,7 @@ impl Wire {
                 let event = Event::try_from(message.with_seq(seq));
                 event.map_err(|info| ReplayError::Untrue(info.name))
             }
+            Frame::Labels(labels) => Ok(Event::Labels(labels)),
             Frame::Invalid { reason, .. } => Err(ReplayError::Unreadable(reason)),
             other => Err(ReplayError::Unreadable(format!("{other:?}"))),
         }
@@ -148,7 +153,9 @@ impl Intake {
     /// The cursor to ask the upstream for.
     pub(super) fn ask_from(&self) -> Option<i64> {
         match self.config.wire {
-            Wire::SubscribeRepos | Wire::JetstreamArchive => self.stream.cursor,
+            Wire::SubscribeRepos | Wire::JetstreamArchive | Wire::SubscribeLabels => {
+                self.stream.cursor
+            }
             Wire::Jetstream => self.stream.cursor.map(|cursor| (cursor - REWIND).max(0)),
         }
     }

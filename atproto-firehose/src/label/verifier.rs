@@ -34,6 +34,20 @@ pub enum LabelError {
     Version(Option<i64>),
 }
 
+impl LabelError {
+    /// A short constant name, for metrics and logs.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::BadSignature(_) => "bad_signature",
+            Self::Identity(_) => "identity",
+            Self::NoKey(_) => "no_key",
+            Self::Unsigned => "unsigned",
+            Self::Value(_) => "value",
+            Self::Version(_) => "version",
+        }
+    }
+}
+
 /// Checks labels on their way between services.
 pub struct LabelVerifier {
     resolver: Arc<dyn Resolver>,

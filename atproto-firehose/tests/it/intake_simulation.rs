@@ -303,6 +303,7 @@ impl<'a> Simulation<'a> {
                 assert!(stale || previous == expected, "the chain of {account} broke at {number}");
                 self.verifying.push((id, number, stale));
             }
+            Action::VerifyLabels { .. } => unreachable!("the relays tell no labels"),
             Action::Spool { id, frame } => self.asked.push(Asked::Write(id, frame)),
             Action::Unspool { id } => self.asked.push(Asked::Take(id)),
             Action::Discard { id } => {

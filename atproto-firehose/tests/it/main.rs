@@ -23,6 +23,7 @@ mod jetstream_intake;
 mod jetstream_server;
 #[cfg(feature = "jetstream-server")]
 mod jetstream_upstream;
+mod label_upstream;
 mod labels;
 mod log_basics;
 mod log_damage;

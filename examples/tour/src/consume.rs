@@ -66,6 +66,7 @@ async fn one_by_one(url: &str, folder: &Path, options: ConsumerOptions) -> anyho
             Event::Sync(sync) => println!("stream: {} is in another state", sync.did),
             Event::Identity(identity) => println!("stream: {} may have changed", identity.did),
             Event::Account(account) => println!("stream: {} is active", account.did),
+            Event::Labels(_) => {} // they come from labelers alone
             Event::Gap(gap) => println!("stream: something is missing: {gap:?}"),
         }
         delivery.ack().await; // dropped without it, the event comes again

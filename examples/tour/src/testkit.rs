@@ -84,7 +84,7 @@ impl Index {
             Event::Gap(Gap::Repo { did, .. }) => self.fetch(did),
             Event::Gap(_) => self.repositories.accounts().iter().for_each(|did| self.fetch(did)),
             Event::Account(account) if !account.active => self.fetch(&account.did),
-            Event::Account(_) | Event::Identity(_) => {}
+            Event::Account(_) | Event::Identity(_) | Event::Labels(_) => {}
         }
         delivery.ack().await;
     }

@@ -8,7 +8,9 @@ use atproto_core::crypto::{Curve, SecretKey};
 use atproto_core::data::{cbor, json};
 use atproto_core::identity::{DidDocument, ResolveError, Resolver};
 use atproto_core::syntax::{Did, Handle, Nsid, RecordKey, Tid};
-use atproto_firehose::consumer::{Connecting, FrameSource, NextFrame, Transport, TransportError};
+use atproto_firehose::consumer::{
+    Connecting, FrameSource, NextFrame, Transport, TransportError, Wire,
+};
 use atproto_repo::BlockMap;
 use atproto_repo::event::{CommitEvent, Event};
 use atproto_repo::repo::{self, Head, Write};
@@ -147,6 +149,7 @@ impl Resolver for Directory {
 pub(crate) struct Upstream {
     inner: Arc<Mutex<UpstreamInner>>,
     changed: watch::Sender<u64>,
+    wire: Wire,
 }
 
 #[derive(Default)]
@@ -161,7 +164,12 @@ struct UpstreamInner {
 
 impl Upstream {
     pub(crate) fn new() -> Self {
-        Self { inner: Arc::default(), changed: watch::Sender::new(0) }
+        Self::of(Wire::SubscribeRepos)
+    }
+
+    /// One that speaks in another form.
+    pub(crate) fn of(wire: Wire) -> Self {
+        Self { inner: Arc::default(), changed: watch::Sender::new(0), wire }
     }
 
     pub(crate) fn send(&self, event: impl Into<Event>) -> i64 {
@@ -171,7 +179,10 @@ impl Upstream {
     }
 
     pub(crate) fn send_at(&self, seq: i64, event: impl Into<Event>) {
-        let frame = event.into().with_seq(seq).encode();
+        self.send_frame(seq, event.into().with_seq(seq).encode());
+    }
+
+    pub(crate) fn send_frame(&self, seq: i64, frame: impl Into<Bytes>) {
         self.lock().frames.push((seq, frame.into()));
         self.changed.send_modify(|_| {});
     }
@@ -214,6 +225,10 @@ impl Transport for Upstream {
             upstream: self.clone(),
         };
         async move { Ok(Box::new(source) as Box<dyn FrameSource>) }.boxed()
+    }
+
+    fn wire(&self) -> Wire {
+        self.wire
     }
 }
 

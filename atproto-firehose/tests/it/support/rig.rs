@@ -10,7 +10,9 @@ use atproto_core::syntax::Did;
 use atproto_firehose::checkpoint::{Checkpoint, Parked, ParkedRef, StoredFilter};
 use atproto_firehose::event::Event;
 use atproto_firehose::intake::{Action, DeliveryId, EntryId, Intake, IntakeConfig, Settlement};
+use atproto_firehose::label::LabelError;
 use atproto_firehose::verify::Outcome;
+use atproto_lexicons::com::atproto::label::defs::Label;
 use atproto_repo::event::{Event as Message, IdentityEvent};
 use bytes::Bytes;
 
@@ -90,6 +92,7 @@ impl Rig {
 
     /// Does all that is asked for.
     pub(crate) fn act(&mut self) {
+        let down = || Arc::new(std::io::Error::other("down"));
         while let Some(action) = self.intake.poll_action(self.now) {
             match action {
                 Action::Connect { cursor, .. } => {
@@ -129,13 +132,21 @@ impl Rig {
                 Action::LoadHead { id, .. } => self.intake.handle_head(id, None),
                 Action::Verify { id, event, .. } => {
                     let unresolved = self.unresolved.contains(&letter(event.did().unwrap()));
-                    let down = || Arc::new(std::io::Error::other("down"));
                     let outcome = if unresolved {
                         Outcome::Defer(ResolveError::Unavailable(down()))
                     } else {
                         Outcome::Accept(None)
                     };
                     self.intake.handle_verified(self.now, id, outcome);
+                }
+                Action::VerifyLabels { id, labels } => {
+                    let verdict =
+                        |label: &Label| match self.unresolved.contains(&letter(&label.src)) {
+                            true => Err(LabelError::Identity(ResolveError::Unavailable(down()))),
+                            false => Ok(()),
+                        };
+                    let verdicts = labels.labels.iter().map(verdict).collect();
+                    self.intake.handle_labels_verified(self.now, id, verdicts);
                 }
             }
         }

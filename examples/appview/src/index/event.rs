@@ -39,6 +39,8 @@ pub(crate) fn apply(
                 task::request(tx, Kind::Resync, sync.did.as_str(), "sync")?;
             }
         }
+        // No relay tells labels.
+        Event::Labels(_) => {}
         Event::Gap(gap) => {
             report.gaps.push(gap.label());
             apply_gap(tx, gap)?;
