@@ -1,11 +1,15 @@
 //! What a consumer must remember, as a value.
 
+mod tracking;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use atproto_core::syntax::Did;
 use atproto_repo::sync::RepoState;
 use bytes::Bytes;
+
+pub use self::tracking::{Due, GAP, Known, TrackingDelta, Wanted};
 
 /// All that changed in a consumer's memory since the last one that was stored.
 ///
@@ -62,6 +66,8 @@ pub struct Checkpoint {
     /// How often events of any account may have been missed: gaps in the stream, and new
     /// beginnings elsewhere. Whoever moves a stored cursor by hand raises it by one.
     pub gaps: u64,
+    /// What a [`Tracker`](crate::tracker::Tracker) remembers beside the heads.
+    pub tracking: TrackingDelta,
 }
 
 /// A filter that was changed while the stream was read.
@@ -215,6 +221,7 @@ impl Checkpoint {
         self.parked.extend_from_slice(&later.parked);
         self.parked.retain(|parked| !later.unparked.contains(&parked.id));
         self.unparked.extend_from_slice(&later.unparked);
+        self.tracking.merge(&later.tracking);
         if later.filter.is_some() {
             self.filter.clone_from(&later.filter);
         }

@@ -11,6 +11,7 @@ use crate::{
     log::LogError,
     producer::{AppendError, StreamEnd, SubscribeError},
     state::StoreError,
+    tracker::{SourceError, TrackError},
     verify::Rejection,
 };
 
@@ -23,6 +24,27 @@ classify!(UpstreamInvalid: crate::jetstream::DictionaryError);
 impl Classify for StoreError {
     fn class(&self) -> Class {
         if self.is_fenced() { Class::Conflict } else { Class::StoreTransient }
+    }
+}
+
+impl Classify for TrackError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Consumer(error) => error.class(),
+            Self::Store(error) => error.class(),
+            Self::NoTracking | Self::NoResolver => Class::Client,
+            Self::Client(error) => error.class(),
+        }
+    }
+}
+
+impl Classify for SourceError {
+    fn class(&self) -> Class {
+        match self {
+            Self::RateLimited { retry_after } => Class::RateLimited { retry_after: *retry_after },
+            Self::Unavailable(_) | Self::TooSlow(_) | Self::Gone(_) => Class::UpstreamUnavailable,
+            Self::NoHost | Self::Answer(_) | Self::TooLarge { .. } => Class::UpstreamInvalid,
+        }
     }
 }
 

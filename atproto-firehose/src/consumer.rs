@@ -28,7 +28,7 @@
 mod archive;
 mod batch;
 mod delivery;
-mod driver;
+pub(crate) mod driver;
 mod filter_handle;
 mod jetstream;
 mod options;
@@ -291,7 +291,9 @@ impl Consumer {
         // Whoever had the state before is fenced off from here on.
         let restored = store.take_over().await?;
         let replacement = replaces_filter.then(|| config.filter.clone());
-        if replacement.is_none() {
+        if let Some(scope) = config.scope.take() {
+            config.restore_scope(scope, &restored)?;
+        } else if replacement.is_none() {
             config.restore_filter(&restored)?;
         }
         let mut intake = Intake::new(config, &restored, driver::now());
@@ -382,6 +384,10 @@ impl Consumer {
         self.shared.update(|intake| intake.handle_replay(driver::now(), id, reject))
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// A handle that can change the filter from elsewhere.
     pub fn filter(&self) -> FilterHandle {
         FilterHandle { shared: Arc::clone(&self.shared) }
@@ -448,6 +454,12 @@ impl Stopper {
 /// that the caller keeps.
 #[derive(Clone)]
 pub struct StateArgument(Arc<dyn Store>);
+
+impl StateArgument {
+    pub(crate) fn into_store(self) -> Arc<dyn Store> {
+        self.0
+    }
+}
 
 impl<S: Store> From<S> for StateArgument {
     fn from(store: S) -> Self {

@@ -66,6 +66,33 @@ impl Filter {
         Self { accounts: Some(Arc::new(accounts.into_iter().collect())), ..self }
     }
 
+    /// The accounts, unless all are wanted.
+    pub fn account_list(&self) -> Option<impl Iterator<Item = Did> + use<'_>> {
+        self.accounts.as_ref().map(|accounts| accounts.iter().cloned())
+    }
+
+    /// Of the same accounts, the records in collections that match one of the patterns.
+    #[must_use]
+    pub fn with_collections(self, patterns: impl IntoIterator<Item = NsidPattern>) -> Self {
+        Self { collections: Collections::Matching(patterns.into_iter().collect()), ..self }
+    }
+
+    /// With the records of one more collection, or prefix.
+    #[must_use]
+    pub fn and_collection(self, pattern: NsidPattern) -> Self {
+        let Some(patterns) = self.collections.patterns() else { return self };
+        let patterns = patterns.into_iter().chain([pattern]);
+        Self { collections: Collections::Matching(patterns.collect()), ..self }
+    }
+
+    /// Without a collection, or prefix, that was named just so.
+    #[must_use]
+    pub fn without_collection(self, pattern: &NsidPattern) -> Self {
+        let Some(patterns) = self.collections.patterns() else { return self };
+        let others = patterns.into_iter().filter(|other| other.as_str() != pattern.as_str());
+        Self { collections: Collections::Matching(others.collect()), ..self }
+    }
+
     /// Whether a commit has a record in a wanted collection. Who wants all collections wants
     /// commits without records too.
     pub fn wants(&self, commit: &CommitEvent) -> bool {
@@ -87,6 +114,18 @@ impl Filter {
     /// Whether anything of an account is wanted.
     pub fn wants_account(&self, did: &Did) -> bool {
         self.accounts.as_ref().is_none_or(|accounts| accounts.contains(did))
+    }
+}
+
+impl Collections {
+    /// `None`: all.
+    fn patterns(&self) -> Option<Vec<NsidPattern>> {
+        match self {
+            Self::All => None,
+            // The names of generated types are names of collections.
+            Self::Listed(listed) => listed.iter().map(|name| NsidPattern::new(name).ok()).collect(),
+            Self::Matching(patterns) => Some(patterns.to_vec()),
+        }
     }
 }
 

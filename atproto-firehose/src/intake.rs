@@ -38,6 +38,7 @@ mod receive;
 mod replay;
 mod spool;
 mod stats;
+mod tracking;
 mod upstreams;
 mod verdict;
 mod window;
@@ -63,6 +64,8 @@ use self::persist::Persistence;
 pub use self::replay::ReplayError;
 use self::spool::Spool;
 pub use self::stats::IntakeStats;
+use self::tracking::Tracking;
+pub(crate) use self::tracking::{Fetched, Refused, offered_cost};
 use self::upstreams::Upstreams;
 use self::window::Window;
 pub use self::wire::Wire;
@@ -114,6 +117,7 @@ pub struct Intake {
     returning: usize,
     spool: Spool,
     parking: Parking,
+    tracking: Tracking,
     park_backoff: Backoff,
     persistence: Persistence,
     /// The limit that held up the reading when that was last looked at.
@@ -228,6 +232,7 @@ impl Intake {
             returning: 0,
             spool: Spool::default(),
             parking: Parking::default(),
+            tracking: Tracking::default(),
             park_backoff: Backoff::new(
                 config.seed.wrapping_add(1),
                 config.park_retry_base,

@@ -12,6 +12,7 @@ pub mod label;
 pub mod log;
 pub mod producer;
 pub mod state;
+pub mod tracker;
 pub mod verify;
 
 #[doc(hidden)]

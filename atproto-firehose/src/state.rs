@@ -5,6 +5,7 @@ mod memory;
 pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod tracking;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use self::memory::MemoryState;
 pub use self::postgres::PostgresState;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteState;
+pub use self::tracking::{Counts, Listing, Postponed, TrackingStore, Want};
 use crate::checkpoint::{Checkpoint, Head, ParkedRef};
 
 /// A place for checkpoints. One `save` is made at a time, and `head` at any time, for as many
@@ -86,6 +88,12 @@ pub trait Store: Send + Sync + 'static {
     /// positions of the others. A consumer of several does not start on another store.
     fn keeps_upstreams(&self) -> bool {
         false
+    }
+
+    /// What it keeps for a [`Tracker`](crate::tracker::Tracker), which does not start on a store
+    /// that keeps nothing for it.
+    fn tracking(&self) -> Option<&dyn TrackingStore> {
+        None
     }
 
     /// Whether the consumer is to save by itself. Otherwise the caller stores checkpoints with
@@ -168,6 +176,10 @@ impl<S: Store> Store for SavedByCaller<S> {
         self.0.keeps_upstreams()
     }
 
+    fn tracking(&self) -> Option<&dyn TrackingStore> {
+        self.0.tracking()
+    }
+
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
         self.0.parked()
     }
@@ -208,6 +220,10 @@ impl Store for Box<dyn Store> {
 
     fn keeps_upstreams(&self) -> bool {
         (**self).keeps_upstreams()
+    }
+
+    fn tracking(&self) -> Option<&dyn TrackingStore> {
+        (**self).tracking()
     }
 
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {

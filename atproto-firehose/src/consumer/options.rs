@@ -9,6 +9,7 @@ use atproto_core::syntax::Datetime;
 use super::ConsumerError;
 use crate::filter::{Filter, Partition};
 use crate::intake::{GapPolicies, IntakeConfig, Start};
+use crate::tracker::Scope;
 use crate::verify::Verifier;
 
 /// How a [`Consumer`](super::Consumer) reads. Every limit has a default.
@@ -217,6 +218,20 @@ impl ConsumerOptions {
         self
     }
 
+    /// As a tracker reads it, where nobody said otherwise: strictly, with a place for events of
+    /// repositories that are being fetched, and from now on, because the rest is fetched.
+    pub(crate) fn tracking(mut self, scope: Scope, resolver: &Arc<dyn Resolver>) -> Self {
+        self.config.scope = Some(scope);
+        self.config.start.get_or_insert(Start::Live);
+        if self.config.max_parked_bytes == 0 {
+            self.config.max_parked_bytes = PARKING;
+        }
+        if matches!(self.policy.0, Trust::Undecided) {
+            self.policy = Policy::strict(Arc::clone(resolver));
+        }
+        self
+    }
+
     /// The directory of the spool.
     pub(crate) fn spool_dir(&self) -> Option<PathBuf> {
         self.spool.clone()
@@ -289,3 +304,7 @@ impl ConsumerOptions {
         Ok((IntakeConfig { verify, persist, partition, seed, started_at, ..config }, judge))
     }
 }
+
+/// Bytes of events of repositories that are being fetched, ours: an hour of a busy network, of
+/// which but few accounts are fetched at a time.
+const PARKING: u64 = 1 << 30;

@@ -1,6 +1,6 @@
 use std::{collections::HashSet, sync::Arc};
 
-use atproto_core::syntax::{Did, NsidPattern};
+use atproto_core::syntax::{Did, NsidPattern, SyntaxError};
 use serde::{Deserialize, Serialize};
 
 use super::{Collections, Filter};
@@ -17,6 +17,12 @@ struct Text {
 #[derive(Debug, thiserror::Error)]
 #[error("the stored filter cannot be read: {0}")]
 pub struct FilterError(String);
+
+impl FilterError {
+    pub(crate) fn new(why: &dyn std::fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
 
 impl Filter {
     /// As JSON: `{"collections":["app.bsky.feed.*"],"accounts":null}`, where `null` is
@@ -50,19 +56,17 @@ impl Filter {
     /// [`FilterError`]. There is no lenient form: a filter that is read wrongly
     /// loses events.
     pub fn from_json(text: &str) -> Result<Self, FilterError> {
-        let failed = |error: &dyn std::fmt::Display| FilterError(error.to_string());
-        let text: Text = serde_json::from_str(text).map_err(|error| failed(&error))?;
+        let text: Text = serde_json::from_str(text).map_err(|error| FilterError::new(&error))?;
         let collections = match text.collections {
             None => Collections::All,
             Some(list) => {
                 let patterns = list.iter().map(NsidPattern::new).collect::<Result<_, _>>();
-                Collections::Matching(patterns.map_err(|error| failed(&error))?)
+                Collections::Matching(patterns.map_err(|error| FilterError::new(&error))?)
             }
         };
         let accounts = text.accounts.map(|list| list.into_iter().map(Did::new).collect());
-        let accounts: Option<HashSet<Did>> = accounts
-            .transpose()
-            .map_err(|error: atproto_core::syntax::SyntaxError| failed(&error))?;
+        let accounts: Option<HashSet<Did>> =
+            accounts.transpose().map_err(|error: SyntaxError| FilterError::new(&error))?;
         Ok(Self { collections, accounts: accounts.map(Arc::new) })
     }
 }

@@ -6,6 +6,7 @@ use atproto_core::data::limits::MAX_FRAME;
 use super::gaps::GapPolicies;
 use super::wire::Wire;
 use crate::filter::{Filter, Partition};
+use crate::tracker::Scope;
 
 /// Where to begin when nothing is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,9 @@ pub struct IntakeConfig {
     /// Where an upstream is begun that takes over for the first time. Default:
     /// with the oldest event it has, so that nothing is missed.
     pub failover_start: Start,
+    /// The repositories that are followed, and fetched where the stream alone cannot tell their
+    /// state; `None`: gaps in repositories are delivered. Default `None`.
+    pub scope: Option<Scope>,
     /// What follows gaps in the stream.
     pub gaps: GapPolicies,
     /// A larger step between sequence numbers is reported as a gap. Default
@@ -167,6 +171,7 @@ impl Default for IntakeConfig {
             upstreams: Vec::new(),
             failover_after: 5,
             failover_start: Start::Oldest,
+            scope: None,
             gaps: GapPolicies::default(),
             max_seq_jump: 100_000_000,
             started_at: 0,

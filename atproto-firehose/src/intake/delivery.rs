@@ -84,10 +84,12 @@ impl Intake {
     }
 
     fn park_delivery(&mut self, now: Instant, id: EntryId) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(entry) = self.entries.get(&id) else { return };
+        // What was fetched is stored nowhere else, and what is behind it is parked already.
+        let is_fetched = entry.did.as_ref().is_some_and(|did| self.is_fetching(did));
         if entry.parked.is_some() {
             self.park_again(now, id, true);
-        } else if !self.park_lane(now, id, CALLER)
+        } else if (is_fetched || !self.park_lane(now, id, CALLER))
             && let Some(entry) = self.entries.get_mut(&id)
         {
             entry.stage = Stage::Retrying;
@@ -109,7 +111,8 @@ impl Intake {
 
     fn give_up(&mut self, now: Instant, id: EntryId, label: &'static str, reason: &str) {
         if let Some(entry) = self.entries.get(&id) {
-            let (seq, did, frame) = (entry.number, entry.did.clone(), entry.frame.clone());
+            let (seq, did) = (entry.number, entry.did.clone());
+            let frame = entry.rejected_frame();
             self.reject(seq, did, label, reason, frame);
         }
         self.finish(now, id);
@@ -125,6 +128,7 @@ impl Intake {
             self.window.settle(seq, id);
         }
         self.replayed.extend(entry.replay);
+        self.track_settled(now, id, &entry);
         self.mark_dirty(now);
         let Some(did) = entry.did else { return self.refill_starved() };
         let next = self.lanes.pop(&did, entry.cost);

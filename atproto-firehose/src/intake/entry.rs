@@ -5,6 +5,7 @@ use atproto_core::syntax::Did;
 use atproto_repo::event::Event as Message;
 use bytes::Bytes;
 
+use super::tracking::Fetched;
 use crate::checkpoint::Head;
 use crate::event::{Event, Labels};
 
@@ -51,6 +52,8 @@ pub(crate) struct Entry {
     pub(crate) replay: Option<i64>,
     /// The id under which it is parked.
     pub(crate) parked: Option<u64>,
+    /// What follows once a repository was fetched: nobody works on it.
+    pub(crate) fetched: Option<Box<Fetched>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,7 +43,7 @@ impl Intake {
     }
 
     /// The wall clock, in microseconds of Unix time.
-    pub(super) fn unix_micros(&self, now: Instant) -> i64 {
+    pub(crate) fn unix_micros(&self, now: Instant) -> i64 {
         let elapsed = now.saturating_duration_since(self.started).as_micros();
         self.config.started_at.saturating_add(i64::try_from(elapsed).unwrap_or(i64::MAX))
     }

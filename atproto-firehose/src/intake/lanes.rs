@@ -84,6 +84,11 @@ impl Lanes {
         self.lanes.get(did).map_or(0, |lane| lane.bytes)
     }
 
+    /// Whether an account has no events, in memory or in the spool.
+    pub(crate) fn is_empty(&self, did: &Did) -> bool {
+        !self.lanes.contains_key(did)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lanes.len()
     }

@@ -59,6 +59,8 @@ enum Wait {
     Caller,
     /// Its first event is being read, verified or worked on.
     Busy,
+    /// That its repository has been fetched.
+    Fetch,
 }
 
 impl Intake {
@@ -178,6 +180,9 @@ impl Intake {
         self.parking.add(ParkedRef { id, did: did.clone(), seq, since, bytes });
         let label = why.into();
         self.parking.unsaved.push(Parked { id, did: did.clone(), seq, since, label, frame });
+        if self.is_fetching(did) {
+            self.parking.set(did, Wait::Fetch);
+        }
         count(&mut self.stats.parkings, why);
         self.mark_dirty(now);
     }
@@ -196,7 +201,28 @@ impl Intake {
         }
         if self.parking.accounts.get(did).is_some_and(|lane| lane.events.is_empty()) {
             self.parking.accounts.remove(did);
+        } else if self.is_fetching(did) {
+            self.parking.set(did, Wait::Fetch);
         } else if self.parking.waits_for(did) == Some(Wait::Memory) && self.lanes.bytes(did) == 0 {
+            self.wait_until(did, now);
+        }
+    }
+
+    /// Whether an account was parked by whoever works on it.
+    pub(super) fn waits_for_caller(&self, did: &Did) -> bool {
+        self.parking.waits_for(did) == Some(Wait::Caller)
+    }
+
+    /// What is parked of an account waits until its repository has been fetched.
+    pub(super) fn park_for_fetch(&mut self, did: &Did) {
+        if matches!(self.parking.waits_for(did), Some(Wait::Until(_) | Wait::Memory)) {
+            self.parking.set(did, Wait::Fetch);
+        }
+    }
+
+    /// The repository of an account has been fetched, or not.
+    pub(super) fn resume_after_fetch(&mut self, now: Instant, did: &Did) {
+        if self.parking.waits_for(did) == Some(Wait::Fetch) {
             self.wait_until(did, now);
         }
     }
@@ -278,7 +304,8 @@ impl Intake {
     }
 
     fn wait_until(&mut self, did: &Did, at: Instant) {
-        self.parking.set(did, Wait::Until(at));
+        let wait = if self.is_fetching(did) { Wait::Fetch } else { Wait::Until(at) };
+        self.parking.set(did, wait);
     }
 }
 

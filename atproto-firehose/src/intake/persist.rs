@@ -8,7 +8,7 @@ use atproto_core::syntax::Did;
 use super::action::{Action, DeliveryId, EntryId, Settlement};
 use super::entry::{Entry, OVERHEAD, Stage};
 use super::{Intake, Phase, later};
-use crate::checkpoint::{Checkpoint, Head, Reject};
+use crate::checkpoint::{Checkpoint, Head, Reject, TrackingDelta};
 
 /// What has been stored and what is being stored.
 #[derive(Debug, Default)]
@@ -32,6 +32,7 @@ pub(super) struct Saving {
     pub(super) parked: Option<u64>,
     pub(super) unparked: Vec<u64>,
     pub(super) filter: Option<u64>,
+    pub(super) tracking: TrackingDelta,
 }
 
 impl Saving {
@@ -43,6 +44,7 @@ impl Saving {
             parked: checkpoint.parked.last().map(|parked| parked.id),
             unparked: checkpoint.unparked.clone(),
             filter: checkpoint.filter.as_ref().map(|filter| filter.version),
+            tracking: checkpoint.tracking.clone(),
         }
     }
 }
@@ -65,6 +67,9 @@ impl Intake {
         let (epoch, rejects) = (self.epoch, self.rejects.clone());
         let parked = self.parking.unsaved.clone();
         let (upstream, positions) = self.upstreams.stored();
+        let settled = acknowledged.iter().map(|id| id.entry);
+        let settled = settled.filter_map(|id| Some((id, self.entries.get(&id)?)));
+        let tracking = self.tracking_delta(settled);
         Checkpoint {
             epoch,
             cursor,
@@ -79,6 +84,7 @@ impl Intake {
             upstream,
             positions,
             gaps: self.gaps,
+            tracking,
         }
     }
 
@@ -103,7 +109,8 @@ impl Intake {
             && rest.replayed.is_empty()
             && rest.parked.is_empty()
             && rest.unparked.is_empty()
-            && rest.filter.is_none();
+            && rest.filter.is_none()
+            && rest.tracking.is_empty();
         if current && position(&rest) == position(checkpoint) {
             self.persistence.dirty = false;
             self.persistence.since = None;
@@ -165,6 +172,7 @@ impl Intake {
         for reject in self.rejects.extract_if(.., |reject| saved.rejects.contains(reject)) {
             self.unsaved_bytes -= OVERHEAD + reject.frame.len();
         }
+        self.forget_tracked(&saved.tracking);
         self.note_filter_saved(saved.filter);
         self.stats.persisted += 1;
         self.refill_starved();

@@ -36,12 +36,13 @@ impl Intake {
     }
 
     /// Whether a checkpoint is wanted that only the caller can store, and that
-    /// may have no event to come with: reading has stopped until it is stored, or
-    /// the filter was changed.
+    /// may have no event to come with: reading has stopped until it is stored, the
+    /// filter was changed, or a repository is to be fetched.
     pub fn wants_checkpoint(&self) -> bool {
         let full = self.unsaved_bytes > 0 && !self.fits_frame();
         let filter = self.unsaved_filter().is_some();
-        !self.config.persist && (full || filter || !self.has_room_for_unsaved())
+        let awaited = self.fetches() && self.persistence.dirty;
+        !self.config.persist && (full || filter || awaited || !self.has_room_for_unsaved())
     }
 
     /// Counts each time that a limit begins to hold up the reading.
@@ -70,5 +71,6 @@ impl Intake {
         self.heads.len() < self.config.max_unsaved_heads
             && self.rejects.len() < self.config.max_unsaved_rejects
             && self.parking.unsaved.len() < self.config.max_unsaved_rejects
+            && self.has_room_for_known()
     }
 }

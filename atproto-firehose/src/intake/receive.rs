@@ -263,7 +263,7 @@ impl Intake {
         if self.overflows(did, frame.len()) {
             return self.spool(now, seq, did, frame);
         }
-        if self.is_parked(did) {
+        if self.is_parked(did) || self.is_fetching(did) {
             self.window.settle_new(seq);
             return self.park(now, seq, did, frame, BEHIND);
         }
@@ -350,6 +350,7 @@ impl Intake {
             head_after: None,
             replay: None,
             parked: None,
+            fetched: None,
         };
         self.entries.insert(id, entry);
         cost

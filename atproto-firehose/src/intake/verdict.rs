@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use atproto_core::syntax::Tid;
 use atproto_repo::event::Event as Message;
 use atproto_repo::sync::{Discontinuity, RepoState};
 
@@ -12,6 +13,7 @@ use super::entry::{Entry, Stage};
 use super::parking::IDENTITY;
 use super::receive::INVALID;
 use super::stats::count;
+use super::tracking::{Course, is_deleted};
 use crate::checkpoint::Head;
 use crate::event::{Commit, Event, Gap, RepoGap};
 use crate::verify::{Outcome, Rejection};
@@ -51,7 +53,7 @@ impl Intake {
         match outcome {
             Outcome::Accept(state) => self.accept(now, id, state),
             Outcome::Stale => self.ignore(now, id, "stale"),
-            Outcome::Discontinuous { state, why } => self.discontinuous(id, state, why),
+            Outcome::Discontinuous { state, why } => self.discontinuous(now, id, state, why),
             Outcome::Defer(_) => {
                 self.stats.deferred += 1;
                 self.defer(now, id);
@@ -83,8 +85,11 @@ impl Intake {
         if entry.event.is_some() {
             return self.make_ready(id);
         }
+        if entry.fetched.is_some() {
+            return self.finish(now, id);
+        }
         if let Some(reason) = entry.invalid.take() {
-            return self.invalid(id, &reason);
+            return self.invalid(now, id, &reason);
         }
         if entry.labels.is_some() {
             entry.stage = Stage::Verify;
@@ -120,7 +125,7 @@ impl Intake {
             Stage::Verify => {
                 let event = Arc::clone(entry.message.as_ref()?);
                 let silent = !entry.head.active && entry.head.gaps == entry.gaps;
-                if silent && is_signed(&event) {
+                if silent && is_signed(&event) && self.config.scope.is_none() {
                     self.ignore(now, id, "inactive");
                     return None;
                 }
@@ -137,15 +142,20 @@ impl Intake {
         let Some(message) = entry.message.take().map(Arc::unwrap_or_clone) else { return };
         let unchanged =
             matches!(message, Message::Sync(_)) && state.is_some() && entry.head.state == state;
+        let unchanged = unchanged && entry.head.active;
         if self.config.verify {
-            entry.head_after = head_after(entry, &message, state);
-        }
-        // What is known not to be active was ignored before.
-        if is_signed(&message) && !entry.head.active {
-            return self.repo_gap(id, message, RepoGap::Returned);
+            let forgets = self.config.scope.is_some();
+            entry.head_after = head_after(entry, &message, state, forgets);
         }
         if unchanged {
             return self.ignore(now, id, "sync_unchanged");
+        }
+        if !self.follow(now, id, &message, state) {
+            return;
+        }
+        // What is known not to be active was ignored before.
+        if self.entries.get(&id).is_some_and(|entry| is_signed(&message) && !entry.head.active) {
+            return self.repo_gap(id, message, RepoGap::Returned);
         }
         let event = match message {
             Message::Commit(commit) if !self.config.filter.wants(&commit) => {
@@ -154,11 +164,58 @@ impl Intake {
             message => Event::try_from(message),
         };
         let Ok(event) = event else { return self.ignore(now, id, "info") };
+        let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.event = Some(Arc::new(event));
         self.make_ready(id);
     }
 
-    fn discontinuous(&mut self, id: EntryId, state: RepoState, why: Discontinuity) {
+    /// Whether a message is to be delivered, as far as following repositories goes.
+    fn follow(
+        &mut self,
+        now: Instant,
+        id: EntryId,
+        message: &Message,
+        state: Option<RepoState>,
+    ) -> bool {
+        let Some(entry) = self.entries.get(&id) else { return false };
+        let (course, did) = (self.course(entry, message), entry.did.clone());
+        let rev = state.map(|state| state.rev);
+        let (why, fetch) = match course {
+            Course::Deliver => return true,
+            Course::Ignore(why) => (why, None),
+            Course::Fetch(why) | Course::DeliverAndFetch(why) => (AWAITED, Some(why)),
+        };
+        if let (Some(fetch), Some(did)) = (fetch, did) {
+            self.want(now, &did, rev, fetch);
+        }
+        if matches!(course, Course::DeliverAndFetch(_)) {
+            return true;
+        }
+        if let Some(entry) = self.entries.get_mut(&id) {
+            // The head is that of what was told.
+            entry.head_after = None;
+        }
+        self.ignore(now, id, why);
+        false
+    }
+
+    /// Something is missing from a repository: it is to be fetched, where repositories are
+    /// followed. False if they are not.
+    fn fetch(&mut self, now: Instant, id: EntryId, rev: Option<Tid>, why: &'static str) -> bool {
+        let Some(scope) = &self.config.scope else { return false };
+        let Some(entry) = self.entries.get(&id) else { return false };
+        let is_followed = entry.head.state.is_some() || scope.signals().is_none();
+        if let (true, Some(did)) = (is_followed, entry.did.clone()) {
+            self.want(now, &did, rev, why);
+        }
+        self.ignore(now, id, if is_followed { AWAITED } else { UNTRACKED });
+        true
+    }
+
+    fn discontinuous(&mut self, now: Instant, id: EntryId, state: RepoState, why: Discontinuity) {
+        if self.fetch(now, id, Some(state.rev), "discontinuous") {
+            return;
+        }
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(message) = entry.message.take().map(Arc::unwrap_or_clone) else { return };
         entry.head_after = Some(Head { state: Some(state), active: true, ..entry.head });
@@ -201,6 +258,9 @@ impl Intake {
             entry.event = Some(Arc::new(Event::Gap(Gap::Repo { did, why, commit: None })));
         }
         self.reject(seq, did, label, &rejection.to_string(), frame);
+        if lost && self.fetch(now, id, None, label) {
+            return;
+        }
         if lost {
             count(&mut self.stats.gaps, "repo");
             self.make_ready(id);
@@ -211,7 +271,7 @@ impl Intake {
 
     /// A message without the form it should have: its content is missing from
     /// the account.
-    fn invalid(&mut self, id: EntryId, reason: &str) {
+    fn invalid(&mut self, now: Instant, id: EntryId, reason: &str) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let (seq, did, frame) = (entry.number, entry.did.clone(), entry.frame.clone());
         if let Some(did) = did.clone() {
@@ -219,6 +279,9 @@ impl Intake {
             entry.event = Some(Arc::new(Event::Gap(Gap::Repo { did, why, commit: None })));
         }
         self.reject(seq, did, INVALID, reason, frame);
+        if self.fetch(now, id, None, INVALID) {
+            return;
+        }
         count(&mut self.stats.gaps, "repo");
         self.make_ready(id);
     }
@@ -237,11 +300,18 @@ impl Intake {
     }
 }
 
-/// What is known of the account after a message that was accepted.
-fn head_after(entry: &Entry, message: &Message, state: Option<RepoState>) -> Option<Head> {
+/// What is known of the account after a message that was accepted. Who follows repositories
+/// `forgets` those of accounts that are deleted.
+fn head_after(
+    entry: &Entry,
+    message: &Message,
+    state: Option<RepoState>,
+    forgets: bool,
+) -> Option<Head> {
     match message {
         Message::Account(account) => {
-            Some(Head { active: account.active, gaps: entry.gaps, ..entry.head })
+            let state = entry.head.state.filter(|_| !(forgets && is_deleted(account)));
+            Some(Head { state, active: account.active, gaps: entry.gaps })
         }
         // It speaks, so that it is active.
         _ => state.map(|state| Head { state: Some(state), active: true, ..entry.head }),
@@ -252,3 +322,9 @@ fn head_after(entry: &Entry, message: &Message, state: Option<RepoState>) -> Opt
 fn is_signed(message: &Message) -> bool {
     matches!(message, Message::Commit(_) | Message::Sync(_))
 }
+
+/// The repository is going to be fetched, and has this in it.
+const AWAITED: &str = "awaits_fetch";
+
+/// Of a repository that is not followed.
+pub(super) const UNTRACKED: &str = "untracked";

@@ -1,3 +1,5 @@
+mod tracking;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -5,7 +7,8 @@ use atproto_core::syntax::Did;
 use bytes::Bytes;
 use futures::{FutureExt, future::ready};
 
-use super::{Store, StoreError, Stored};
+use self::tracking::Tracking;
+use super::{Store, StoreError, Stored, TrackingStore};
 use crate::checkpoint::{Checkpoint, Head, Parked, ParkedRef};
 
 /// A checkpoint that the caller keeps durable: loaded from its own database
@@ -23,6 +26,7 @@ struct Inner {
     position: Checkpoint,
     heads: HashMap<Did, Head>,
     parked: BTreeMap<u64, Parked>,
+    tracking: Tracking,
 }
 
 impl From<Checkpoint> for MemoryState {
@@ -32,7 +36,7 @@ impl From<Checkpoint> for MemoryState {
         let heads = std::mem::take(&mut stored.heads).into_iter().collect();
         let parked = std::mem::take(&mut stored.parked);
         let parked = parked.into_iter().map(|parked| (parked.id, parked)).collect();
-        Self { inner: Mutex::new(Inner { position: stored, heads, parked }) }
+        Self { inner: Mutex::new(Inner { position: stored, heads, parked, ..Inner::default() }) }
     }
 }
 
@@ -101,14 +105,19 @@ impl Store for MemoryState {
         true
     }
 
+    fn tracking(&self) -> Option<&dyn TrackingStore> {
+        Some(self)
+    }
+
     fn saves(&self) -> bool {
         false
     }
 
     fn note_saved(&self, checkpoint: &Checkpoint) {
-        let mut inner = self.lock();
+        let inner = &mut *self.lock();
         inner.heads.extend(checkpoint.heads.iter().cloned());
         inner.parked.extend(checkpoint.parked.iter().map(|parked| (parked.id, parked.clone())));
+        inner.tracking.save(&inner.heads, &checkpoint.tracking);
         inner.parked.retain(|id, _| !checkpoint.unparked.contains(id));
         let filter = checkpoint.filter.clone().or_else(|| inner.position.filter.take());
         inner.position = Checkpoint {

@@ -19,6 +19,7 @@
 //! ```
 
 mod tables;
+mod tracking;
 
 use std::{
     path::Path,
@@ -36,7 +37,7 @@ pub use tables::{
     take_over,
 };
 
-use super::{Store, StoreError, Stored};
+use super::{Store, StoreError, Stored, TrackingStore};
 use crate::checkpoint::{Checkpoint, Head, ParkedRef, Reject};
 
 /// Checkpoints in a SQLite file, used within a tokio runtime. Every save is durable when it returns.
@@ -142,6 +143,10 @@ impl Store for SqliteState {
 
     fn keeps_upstreams(&self) -> bool {
         true
+    }
+
+    fn tracking(&self) -> Option<&dyn TrackingStore> {
+        Some(self)
     }
 
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {

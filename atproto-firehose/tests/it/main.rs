@@ -41,6 +41,7 @@ mod seeds;
 mod several_upstreams;
 mod slow_consumer_is_bounded;
 mod store_contract;
+mod tracker;
 mod two_consumers_of_one_state;
 mod verify;
 mod weaknesses;

@@ -5,6 +5,7 @@ use atproto_repo::sync::RepoState;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
+use super::tracking;
 use crate::{
     checkpoint::{Checkpoint, Head, ParkedRef, Reject, StoredFilter},
     state::{MAX_REJECTS, StoreError},
@@ -15,7 +16,8 @@ use crate::{
 /// # Errors
 /// [`StoreError`].
 pub fn create(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute_batch(TABLES).map_err(StoreError::new)?;
+    let tables = [TABLES, tracking::TABLES].concat();
+    connection.execute_batch(&tables).map_err(StoreError::new)?;
     for table in LATER {
         add_gaps(connection, table).map_err(StoreError::new)?;
     }
@@ -120,6 +122,7 @@ pub fn save(transaction: &Transaction<'_>, checkpoint: &Checkpoint) -> Result<()
         .and_then(|()| save_parked(transaction, checkpoint))
         .and_then(|()| save_filter(transaction, checkpoint))
         .and_then(|()| save_upstreams(transaction, checkpoint))
+        .and_then(|()| tracking::save(transaction, &checkpoint.tracking))
         .map_err(StoreError::new)
 }
 
@@ -319,7 +322,7 @@ fn upstreams(connection: &Connection) -> rusqlite::Result<Positions> {
     Ok((upstream, positions))
 }
 
-fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
+pub(super) fn did(row: &Row<'_>, column: usize) -> rusqlite::Result<Did> {
     let text: String = row.get(column)?;
     Did::new(text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())

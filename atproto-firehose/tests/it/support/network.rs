@@ -1,13 +1,13 @@
 //! Accounts with real keys and repositories, an identity directory, and an
 //! upstream in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use atproto_core::crypto::{Curve, SecretKey};
 use atproto_core::data::{cbor, json};
 use atproto_core::identity::{DidDocument, ResolveError, Resolver};
-use atproto_core::syntax::{Did, Handle, Nsid, RecordKey, Tid};
+use atproto_core::syntax::{Cid, Did, Handle, Nsid, RecordKey, Tid};
 use atproto_firehose::consumer::{
     Connecting, FrameSource, NextFrame, Transport, TransportError, Wire,
 };
@@ -50,6 +50,32 @@ impl Account {
             rkey,
             record: cbor::encode(&json::decode(record).unwrap()).into(),
         })
+    }
+
+    /// The repository as an archive.
+    pub(crate) fn archive(&self) -> Bytes {
+        let mut archive = Vec::new();
+        repo::export(&self.blocks, &self.head(), &mut archive).unwrap();
+        archive.into()
+    }
+
+    /// The newest state.
+    pub(crate) fn head(&self) -> Head {
+        self.head.unwrap()
+    }
+
+    pub(crate) fn is_born(&self) -> bool {
+        self.head.is_some()
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.head.is_some() && self.records().contains_key(path)
+    }
+
+    /// The records by path.
+    pub(crate) fn records(&self) -> BTreeMap<String, Cid> {
+        let verified = repo::verify(self.archive(), Some(&self.key.public_key())).unwrap();
+        verified.records().map(|record| (record.path.to_string(), record.cid)).collect()
     }
 
     /// The next commit with any write; the first one is empty all the same.
