@@ -198,6 +198,7 @@ impl Index {
             }
             Event::Identity(_) => "identity".to_owned(),
             Event::Sync(_) => "sync".to_owned(),
+            Event::Labels(_) => "labels".to_owned(),
             Event::Gap(gap) => format!("gap {}", gap.label()),
         };
         let letter = event.did().map_or('-', |did| did.as_str().chars().last().unwrap());
