@@ -208,6 +208,15 @@ impl ConsumerOptions {
         self
     }
 
+    /// How far back a Jetstream server goes, which does not say so: after a longer time without
+    /// it there is a [`Gap::OutdatedCursor`](crate::event::Gap::OutdatedCursor). Default 24
+    /// hours.
+    #[must_use]
+    pub fn replay_window(mut self, window: Duration) -> Self {
+        self.config.replay_window = window;
+        self
+    }
+
     /// Of several upstreams: how many connections to one fail in a row before
     /// the next is read, and where one is begun that is read for the first time.
     /// Default: 5, and the oldest event it has.

@@ -204,3 +204,18 @@ pub(super) fn list<'h>(
 
 /// The reason of a close frame in bytes (RFC 6455, section 5.5): 125 without the code.
 const MAX_REASON: usize = 123;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_fits_into_a_close_frame_and_stays_text() {
+        let short = Goodbye::policy("too slow");
+        assert_eq!((short.code, short.reason.as_str()), (1008, "too slow"));
+        let long = Goodbye::malformed(format!("x{}", "ü".repeat(100)));
+        assert_eq!((long.code, long.reason.len()), (1007, 123));
+        let cut = Goodbye::internal("ü".repeat(100));
+        assert_eq!((cut.code, cut.reason.len()), (1011, 122));
+    }
+}
