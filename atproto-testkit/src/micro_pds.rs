@@ -1,23 +1,26 @@
 //! A PDS of a few lines on real loopback sockets.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io,
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use atproto_core::{
     endpoint::RawBody,
-    syntax::{Cid, Did},
+    syntax::{Cid, Did, Nsid, Tid},
 };
 use atproto_lexicons::com::atproto::{
     server::{DescribeServer, DescribeServerOutput},
     sync::{
         GetLatestCommit, GetLatestCommitError, GetLatestCommitOutput, GetRepo, GetRepoError,
-        GetRepoStatus, GetRepoStatusError, GetRepoStatusOutput, SubscribeRepos,
+        GetRepoStatus, GetRepoStatusError, GetRepoStatusOutput, ListRepos, ListReposByCollection,
+        ListReposByCollectionOutput, ListReposOutput, SubscribeRepos, list_repos,
+        list_repos_by_collection,
     },
 };
-use atproto_repo::event::Event;
+use atproto_repo::{event::Event, repo};
 use atproto_xrpc::{
     XrpcError,
     server::{Context, Public, Router, RouterConfig, ServeConfig, StreamError, serve},
@@ -48,13 +51,21 @@ struct Shared {
 #[derive(Default)]
 struct State {
     frames: Vec<(i64, Bytes)>,
-    repos: HashMap<Did, Hosted>,
+    repos: BTreeMap<Did, Hosted>,
 }
 
 struct Hosted {
     archive: Bytes,
     commit: Cid,
-    rev: atproto_core::syntax::Tid,
+    rev: Tid,
+}
+
+impl Hosted {
+    /// Whether there is a record in a collection.
+    fn has(&self, collection: &Nsid) -> bool {
+        let verified = repo::verify(self.archive.clone(), None);
+        verified.is_ok_and(|repo| repo.records().any(|one| one.path.collection == *collection))
+    }
 }
 
 impl MicroPds {
@@ -125,6 +136,26 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The repositories behind a cursor that are wanted, and the cursor behind them.
+    fn list(
+        &self,
+        cursor: Option<String>,
+        limit: i64,
+        wanted: impl Fn(&Hosted) -> bool,
+    ) -> (Vec<(Did, Cid, Tid)>, Option<String>) {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let state = self.lock();
+        let after = cursor.and_then(|cursor| Did::new(cursor).ok());
+        let from = after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = state.repos.range::<Did, _>((from, Bound::Unbounded));
+        let wanted = behind.filter(|(_, hosted)| wanted(hosted)).take(limit);
+        let found: Vec<_> =
+            wanted.map(|(did, hosted)| (did.clone(), hosted.commit, hosted.rev)).collect();
+        let is_full = found.len() == limit;
+        let last = found.last().filter(|_| is_full).map(|(did, ..)| did.to_string());
+        (found, last)
+    }
+
     /// The first frame behind a cursor at or after an index.
     fn frame(&self, index: usize, cursor: i64) -> Option<(usize, Bytes)> {
         let state = self.lock();
@@ -134,8 +165,8 @@ impl Shared {
 }
 
 fn router(shared: &Arc<Shared>) -> Router {
-    let (repo, latest, status, events) =
-        (Arc::clone(shared), Arc::clone(shared), Arc::clone(shared), Arc::clone(shared));
+    let (repo, latest, status) = (Arc::clone(shared), Arc::clone(shared), Arc::clone(shared));
+    let (all, some, events) = (Arc::clone(shared), Arc::clone(shared), Arc::clone(shared));
     Router::new(RouterConfig::default())
         .query::<DescribeServer, _>(Public, |_: Context<()>, _| async {
             Ok::<_, XrpcError>(describe())
@@ -167,6 +198,25 @@ fn router(shared: &Arc<Shared>) -> Router {
                 Ok::<_, GetRepoStatusError>(output)
             }
         })
+        .query::<ListRepos, _>(Public, move |_: Context<()>, params: ListRepos| {
+            let (found, cursor) = all.list(params.cursor, params.limit, |_| true);
+            let repo = |(did, commit, rev)| list_repos::Repo::new(did, commit, rev);
+            let mut output = ListReposOutput::new(found.into_iter().map(repo).collect());
+            output.cursor = cursor;
+            async move { Ok::<_, XrpcError>(output) }
+        })
+        .query::<ListReposByCollection, _>(
+            Public,
+            move |_: Context<()>, params: ListReposByCollection| {
+                let has = |hosted: &Hosted| hosted.has(&params.collection);
+                let (found, cursor) = some.list(params.cursor, params.limit, has);
+                let repo = |(did, ..): (Did, Cid, Tid)| list_repos_by_collection::Repo::new(did);
+                let found = found.into_iter().map(repo).collect();
+                let mut output = ListReposByCollectionOutput::new(found);
+                output.cursor = cursor;
+                async move { Ok::<_, XrpcError>(output) }
+            },
+        )
         .subscription::<SubscribeRepos, _>(Public, move |_: Context<()>, params: SubscribeRepos| {
             let stream = read(Arc::clone(&events), params.cursor);
             async move { Ok::<_, XrpcError>(stream) }

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use atproto_core::identity::Resolver;
+use atproto_core::identity::{Resolver, safe_client::SafeClient};
 
 use super::pacer::PaceLimits;
-use super::{RepoSource, Scope};
+use super::{HttpRepoSource, RepoSource, Scope};
 use crate::consumer::ConsumerOptions;
 
 /// How a [`Tracker`](super::Tracker) follows repositories.
@@ -57,6 +57,12 @@ impl TrackerOptions {
     pub fn source(mut self, source: Arc<dyn RepoSource>) -> Self {
         self.source = Some(source);
         self
+    }
+
+    /// As [`Self::source`], from hosts by this client.
+    #[must_use]
+    pub fn client(self, client: SafeClient) -> Self {
+        self.source(Arc::new(HttpRepoSource::new(client)))
     }
 
     /// What hosts are asked for.

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod hosts;
+mod http;
 mod repairs;
 mod scopes;
 mod simulation;

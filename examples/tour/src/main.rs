@@ -8,6 +8,7 @@ mod records;
 mod repository;
 mod serve;
 mod testkit;
+mod track;
 mod write;
 
 use atproto_core::syntax::AtUri;
@@ -47,6 +48,8 @@ enum Tour {
     },
     /// Consumes the events of a network, and loses none
     Consume,
+    /// Follows repositories: what was there before, what happens, and what was missed
+    Track,
     /// Makes a repository, writes a post to it, and checks its archive
     Repository,
     /// Reads records of any kind, and loses none
@@ -70,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
             write::run(&service, &account, &password).await
         }
         Tour::Consume => consume::run().await,
+        Tour::Track => track::run().await,
         Tour::Repository => repository::run(),
         Tour::Records => records::run(),
         Tour::Generated => generated::run(),
