@@ -23,6 +23,13 @@ use atproto_lexicons::com::atproto::label::subscribe_labels::{
     Info, Labels as Message, SubscribeLabelsMessage,
 };
 
+use futures::SinkExt;
+use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::{
+    self,
+    handshake::server::{Request, Response},
+};
+
 use crate::support::network::{Directory, Upstream};
 
 fn labeler() -> Did {
@@ -261,6 +268,57 @@ async fn only_labels_that_their_source_has_signed_are_delivered() {
     let [(_, reject)] = &rejects[..] else { panic!("{rejects:?}") };
     assert_eq!((reject.seq, &*reject.label), (2, "unsigned"));
     assert!(reject.reason.contains("spam on at://"), "{}", reject.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_do_not_wait_for_each_other_and_come_in_batches() {
+    let upstream = upstream((1..=20).map(|day| vec![spam(day, |_| {})]));
+    let mut consumer = open(&upstream, MemoryState::default(), options(&directory())).await;
+    let mut seen = 0;
+    while seen < 20 {
+        let batch = consumer.next_batch(20, Duration::from_secs(1)).await.unwrap().unwrap();
+        assert!(batch.len() > 1 || seen == 19, "{}", batch.len());
+        seen += batch.len();
+        batch.committed();
+    }
+    assert_eq!(consumer.stats().cursor, Some(20));
+}
+
+#[tokio::test]
+async fn a_labeler_is_read_over_a_socket() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let label = spam(1, |_| {});
+    let message = SubscribeLabelsMessage::Labels(Box::new(Message::new(7, vec![label.clone()])));
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut asked = String::new();
+        #[expect(clippy::result_large_err, reason = "the type is that of the handshake")]
+        let note = |request: &Request, response: Response| {
+            asked = request.uri().to_string();
+            Ok(response)
+        };
+        let mut socket = tokio_tungstenite::accept_hdr_async(stream, note).await.unwrap();
+        let frame = message.to_frame().unwrap();
+        socket.send(tungstenite::Message::binary(frame)).await.unwrap();
+        (socket, asked)
+    });
+    let start = options(&directory()).start(Start::Cursor(6));
+    let mut consumer = Consumer::open_labels(&url, MemoryState::default(), start).await.unwrap();
+    let (delivery, told) = next(&mut consumer).await;
+    assert_eq!((told.seq, told.labels), (7, vec![label]));
+    delivery.ack().await;
+    let (_socket, asked) = server.await.unwrap();
+    assert_eq!(asked, "/xrpc/com.atproto.label.subscribeLabels?cursor=6");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_labeler_that_is_trusted_is_believed() {
+    let unsigned = Label { sig: None, ..spam(1, |_| {}) };
+    let upstream = upstream([vec![unsigned.clone()]]);
+    let options = options(&directory()).policy(Policy::dangerous().trust_upstream());
+    let mut consumer = open(&upstream, MemoryState::default(), options).await;
+    assert_eq!(next(&mut consumer).await.1.labels, [unsigned]);
 }
 
 #[tokio::test(start_paused = true)]
