@@ -42,7 +42,8 @@ pub enum Event {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Gap {
-    /// The upstream no longer has all events after this cursor.
+    /// The upstream no longer has all events after this cursor. Events of before it can come
+    /// after this, where an account waits: what is fetched because of it is newer than they are.
     OutdatedCursor {
         /// The cursor that was asked for.
         cursor: i64,

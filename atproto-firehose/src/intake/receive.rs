@@ -301,10 +301,6 @@ impl Intake {
                 Err(reason) => entry.invalid = Some(reason.into()),
             }
             entry.parked = parked;
-            if parked.is_some() {
-                // Nobody knows what was missed since it came.
-                entry.gaps = 0;
-            }
         }
         if self.lanes.push(did, id, cost) {
             self.start(now, id);

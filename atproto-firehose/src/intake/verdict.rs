@@ -311,7 +311,9 @@ fn head_after(
     match message {
         Message::Account(account) => {
             let state = entry.head.state.filter(|_| !(forgets && is_deleted(account)));
-            Some(Head { state, active: account.active, gaps: entry.gaps })
+            // Nobody knows what was missed since it was parked.
+            let gaps = if entry.parked.is_some() { 0 } else { entry.gaps };
+            Some(Head { state, active: account.active, gaps })
         }
         // It speaks, so that it is active.
         _ => state.map(|state| Head { state: Some(state), active: true, ..entry.head }),

@@ -91,3 +91,37 @@ fn info() -> Vec<u8> {
     let info = InfoEvent { name: "OutdatedCursor".into(), message: None };
     Message::from(info).encode()
 }
+
+/// The same of an account that was parked meanwhile: the word that it is inactive is older than the
+/// gap, and is heard after it.
+#[tokio::test(start_paused = true)]
+async fn a_parked_account_whose_return_was_missed_is_heard_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut alice = Account::new('a');
+    let (upstream, directory) = (Upstream::new(), Directory::of(&[&alice]));
+    let options = strict(&directory).parking(64 << 20).park_after(Duration::from_secs(1));
+    let mut consumer = open(&upstream, &dir.path().join("state"), options).await;
+    upstream.send(alice.commit());
+    consumer.next().await.unwrap().ack().await;
+    directory.set_down(true);
+    upstream.send(alice.commit());
+    upstream.send(AccountEvent::new(alice.did.clone(), Some("takendown"), TIME));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(consumer.stats().parked, 2);
+    upstream.greet(info());
+    upstream.cut();
+    upstream.send_at(1_000, alice.commit());
+    let gap = consumer.next().await.unwrap();
+    assert!(matches!(gap.event(), Event::Gap(Gap::OutdatedCursor { .. })));
+    gap.ack().await;
+    directory.set_down(false);
+    for seq in [2, 3] {
+        let delivery = consumer.next().await.unwrap();
+        assert_eq!(delivery.event().seq(), Some(seq));
+        delivery.ack().await;
+    }
+    let returned = consumer.next().await.unwrap();
+    let Event::Gap(Gap::Repo { why: RepoGap::Returned, .. }) = returned.event() else {
+        panic!("{returned:?}")
+    };
+}

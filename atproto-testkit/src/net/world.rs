@@ -44,7 +44,7 @@ pub(crate) struct Expected {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    Commit { rev: Tid },
+    Commit { rev: Tid, empty: bool },
     Sync { rev: Tid },
     Identity,
     Account,
@@ -101,7 +101,7 @@ impl World {
                 self.untold.insert(account);
                 return;
             }
-            Event::Commit(commit) => What::Commit { rev: commit.rev },
+            Event::Commit(commit) => What::Commit { rev: commit.rev, empty: commit.ops.is_empty() },
             Event::Sync(sync) => What::Sync { rev: sync.rev },
             Event::Identity(_) => What::Identity,
             Event::Account(_) => What::Account,

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use atproto_core::syntax::{Cid, Did, Tid};
-use atproto_firehose::event::{Commit, Event, Gap};
+use atproto_firehose::event::{Commit, Event, Gap, RepoGap};
+use atproto_repo::event::AccountEvent;
 
 use super::oracle::Ticket;
 use crate::net::{Repository, Truth};
@@ -10,6 +11,8 @@ use crate::net::{Repository, Truth};
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) copies: BTreeMap<Did, Copy>,
+    /// How accounts are was asked after this sequence number: up to it, they say what was before.
+    asked: i64,
 }
 
 /// The copy of a repository.
@@ -20,11 +23,14 @@ pub(super) struct Copy {
     pub(super) active: bool,
     /// The newest delivery with an effect on it.
     newest: Ticket,
+    /// The newest delivery that said whether it is active.
+    heard: Ticket,
+    gone: bool,
 }
 
 impl Default for Copy {
     fn default() -> Self {
-        Self { rev: None, records: BTreeMap::new(), active: true, newest: 0 }
+        Self { rev: None, records: BTreeMap::new(), active: true, newest: 0, heard: 0, gone: false }
     }
 }
 
@@ -32,8 +38,9 @@ impl Default for Copy {
 pub(super) enum Effect {
     Nothing,
     Commit(Commit),
-    Account(Did, bool, Option<String>),
-    Fetched(Vec<Fetched>),
+    Account(AccountEvent),
+    /// With the sequence number behind which that was, if it was all accounts.
+    Fetched(Vec<Fetched>, Option<i64>),
 }
 
 /// An account as it is found when it is fetched.
@@ -44,6 +51,13 @@ pub(super) struct Fetched {
     active: Option<bool>,
 }
 
+impl Fetched {
+    fn of(did: Did, truth: &Truth, with_status: bool) -> Self {
+        let active = with_status.then(|| truth.is_active(&did));
+        Self { repository: truth.repository(&did), active, did }
+    }
+}
+
 /// The status of an account that is deleted.
 pub(super) const GONE: &str = "deleted";
 
@@ -52,30 +66,26 @@ impl Effect {
         match event {
             Event::Commit(commit) => Self::Commit(commit.clone()),
             Event::Sync(sync) => Self::fetch(&sync.did, truth),
+            Event::Gap(Gap::Repo { did, why: RepoGap::Returned, .. }) => {
+                Self::Fetched(vec![Fetched::of(did.clone(), truth, true)], None)
+            }
             Event::Gap(Gap::Repo { did, .. }) => Self::fetch(did, truth),
-            Event::Gap(Gap::OutdatedCursor { .. } | Gap::SeqReset { .. }) => {
-                Self::everything(truth)
+            Event::Gap(Gap::OutdatedCursor { cursor } | Gap::SeqReset { cursor, .. }) => {
+                Self::everything(truth, *cursor)
             }
-            Event::Account(account) => {
-                Self::Account(account.did.clone(), account.active, account.status.clone())
-            }
+            Event::Account(account) => Self::Account(account.clone()),
             _ => Self::Nothing,
         }
     }
 
     fn fetch(did: &Did, truth: &Truth) -> Self {
-        let repository = truth.repository(did);
-        Self::Fetched(vec![Fetched { did: did.clone(), repository, active: None }])
+        Self::Fetched(vec![Fetched::of(did.clone(), truth, false)], None)
     }
 
-    /// All accounts, as after a gap of unknown extent.
-    pub(super) fn everything(truth: &Truth) -> Self {
-        let fetch = |did: Did| Fetched {
-            repository: truth.repository(&did),
-            active: Some(truth.is_active(&did)),
-            did,
-        };
-        Self::Fetched(truth.accounts().into_iter().map(fetch).collect())
+    /// All accounts, as after a gap of unknown extent behind this sequence number.
+    pub(super) fn everything(truth: &Truth, behind: i64) -> Self {
+        let fetch = |did: Did| Fetched::of(did, truth, true);
+        Self::Fetched(truth.accounts().into_iter().map(fetch).collect(), Some(behind))
     }
 }
 
@@ -89,23 +99,31 @@ impl Index {
         match effect {
             Effect::Nothing => {}
             Effect::Commit(commit) => return self.commit(commit, delivery),
-            Effect::Account(did, active, status) => {
-                let copy = self.copies.entry(did.clone()).or_default();
-                if !copy.is_next(delivery) {
+            Effect::Account(account) => {
+                let copy = self.copies.entry(account.did.clone()).or_default();
+                copy.is_next(delivery);
+                if account.seq <= self.asked || !copy.hears(delivery) {
                     return Ok(());
                 }
-                copy.active = *active;
-                if status.as_deref() == Some(GONE) {
+                copy.active = account.active;
+                copy.gone = account.status.as_deref() == Some(GONE);
+                if copy.gone {
                     copy.records.clear();
                 }
             }
-            Effect::Fetched(accounts) => {
+            Effect::Fetched(accounts, behind) => {
+                self.asked = behind.unwrap_or(self.asked);
                 for Fetched { did, repository, active } in accounts {
                     let copy = self.copies.entry(did.clone()).or_default();
                     if active.is_none() && !copy.is_next(delivery) {
                         continue;
                     }
-                    copy.active = active.unwrap_or(copy.active);
+                    match active {
+                        Some(active) if copy.hears(delivery) => copy.active = *active,
+                        // There is nothing any more of what was found.
+                        Some(_) if copy.gone => continue,
+                        _ => {}
+                    }
                     // Older commits than what was fetched are in it; where nothing is left, all
                     // that come before the word of the deletion are.
                     let rev = repository.as_ref().map_or(Tid::MAX, |found| found.rev);
@@ -151,6 +169,13 @@ impl Copy {
     fn is_next(&mut self, delivery: Ticket) -> bool {
         let next = self.newest <= delivery;
         self.newest = self.newest.max(delivery);
+        next
+    }
+
+    /// The same for what a delivery says of its status.
+    fn hears(&mut self, delivery: Ticket) -> bool {
+        let next = self.heard <= delivery;
+        self.heard = self.heard.max(delivery);
         next
     }
 }

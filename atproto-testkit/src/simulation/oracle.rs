@@ -134,12 +134,12 @@ impl Oracle {
             self.outcome.lost += 1;
             self.note(why);
         }
-        if let Effect::Account(did, _, Some(status)) = effect
-            && status == GONE
+        if let Effect::Account(account) = effect
+            && account.status.as_deref() == Some(GONE)
         {
-            self.fetched.insert(did.clone(), Tid::MAX);
+            self.fetched.insert(account.did.clone(), Tid::MAX);
         }
-        if let Effect::Fetched(accounts) = effect {
+        if let Effect::Fetched(accounts, _) = effect {
             for account in accounts {
                 // A repository that is gone holds nothing that could be missing.
                 let rev = account.repository.as_ref().map_or(Tid::MAX, |found| found.rev);
@@ -197,7 +197,8 @@ impl Oracle {
         let rejected = rejects.get(&seq).is_some_and(|label| REFUTABLE.contains(&&**label));
         self.settled.contains(&(epoch, seq))
             || match what {
-                What::Commit { rev } => (dropped || rejected) && fetched(rev),
+                // The next one follows what was before an empty one.
+                What::Commit { rev, empty } => (dropped || rejected) && (*empty || fetched(rev)),
                 // It says nothing new where the copy is as far.
                 What::Sync { rev } => {
                     let copy = self.index.copies.get(did);

@@ -125,7 +125,7 @@ impl Rig {
     /// The upstream counts anew: everything is fetched, and read from its beginning.
     fn decide(&self) {
         self.state.forget_position();
-        let everything = Effect::everything(&self.truth);
+        let everything = Effect::everything(&self.truth, 0);
         self.oracle().begin_epoch(self.truth.epoch(), &everything);
     }
 
