@@ -51,7 +51,7 @@ pub use self::http::{HttpLimits, HttpRepoSource};
 pub use self::options::TrackerOptions;
 pub use self::pacer::PaceLimits;
 use self::progress::Meter;
-pub use self::progress::Progress;
+pub use self::progress::{Progress, ProgressHandle};
 use self::schedule::Scheduler;
 pub use self::scope::Scope;
 pub use self::scope_handle::{ScopeChange, ScopeHandle};
@@ -72,7 +72,7 @@ pub struct Tracker {
     consumer: Consumer,
     shared: Arc<Shared>,
     scope: ScopeHandle,
-    meter: Arc<Meter>,
+    progress: ProgressHandle,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -141,11 +141,8 @@ impl Tracker {
         if unseen {
             shared.update(|intake| intake.want_all(crate::consumer::driver::now()));
         }
-        let discovery = Arc::new(Discovery {
-            shared: Arc::clone(&shared),
-            source: Arc::clone(&source),
-            relays: relays.into(),
-        });
+        let lists = Discovery::new(Arc::clone(&shared), Arc::clone(&source), relays.into());
+        let discovery = Arc::new(lists);
         let meter = Arc::new(Meter::default());
         let scheduler = Scheduler::new(
             Fetcher::new(Arc::clone(&shared), source, resolver),
@@ -156,9 +153,9 @@ impl Tracker {
         if replace_scope && scope.get().to_json() != wanted.to_json() {
             scope.set(wanted).await?;
         }
-        let lists = tokio::spawn(async move { discovery.run().await });
-        let tasks = [tokio::spawn(scheduler.run()), lists];
-        Ok(Self { consumer, shared, scope, meter, tasks })
+        let progress = ProgressHandle { discovery: Arc::clone(&discovery), meter };
+        let tasks = [tokio::spawn(scheduler.run()), discovery.spawn()];
+        Ok(Self { consumer, shared, scope, progress, tasks })
     }
 
     /// As [`Consumer::next`].
@@ -230,12 +227,12 @@ impl Tracker {
     /// # Errors
     /// [`StoreError`].
     pub async fn progress(&self) -> Result<Progress, StoreError> {
-        let Some(store) = self.shared.store.tracking() else {
-            return Ok(self.meter.progress(Default::default(), 0));
-        };
-        let relays = &self.scope.discovery.relays;
-        let unread = discover::unread(&self.scope.get(), relays, &*self.shared.store).await?;
-        Ok(self.meter.progress(store.counts().await?, unread))
+        self.progress.get().await
+    }
+
+    /// A handle that says how far it is, also from elsewhere.
+    pub fn progress_handle(&self) -> ProgressHandle {
+        self.progress.clone()
     }
 }
 

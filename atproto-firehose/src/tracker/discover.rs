@@ -1,25 +1,61 @@
 //! Finding the repositories of a scope.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 use super::Scope;
 use super::source::{List, Page, RepoSource, SourceError};
 use crate::checkpoint::Wanted;
 use crate::consumer::driver::Shared;
-use crate::state::{Listing, Store, StoreError, Want};
+use crate::state::{Listing, StoreError, Want};
 
 /// Reads lists of repositories, and wants those that are in them.
 pub(super) struct Discovery {
     pub(super) shared: Arc<Shared>,
     pub(super) source: Arc<dyn RepoSource>,
     pub(super) relays: Arc<[String]>,
+    /// How many are under way.
+    running: AtomicU64,
 }
 
 impl Discovery {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        source: Arc<dyn RepoSource>,
+        relays: Arc<[String]>,
+    ) -> Self {
+        Self { shared, source, relays, running: AtomicU64::new(0) }
+    }
+
+    /// Reads what is not read yet, in a task.
+    pub(super) fn spawn(self: &Arc<Self>) -> JoinHandle<()> {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let discovery = Arc::clone(self);
+        tokio::spawn(async move {
+            discovery.run().await;
+            discovery.running.fetch_sub(1, Ordering::SeqCst);
+        })
+    }
+
+    /// How many lists of the scope are not read to their end; at least one while it is looked.
+    pub(super) async fn unread(&self) -> Result<u64, StoreError> {
+        let running = self.running.load(Ordering::SeqCst);
+        let scope = self.shared.with(|intake| intake.scope().cloned()).unwrap_or_default();
+        let Some(store) = self.shared.store.tracking() else { return Ok(running) };
+        let known = store.listings().await?;
+        let done =
+            |name: &String| known.iter().any(|listing| listing.name == *name && listing.done);
+        let lists = lists(&scope, &self.relays);
+        let unread = lists.iter().map(name_of).filter(|name| !done(name)).count() as u64;
+        Ok(unread.max(running))
+    }
+
     /// Reads what is not read yet, until all of it is. What is new in the scope since the tracker
     /// was set up is wanted of repositories that are followed too.
-    pub(super) async fn run(&self) {
+    async fn run(&self) {
         let mut failures = 0;
         loop {
             match self.round().await {
@@ -87,7 +123,7 @@ impl Discovery {
 
 impl Discovery {
     /// Lists that are not of the scope any more are read anew if they are again.
-    pub(super) async fn unread(&self, before: &Scope, after: &Scope) -> Result<(), StoreError> {
+    pub(super) async fn forget(&self, before: &Scope, after: &Scope) -> Result<(), StoreError> {
         let Some(store) = self.shared.store.tracking() else { return Ok(()) };
         let kept = lists(after, &self.relays);
         for list in lists(before, &self.relays).iter().filter(|list| !kept.contains(list)) {
@@ -96,19 +132,6 @@ impl Discovery {
         }
         Ok(())
     }
-}
-
-/// How many lists of a scope are not read to their end.
-pub(super) async fn unread(
-    scope: &Scope,
-    relays: &[String],
-    store: &dyn Store,
-) -> Result<u64, StoreError> {
-    let Some(store) = store.tracking() else { return Ok(0) };
-    let known = store.listings().await?;
-    let done = |name: &String| known.iter().any(|listing| listing.name == *name && listing.done);
-    let lists = lists(scope, relays);
-    Ok(lists.iter().map(name_of).filter(|name| !done(name)).count() as u64)
 }
 
 /// The lists that have the repositories of a scope. There is none by prefix, so that for those

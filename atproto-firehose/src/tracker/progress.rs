@@ -1,9 +1,11 @@
-use std::sync::Mutex;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::discover::Discovery;
 use crate::consumer::driver::now;
-use crate::state::Counts;
+use crate::state::{Counts, StoreError};
 
 /// How far a [`Tracker`](super::Tracker) is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +29,41 @@ pub struct Progress {
     pub rate: f64,
     /// How long the rest takes at that rate; `None` while nothing is fetched.
     pub estimate: Option<Duration>,
+}
+
+/// Says how far a [`Tracker`](super::Tracker) is.
+#[derive(Clone)]
+pub struct ProgressHandle {
+    pub(super) discovery: Arc<Discovery>,
+    pub(super) meter: Arc<Meter>,
+}
+
+impl ProgressHandle {
+    /// How far it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self) -> Result<Progress, StoreError> {
+        let unread = self.discovery.unread().await?;
+        let counts = match self.discovery.shared.store.tracking() {
+            Some(store) => store.counts().await?,
+            None => Counts::default(),
+        };
+        Ok(self.meter.progress(counts, unread))
+    }
+}
+
+impl fmt::Debug for ProgressHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProgressHandle").field("meter", &self.meter).finish_non_exhaustive()
+    }
+}
+
+impl Progress {
+    /// Whether everything was found, fetched and settled, but for what could not be fetched.
+    pub fn is_complete(&self) -> bool {
+        self.lists == 0 && self.left == self.failing
+    }
 }
 
 /// Counts what is fetched.

@@ -46,7 +46,7 @@ impl ScopeHandle {
     pub async fn remove(&self, pattern: &NsidPattern) -> Result<ScopeChange, TrackError> {
         let scope = self.get();
         let after = scope.clone().without(pattern);
-        self.discovery.unread(&scope, &after).await?;
+        self.discovery.forget(&scope, &after).await?;
         self.set(after).await
     }
 
@@ -64,8 +64,7 @@ impl ScopeHandle {
             return Err(ConsumerError::Stopped(why.unwrap_or_else(|| "stopped".into())).into());
         }
         let since = self.shared.with(|intake| intake.stats().filter_since);
-        let discovery = Arc::clone(&self.discovery);
-        tokio::spawn(async move { discovery.run().await });
+        drop(self.discovery.spawn());
         Ok(ScopeChange { handle: self.clone(), version, since })
     }
 }
@@ -90,8 +89,7 @@ impl ScopeChange {
     pub async fn backfilled(self) -> Result<(), TrackError> {
         let shared = &self.handle.shared;
         loop {
-            let relays = &self.handle.discovery.relays;
-            let unread = discover::unread(&self.handle.get(), relays, &*shared.store).await?;
+            let unread = self.handle.discovery.unread().await?;
             let counts = match shared.store.tracking() {
                 Some(store) => store.counts().await?,
                 None => return Ok(()),

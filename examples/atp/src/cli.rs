@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    account, audit, blob, car, data, did, error, firehose, jwt, key, lex, output::Output, plc,
-    record, relay, repo, syntax,
+    account, audit, backfill, blob, car, data, did, error, firehose, jwt, key, lex, output::Output,
+    plc, record, relay, repo, syntax,
 };
 
 /// Inspect, check and use everything of the AT Protocol: identifiers, data, keys, identities,
@@ -54,6 +54,7 @@ enum Command {
     #[command(subcommand)]
     Repo(repo::Repo),
     Audit(audit::Audit),
+    Backfill(backfill::Backfill),
     /// Decode, verify and follow event streams
     #[command(subcommand)]
     Firehose(firehose::Firehose),
@@ -99,6 +100,7 @@ impl Command {
             Self::Car(command) => command.run(output),
             Self::Repo(command) => command.run(output),
             Self::Audit(command) => command.run(output),
+            Self::Backfill(command) => command.run(output),
             Self::Firehose(command) => command.run(output),
             Self::Lex(command) => command.run(output),
             Self::Jwt(command) => command.run(output),

@@ -5,6 +5,7 @@
 
 mod account;
 mod audit;
+mod backfill;
 mod blob;
 mod car;
 mod cli;

@@ -97,6 +97,14 @@ pub(crate) fn counter(what: &'static str) -> ProgressBar {
     counter
 }
 
+/// A bar for repositories, some of which are there.
+pub(crate) fn repository_bar() -> ProgressBar {
+    let style = "repositories {wide_bar} {human_pos}/{human_len} {msg} {eta}";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
+}
+
 /// An object on one line, its fields in the order given.
 fn object(fields: &[(&str, Value)]) -> anyhow::Result<String> {
     let mut serializer = serde_json::Serializer::new(Vec::new());

@@ -3,7 +3,7 @@
 //! The network is a small one of the testkit, with one server on loopback, which is asked for its
 //! repositories as a relay would be.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use atproto_core::{
@@ -50,6 +50,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     host.host(&alice);
     apply(&mut tracker, "what was missed").await?;
 
+    tracker.stopper().drain(Duration::from_secs(5)).await;
     let progress = tracker.progress().await?;
     println!("followed: {}, left: {}, fetched: {}", progress.done, progress.left, progress.fetched);
     Ok(())

@@ -1,6 +1,7 @@
 //! The binary, run as people and scripts run it.
 
 mod audit;
+mod backfill;
 mod bad_input;
 mod capture;
 mod commands;
