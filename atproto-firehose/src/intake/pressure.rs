@@ -41,7 +41,7 @@ impl Intake {
     pub fn wants_checkpoint(&self) -> bool {
         let full = self.unsaved_bytes > 0 && !self.fits_frame();
         let filter = self.unsaved_filter().is_some();
-        let awaited = self.fetches() && self.persistence.dirty;
+        let awaited = self.fetches_wait() && self.persistence.dirty;
         !self.config.persist && (full || filter || awaited || !self.has_room_for_unsaved())
     }
 

@@ -125,9 +125,11 @@ impl Intake {
         self.mark_dirty(now);
     }
 
-    /// Whether somebody waits for [`Self::is_quiet`] of some account.
-    pub(super) fn fetches(&self) -> bool {
-        !self.tracking.fetching.is_empty()
+    /// Whether fetches wait until something is stored: what comes before one, that one is wanted,
+    /// or that one is done.
+    pub(super) fn fetches_wait(&self) -> bool {
+        let Tracking { fetching, fetched, wanted, all_wanted, .. } = &self.tracking;
+        !fetching.is_empty() || !fetched.is_empty() || !wanted.is_empty() || *all_wanted
     }
 
     /// Takes changes of a repository that is being fetched into the account's lane.

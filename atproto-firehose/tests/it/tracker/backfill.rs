@@ -1,5 +1,6 @@
 use super::world::{Index, World, posts};
-use atproto_firehose::{state::SqliteState, tracker::Scope};
+use atproto_firehose::state::{SqliteState, sqlite};
+use atproto_firehose::tracker::Scope;
 
 #[tokio::test(start_paused = true)]
 async fn what_was_there_before_comes_first_and_then_every_change() {
@@ -135,4 +136,32 @@ async fn what_was_fetched_and_is_rejected_is_kept_with_its_records_and_can_be_re
     index.follow(&mut tracker).await;
     assert_eq!(index.take_told(), ["a: stream +1"]);
     assert_eq!(index.records, world.truth());
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_batches_everything_is_stored_by_the_caller_and_the_last_batch_may_be_empty() {
+    let mut world = World::new("ab");
+    for letter in ['a', 'b'] {
+        world.put_unseen(letter, "com.example.post/birth");
+        world.put_unseen(letter, "com.example.post/1");
+    }
+    let path = world.path();
+    let mut tracker = world.track_in_batches(World::options()).await;
+    let mut database = rusqlite::Connection::open(&path).unwrap();
+    let mut index = Index::default();
+    let wait = std::time::Duration::from_millis(50);
+    for _ in 0..100 {
+        let next = tracker.next_batch(100, wait);
+        let Ok(batch) = tokio::time::timeout(wait * 40, next).await else { break };
+        let batch = batch.unwrap().unwrap();
+        batch.events().for_each(|event| index.apply(event));
+        let transaction = database.transaction().unwrap();
+        sqlite::save(&transaction, batch.checkpoint()).unwrap();
+        transaction.commit().unwrap();
+        batch.committed();
+    }
+    assert_eq!(index.records, world.truth());
+    let progress = tracker.progress().await.unwrap();
+    assert_eq!((progress.done, progress.left, progress.requests), (2, 0, 2));
+    assert!(progress.is_complete());
 }

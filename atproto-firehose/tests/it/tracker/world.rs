@@ -8,8 +8,9 @@ use std::time::Duration;
 use atproto_core::data::{cbor, json};
 use atproto_core::identity::DidDocument;
 use atproto_core::syntax::{Cid, Did, Nsid, NsidPattern, RecordKey};
+use atproto_firehose::consumer::StateArgument;
 use atproto_firehose::event::{Event, Origin};
-use atproto_firehose::state::SqliteState;
+use atproto_firehose::state::{SavedByCaller, SqliteState};
 use atproto_firehose::tracker::{
     Archive, Asked, Latest, List, ListedRepo, PaceLimits, Page, RepoSource, Scope, SourceError,
     Tracker, TrackerOptions,
@@ -84,10 +85,17 @@ impl World {
     }
 
     pub(crate) async fn track(&self, options: TrackerOptions) -> Tracker {
+        self.open(SqliteState::open(self.path()).unwrap(), options).await
+    }
+
+    pub(crate) async fn track_in_batches(&self, options: TrackerOptions) -> Tracker {
+        self.open(SavedByCaller(SqliteState::open(self.path()).unwrap()), options).await
+    }
+
+    async fn open(&self, state: impl Into<StateArgument>, options: TrackerOptions) -> Tracker {
         let options = options
             .resolver(Arc::clone(&self.directory) as Arc<_>)
             .source(Arc::new(self.hosts.clone()));
-        let state = SqliteState::open(self.path()).unwrap();
         Tracker::open_on(Arc::new(self.upstream.clone()), state, options).await.unwrap()
     }
 
