@@ -81,7 +81,7 @@ async fn accounts_can_be_named_and_one_that_cannot_be_fetched_is_told() {
     let did = scene.authors[0].did().to_string();
     scene.backfill(&["--did", &did]).await.fine();
     assert_eq!(scene.records().len(), 2);
-    let unknown = ["--did", &did, "--did", "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"];
+    let unknown = ["--did", &did, "--did", "did:plc:zzzzzzzzzzzzzzzzzzzzzzzz"];
     let refused = scene.backfill(&unknown).await.refused();
     assert!(refused.stderr.contains("1 repositories could not be fetched"), "{}", refused.stderr);
     assert_eq!(scene.records().len(), 2);
