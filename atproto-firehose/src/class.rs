@@ -20,6 +20,12 @@ classify!(StoreCorrupt: FilterError);
 classify!(UpstreamInvalid: JetstreamError);
 #[cfg(feature = "zstd")]
 classify!(UpstreamInvalid: crate::jetstream::DictionaryError);
+#[cfg(feature = "zstd")]
+classify!(UpstreamInvalid: crate::jetstream::archive::BlockError);
+#[cfg(feature = "zstd")]
+classify!(UpstreamInvalid: crate::jetstream::archive::SegmentError);
+#[cfg(feature = "jetstream-server")]
+classify!(Client: crate::jetstream::server::OptionsError);
 
 impl Classify for StoreError {
     fn class(&self) -> Class {
