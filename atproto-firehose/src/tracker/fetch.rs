@@ -60,6 +60,10 @@ pub(super) enum FetchError {
     Verify(#[from] VerifyError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the reading of the archive broke off")]
+    BrokeOff,
+    #[error("the source panicked")]
+    Panicked,
     #[error("the tracker has stopped")]
     Stopped,
 }
@@ -192,7 +196,7 @@ impl Fetcher {
     /// Holds the records against what is known, and offers the difference.
     async fn compare(&self, due: &Due, head: Head, pieces: &mut Pieces) -> Result<(), FetchError> {
         let Some(Piece::Head(did, state)) = pieces.recv().await.transpose()? else {
-            return Err(FetchError::Stopped);
+            return Err(FetchError::BrokeOff);
         };
         let wanted = &due.wanted;
         if did != wanted.did {
@@ -213,7 +217,7 @@ impl Fetcher {
             let records = match pieces.recv().await.transpose()? {
                 Some(Piece::Records(records)) => records,
                 Some(Piece::End) => break,
-                Some(Piece::Head(..)) | None => return Err(FetchError::Stopped),
+                Some(Piece::Head(..)) | None => return Err(FetchError::BrokeOff),
             };
             for record in records {
                 if !diff.wants(&record) {

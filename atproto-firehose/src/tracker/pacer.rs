@@ -79,6 +79,9 @@ impl<T> Pacer<T> {
     pub(super) fn push(&mut self, host: &str, request: T) -> Result<(), T> {
         let name = self.domain_of(host);
         let rate = self.limits.per_second;
+        if self.domains.len() >= MAX_DOMAINS {
+            self.domains.retain(|_, domain| !domain.is_idle());
+        }
         let domain = self.domains.entry(name).or_insert_with(|| Domain {
             queue: VecDeque::new(),
             running: 0,
@@ -178,6 +181,10 @@ impl<T> Domain<T> {
         !self.queue.is_empty() && self.running < limits.per_host
     }
 
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.running == 0
+    }
+
     fn leave_alone(&mut self, now: Instant, wait: Duration) {
         let until = later(now, wait);
         self.next = Some(self.next.map_or(until, |next| next.max(until)));
@@ -186,6 +193,10 @@ impl<T> Domain<T> {
 
 /// Requests that wait at one domain, ours: enough to go on while more are looked up.
 const MAX_QUEUE: usize = 256;
+
+/// Domains of which is known how they were asked; when there are more those are forgotten for which
+/// nothing waits. Ours: more than there are hosts.
+const MAX_DOMAINS: usize = 16_384;
 
 /// How much of the full rate a request that was answered well gives back.
 const RECOVERY: f64 = 0.01;

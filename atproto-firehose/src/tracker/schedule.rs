@@ -1,12 +1,15 @@
 //! Which repository is fetched when.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use atproto_core::identity::{DidDocument, ResolveError};
 use atproto_core::syntax::Did;
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -132,7 +135,11 @@ impl Scheduler {
     fn locate(&mut self, due: Due) {
         let (reports, fetcher) = (self.reports.clone(), Arc::clone(&self.fetcher));
         self.tasks.spawn(async move {
-            let document = fetcher.resolver.did(&due.wanted.did).await;
+            // Neither resolver nor source is the tracker's own code: if one panics, that is a failure.
+            let located = AssertUnwindSafe(fetcher.resolver.did(&due.wanted.did)).catch_unwind();
+            let document = located.await.unwrap_or_else(|_| {
+                Err(ResolveError::Unavailable(Arc::new(io::Error::other("the resolver panicked"))))
+            });
             let _ = reports.send(Report::Located(due, document));
         });
     }
@@ -143,7 +150,8 @@ impl Scheduler {
             let (reports, fetcher) = (self.reports.clone(), Arc::clone(&self.fetcher));
             self.meter.requests.fetch_add(1, Ordering::Relaxed);
             self.tasks.spawn(async move {
-                let told = fetcher.fetch(&due, &document).await;
+                let told = AssertUnwindSafe(fetcher.fetch(&due, &document)).catch_unwind().await;
+                let told = told.unwrap_or(Err(FetchError::Panicked));
                 let (did, host) = (due.wanted.did.clone(), host_of(&document).to_owned());
                 let is_told = told.as_ref().is_ok_and(|told| *told != Told::Behind);
                 let _ = reports.send(Report::Served { domain, due, host, told });

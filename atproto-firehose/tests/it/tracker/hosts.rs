@@ -78,6 +78,18 @@ async fn a_host_that_lies_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_panics_has_failed() {
+    let world = three();
+    let did = world.did('a');
+    world.hosts.panic_for(&did);
+    let mut tracker = world.track(World::options()).await;
+    let mut index = Index::default();
+    index.follow(&mut tracker).await;
+    assert_eq!(index.records, world.truth());
+    assert_eq!(tracker.progress().await.unwrap().failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_was_replaced_is_looked_up_again() {
     let mut world = World::new("a");
     world.put_unseen('a', "com.example.post/birth");

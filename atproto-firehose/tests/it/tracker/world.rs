@@ -51,6 +51,7 @@ struct Held {
     refusals: HashMap<Did, VecDeque<SourceError>>,
     requests: Vec<String>,
     frozen: HashMap<Did, Hosted>,
+    panics: Vec<Did>,
 }
 
 #[derive(Clone)]
@@ -237,6 +238,11 @@ impl Hosts {
         self.lock().refusals.entry(did.clone()).or_default().push_back(error);
     }
 
+    /// The next request for a repository is one too many.
+    pub(crate) fn panic_for(&self, did: &Did) {
+        self.lock().panics.push(did.clone());
+    }
+
     /// Answers with bytes of one's own.
     pub(crate) fn lie(&self, did: &Did, archive: Bytes) {
         self.lock().repos.get_mut(did).unwrap().archive = archive;
@@ -270,6 +276,11 @@ impl Hosts {
     async fn ask(&self, what: &str, did: &Did) -> Result<Hosted, SourceError> {
         let letter = did.as_str().chars().last().unwrap();
         self.lock().requests.push(format!("{what} {letter}"));
+        let planned = self.lock().panics.iter().position(|panics| panics == did);
+        if let Some(planned) = planned {
+            self.lock().panics.remove(planned);
+            panic!("a planned panic");
+        }
         // As it is when the request is made.
         let frozen = self.lock().frozen.remove(did);
         let hosted = frozen.or_else(|| self.lock().repos.get(did).cloned());
