@@ -22,6 +22,11 @@
 //!   which must not be older. While it is fetched they wait in the store.
 //! - Each host is asked no more often than it wants, in turn with the others. A repository that
 //!   cannot be fetched is tried again, less and less often, and holds up nobody.
+//! - What it has told of is stored with the acknowledgements, at most
+//!   [`flush_interval`](crate::consumer::ConsumerOptions::flush_interval) after them. Of a record
+//!   that was told of in that time before a crash, and is deleted before its repository is fetched
+//!   again, no deletion is told. [Batches](Tracker::next_batch) have no such time: there it is
+//!   stored with the effects.
 //! - Where events of the stream were lost, every repository that is followed is looked at, and
 //!   those that have changed are fetched.
 
@@ -29,6 +34,7 @@ mod diff;
 mod discover;
 mod fetch;
 mod http;
+mod known;
 mod options;
 mod pacer;
 mod progress;
@@ -48,6 +54,8 @@ use tokio::task::JoinHandle;
 use self::discover::Discovery;
 use self::fetch::{Fetcher, REPLAY};
 pub use self::http::{HttpLimits, HttpRepoSource};
+pub use self::known::KnownRecords;
+use self::known::OfStore;
 pub use self::options::TrackerOptions;
 pub use self::pacer::PaceLimits;
 use self::progress::Meter;
@@ -123,8 +131,16 @@ impl Tracker {
         state: impl Into<StateArgument>,
         options: TrackerOptions,
     ) -> Result<Self, TrackError> {
-        let TrackerOptions { scope, replace_scope, consumer, resolver, source, pace, relays } =
-            options;
+        let TrackerOptions {
+            scope,
+            replace_scope,
+            consumer,
+            resolver,
+            source,
+            known,
+            pace,
+            relays,
+        } = options;
         let resolver = resolver.ok_or(TrackError::NoResolver)?;
         let source = match source {
             Some(source) => source,
@@ -135,7 +151,8 @@ impl Tracker {
         // Nothing says how the stream went on before its first event was stored.
         let unseen = store.load().await?.cursor.is_none() && tracking.counts().await?.tracked > 0;
         let wanted = scope.clone();
-        let options = consumer.tracking(scope, &resolver);
+        let options = consumer.tracking(scope, &resolver, known.is_none());
+        let known = known.unwrap_or_else(|| Arc::new(OfStore(Arc::clone(&store))));
         let consumer = Consumer::open_on(transport, store, options).await?;
         let shared = consumer.shared();
         if unseen {
@@ -145,7 +162,7 @@ impl Tracker {
         let discovery = Arc::new(lists);
         let meter = Arc::new(Meter::default());
         let scheduler = Scheduler::new(
-            Fetcher::new(Arc::clone(&shared), source, resolver),
+            Fetcher::new(Arc::clone(&shared), source, resolver, known),
             Arc::clone(&meter),
             pace,
         );

@@ -229,8 +229,14 @@ impl ConsumerOptions {
 
     /// As a tracker reads it, where nobody said otherwise: strictly, with a place for events of
     /// repositories that are being fetched, and from now on, because the rest is fetched.
-    pub(crate) fn tracking(mut self, scope: Scope, resolver: &Arc<dyn Resolver>) -> Self {
+    pub(crate) fn tracking(
+        mut self,
+        scope: Scope,
+        resolver: &Arc<dyn Resolver>,
+        remember_records: bool,
+    ) -> Self {
         self.config.scope = Some(scope);
+        self.config.remember_records = remember_records;
         self.config.start.get_or_insert(Start::Live);
         if self.config.max_parked_bytes == 0 {
             self.config.max_parked_bytes = PARKING;

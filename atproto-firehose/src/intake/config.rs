@@ -127,6 +127,9 @@ pub struct IntakeConfig {
     /// The repositories that are followed, and fetched where the stream alone cannot tell their
     /// state; `None`: gaps in repositories are delivered. Default `None`.
     pub scope: Option<Scope>,
+    /// Whether checkpoints have the records that were told of repositories that are followed.
+    /// Default true.
+    pub remember_records: bool,
     /// What follows gaps in the stream.
     pub gaps: GapPolicies,
     /// A larger step between sequence numbers is reported as a gap. Default
@@ -172,6 +175,7 @@ impl Default for IntakeConfig {
             failover_after: 5,
             failover_start: Start::Oldest,
             scope: None,
+            remember_records: true,
             gaps: GapPolicies::default(),
             max_seq_jump: 100_000_000,
             started_at: 0,

@@ -222,7 +222,7 @@ impl Intake {
 
     /// What an event that is settled says of the records that are known.
     pub(super) fn known_after(&self, entry: &Entry) -> Vec<Known> {
-        if self.config.scope.is_none() {
+        if self.config.scope.is_none() || !self.config.remember_records {
             return Vec::new();
         }
         if let Some(fetched) = &entry.fetched {

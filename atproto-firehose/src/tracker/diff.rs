@@ -8,10 +8,11 @@ use atproto_repo::RepoPath;
 use atproto_repo::repo::Record;
 use bytes::Bytes;
 
+use super::KnownRecords;
 use crate::checkpoint::Known;
 use crate::event::Change;
 use crate::filter::Filter;
-use crate::state::{Store, StoreError};
+use crate::state::StoreError;
 
 /// Compares the records of a repository, as they come in the order of their paths, with those
 /// that are known. It holds a page of these, and no more.
@@ -25,16 +26,21 @@ pub(super) struct Diff {
 
 /// The known records, page by page.
 struct Pages {
-    store: Arc<dyn Store>,
+    records: Arc<dyn KnownRecords>,
     page: VecDeque<(RepoPath, Cid)>,
     after: Option<RepoPath>,
     ended: bool,
 }
 
 impl Diff {
-    /// Against what the store knows, or against nothing.
-    pub(super) fn new(did: Did, filter: Filter, store: Arc<dyn Store>, everything: bool) -> Self {
-        let known = Pages { store, page: VecDeque::new(), after: None, ended: everything };
+    /// Against what is known, or against nothing.
+    pub(super) fn new(
+        did: Did,
+        filter: Filter,
+        records: Arc<dyn KnownRecords>,
+        everything: bool,
+    ) -> Self {
+        let known = Pages { records, page: VecDeque::new(), after: None, ended: everything };
         Self { did, filter, known, forgotten: Vec::new() }
     }
 
@@ -100,11 +106,8 @@ impl Diff {
 
 impl Pages {
     async fn peek(&mut self, did: &Did) -> Result<Option<&(RepoPath, Cid)>, StoreError> {
-        if self.page.is_empty()
-            && !self.ended
-            && let Some(store) = self.store.tracking()
-        {
-            let page = store.known(did, self.after.as_ref(), PAGE).await?;
+        if self.page.is_empty() && !self.ended {
+            let page = self.records.known(did, self.after.as_ref(), PAGE).await?;
             self.ended = page.len() < PAGE;
             self.after = page.last().map(|(path, _)| path.clone());
             self.page = page.into();

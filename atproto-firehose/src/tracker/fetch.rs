@@ -13,6 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
+use super::KnownRecords;
 use super::diff::{Diff, MAX_PART};
 use super::source::{Archive, RepoSource, SourceError};
 use crate::checkpoint::{Due, GAP, Head, Known, Wanted};
@@ -26,6 +27,7 @@ pub(super) struct Fetcher {
     pub(super) shared: Arc<Shared>,
     pub(super) source: Arc<dyn RepoSource>,
     pub(super) resolver: Arc<dyn Resolver>,
+    known: Arc<dyn KnownRecords>,
     /// Archives that do not fit in memory are read so many at a time.
     large: Arc<Semaphore>,
 }
@@ -99,8 +101,9 @@ impl Fetcher {
         shared: Arc<Shared>,
         source: Arc<dyn RepoSource>,
         resolver: Arc<dyn Resolver>,
+        known: Arc<dyn KnownRecords>,
     ) -> Self {
-        Self { shared, source, resolver, large: Arc::new(Semaphore::new(MAX_LARGE)) }
+        Self { shared, source, resolver, known, large: Arc::new(Semaphore::new(MAX_LARGE)) }
     }
 
     /// Fetches a repository and tells what is new in it. It has returned when everything is in
@@ -209,7 +212,7 @@ impl Fetcher {
         }
         let again = wanted.reason == REPLAY;
         let filter = self.shared.with(|intake| intake.filter().clone());
-        let mut diff = Diff::new(did.clone(), filter, Arc::clone(&self.shared.store), again);
+        let mut diff = Diff::new(did.clone(), filter, Arc::clone(&self.known), again);
         let origin = if again { Origin::Replay } else { Origin::Resync };
         let mut part =
             Part { fetcher: self, did, rev: state.rev, origin, changes: Vec::new(), bytes: 0 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use atproto_core::identity::{Resolver, safe_client::SafeClient};
 
 use super::pacer::PaceLimits;
-use super::{HttpRepoSource, RepoSource, Scope};
+use super::{HttpRepoSource, KnownRecords, RepoSource, Scope};
 use crate::consumer::ConsumerOptions;
 
 /// How a [`Tracker`](super::Tracker) follows repositories.
@@ -15,6 +15,7 @@ pub struct TrackerOptions {
     pub(super) consumer: ConsumerOptions,
     pub(super) resolver: Option<Arc<dyn Resolver>>,
     pub(super) source: Option<Arc<dyn RepoSource>>,
+    pub(super) known: Option<Arc<dyn KnownRecords>>,
     pub(super) pace: PaceLimits,
     pub(super) relays: Vec<String>,
 }
@@ -63,6 +64,14 @@ impl TrackerOptions {
     #[must_use]
     pub fn client(self, client: SafeClient) -> Self {
         self.source(Arc::new(HttpRepoSource::new(client)))
+    }
+
+    /// Which records exist, from an index of one's own: the state does not remember them then.
+    /// Default: the state remembers them.
+    #[must_use]
+    pub fn known(mut self, known: Arc<dyn KnownRecords>) -> Self {
+        self.known = Some(known);
+        self
     }
 
     /// What hosts are asked for.

@@ -3,6 +3,7 @@
 mod backfill;
 mod hosts;
 mod http;
+mod known;
 mod repairs;
 mod scopes;
 mod simulation;
