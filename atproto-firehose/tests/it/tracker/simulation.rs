@@ -33,11 +33,11 @@ fn what_was_told_is_what_the_repositories_hold() {
     }
 }
 
-/// `TRACKER_SEEDS=2000` runs as many.
+/// `TRACKER_SEEDS=2000` runs as many, from `TRACKER_FIRST` on.
 fn seeds() -> std::ops::Range<u64> {
-    let count = std::env::var("TRACKER_SEEDS").map(|count| count.parse().unwrap());
-    let first = std::env::var("TRACKER_FIRST").map(|first| first.parse().unwrap()).unwrap_or(0);
-    first..first + count.unwrap_or(40)
+    let number = |name| std::env::var(name).ok().map(|number: String| number.parse().unwrap());
+    let first: u64 = number("TRACKER_FIRST").unwrap_or(0);
+    first..first + number("TRACKER_SEEDS").unwrap_or(40)
 }
 
 async fn run(seed: u64, fired: &mut Fired) {
