@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use atproto_core::crypto::PublicKey;
 use atproto_core::identity::{DidDocument, DocumentError, Resolver};
@@ -11,6 +12,7 @@ use atproto_repo::sync::RepoState;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::KnownRecords;
@@ -114,8 +116,11 @@ impl Fetcher {
             return Err(FetchError::Busy);
         }
         let mut abandon = Abandon { shared: &self.shared, did, ended: false };
-        if !self.shared.until(|intake| intake.is_quiet(did)).await {
-            return Err(FetchError::Stopped);
+        // Whoever works on the account's events may take long, and others want their turn.
+        match timeout(MAX_UNQUIET, self.shared.until(|intake| intake.is_quiet(did))).await {
+            Ok(true) => {}
+            Ok(false) => return Err(FetchError::Stopped),
+            Err(_) => return Err(FetchError::Busy),
         }
         let head = self.shared.store.head(did).await?.unwrap_or_default();
         let told = match self.tell(due, at, head).await {
@@ -346,6 +351,9 @@ fn send_records(pieces: &Sender, mut records: impl Iterator<Item = Result<Record
 
 /// The reason for which all of a repository is told once more.
 pub(super) const REPLAY: &str = "replay";
+
+/// How long a fetch waits until the events before it are settled, before another has its turn.
+const MAX_UNQUIET: Duration = Duration::from_secs(2);
 
 /// Archives up to so many bytes are read in memory. Ours: most repositories, and as many of them
 /// as are fetched at a time are no burden.

@@ -1,9 +1,14 @@
 use std::time::Duration;
 
-use atproto_firehose::tracker::SourceError;
+use atproto_firehose::tracker::{PaceLimits, SourceError};
+use atproto_repo::event::{Event as Message, InfoEvent};
 
 use super::world::{Index, World};
 use crate::support::network::{Account, document};
+
+fn lost() -> InfoEvent {
+    InfoEvent { name: "OutdatedCursor".to_owned(), message: None }
+}
 
 fn three() -> World {
     let mut world = World::new("abc");
@@ -73,6 +78,30 @@ async fn a_host_that_lies_is_not_believed() {
     world.hosts.lie(&a, first);
     world.hosts.lie(&b, second);
     tokio::time::sleep(Duration::from_secs(3_600)).await;
+    index.follow(&mut tracker).await;
+    assert_eq!(index.records, world.truth());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_events_are_worked_on_for_long_keeps_no_other_from_its_turn() {
+    let mut world = World::new("ab");
+    for letter in ['a', 'b'] {
+        world.put_unseen(letter, "com.example.post/birth");
+    }
+    let mut pace = PaceLimits::default();
+    pace.total = 1;
+    let mut tracker = world.track(World::options().pace(pace)).await;
+    let mut index = Index::default();
+    index.follow(&mut tracker).await;
+    world.put('a', "com.example.post/1");
+    let held = tracker.next().await.unwrap();
+    world.upstream.greet(Message::from(lost()).encode());
+    world.upstream.cut();
+    world.put_unseen('b', "com.example.post/1");
+    index.follow_for(&mut tracker, Duration::from_secs(60)).await;
+    assert_eq!(index.take_told(), ["-: gap outdated_cursor", "b: resync +1"]);
+    index.apply(held.event());
+    assert!(held.ack().await);
     index.follow(&mut tracker).await;
     assert_eq!(index.records, world.truth());
 }

@@ -216,7 +216,12 @@ impl Index {
 
     /// Takes over what comes until nothing does for a while.
     pub(crate) async fn follow(&mut self, tracker: &mut Tracker) {
-        while let Ok(Some(delivery)) = tokio::time::timeout(QUIET, tracker.next()).await {
+        self.follow_for(tracker, QUIET).await;
+    }
+
+    /// The same, with another while.
+    pub(crate) async fn follow_for(&mut self, tracker: &mut Tracker, quiet: Duration) {
+        while let Ok(Some(delivery)) = tokio::time::timeout(quiet, tracker.next()).await {
             self.apply(delivery.event());
             assert!(delivery.ack().await);
         }
