@@ -18,20 +18,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub(crate) mod database;
 mod tables;
 mod tracking;
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::path::Path;
 
 use atproto_core::syntax::Did;
 use bytes::Bytes;
 use futures::{FutureExt, future::ready};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use database::Database;
 pub use tables::{
     create, discard_reject, head, load, parked, parked_frame, reject_counts, rejects, save,
     take_over,
@@ -42,14 +39,7 @@ use crate::checkpoint::{Checkpoint, Head, ParkedRef, Reject};
 
 /// Checkpoints in a SQLite file, used within a tokio runtime. Every save is durable when it returns.
 #[derive(Clone, Debug)]
-pub struct SqliteState(Arc<Connections>);
-
-#[derive(Debug)]
-struct Connections {
-    /// Reads do not wait for the sync of a save.
-    reader: Mutex<Connection>,
-    writer: Mutex<Connection>,
-}
+pub struct SqliteState(Database);
 
 impl SqliteState {
     /// Opens or creates the file.
@@ -57,17 +47,7 @@ impl SqliteState {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let connect = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open(&path)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            Ok(connection)
-        };
-        let writer = connect().map_err(StoreError::new)?;
-        create(&writer)?;
-        let reader = connect().map_err(StoreError::new)?;
-        Ok(Self(Arc::new(Connections { reader: Mutex::new(reader), writer: Mutex::new(writer) })))
+        Database::open(path, create).map(Self)
     }
 
     /// As [`rejects`].
@@ -75,7 +55,7 @@ impl SqliteState {
     /// # Errors
     /// [`StoreError`].
     pub fn rejects(&self, after: i64, max: usize) -> Result<Vec<(i64, Reject)>, StoreError> {
-        rejects(&lock(&self.0.reader), after, max)
+        rejects(&self.0.reader(), after, max)
     }
 
     /// As [`reject_counts`].
@@ -83,7 +63,7 @@ impl SqliteState {
     /// # Errors
     /// [`StoreError`].
     pub fn reject_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        reject_counts(&lock(&self.0.reader))
+        reject_counts(&self.0.reader())
     }
 
     /// As [`discard_reject`].
@@ -91,46 +71,26 @@ impl SqliteState {
     /// # Errors
     /// [`StoreError`].
     pub fn discard_reject(&self, id: i64) -> Result<bool, StoreError> {
-        discard_reject(&lock(&self.0.writer), id)
-    }
-}
-
-impl SqliteState {
-    /// Runs `work` in a transaction of the writing connection, away from asynchronous threads.
-    fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Stored<'_, T> {
-        let state = self.clone();
-        let write = move || {
-            let mut writer = lock(&state.0.writer);
-            let transaction = writer
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(StoreError::new)?;
-            let done = work(&transaction)?;
-            transaction.commit().map_err(StoreError::new)?;
-            Ok(done)
-        };
-        async { tokio::task::spawn_blocking(write).await.map_err(StoreError::new)? }.boxed()
+        discard_reject(&self.0.writer(), id)
     }
 }
 
 impl Store for SqliteState {
     fn load(&self) -> Stored<'_, Checkpoint> {
-        ready(load(&lock(&self.0.reader))).boxed()
+        ready(load(&self.0.reader())).boxed()
     }
 
     fn take_over(&self) -> Stored<'_, Checkpoint> {
-        self.write(take_over)
+        self.0.write(take_over)
     }
 
     /// Reads at once: a file at hand answers sooner than another thread would begin.
     fn head<'a>(&'a self, did: &'a Did) -> Stored<'a, Option<Head>> {
-        ready(head(&lock(&self.0.reader), did)).boxed()
+        ready(head(&self.0.reader(), did)).boxed()
     }
 
     fn save(&self, checkpoint: Checkpoint) -> Stored<'_, ()> {
-        self.write(move |transaction| save(transaction, &checkpoint))
+        self.0.write(move |transaction| save(transaction, &checkpoint))
     }
 
     fn parks(&self) -> bool {
@@ -150,16 +110,11 @@ impl Store for SqliteState {
     }
 
     fn parked(&self) -> Stored<'_, Vec<ParkedRef>> {
-        ready(parked(&lock(&self.0.reader))).boxed()
+        ready(parked(&self.0.reader())).boxed()
     }
 
     /// Reads at once, as for a head.
     fn parked_frame(&self, id: u64) -> Stored<'_, Option<Bytes>> {
-        ready(parked_frame(&lock(&self.0.reader), id)).boxed()
+        ready(parked_frame(&self.0.reader(), id)).boxed()
     }
-}
-
-fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    // A transaction that a panic cut short was rolled back by its drop.
-    connection.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,30 +22,22 @@
 //! ```
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use atproto_core::data::cbor;
 use atproto_core::syntax::{Datetime, Uri};
 use atproto_lexicons::com::atproto::label::defs::Label;
 use futures::FutureExt;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::LabelStore;
 use crate::label::{is_active, supersedes};
+use crate::state::sqlite::database::Database;
 use crate::state::{StoreError, Stored};
 
 /// Labels in a SQLite file, used within a tokio runtime. They are durable when [`LabelStore::apply`]
 /// has returned.
 #[derive(Clone, Debug)]
-pub struct SqliteLabels(Arc<Connections>);
-
-#[derive(Debug)]
-struct Connections {
-    /// Questions do not wait for the sync of a transaction.
-    reader: Mutex<Connection>,
-    writer: Mutex<Connection>,
-}
+pub struct SqliteLabels(Database);
 
 impl SqliteLabels {
     /// Opens or creates the file.
@@ -53,38 +45,19 @@ impl SqliteLabels {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let connect = || -> rusqlite::Result<Connection> {
-            let connection = Connection::open(&path)?;
-            connection.busy_timeout(BUSY)?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            Ok(connection)
-        };
-        let writer = connect().map_err(StoreError::new)?;
-        create(&writer)?;
-        let reader = connect().map_err(StoreError::new)?;
-        Ok(Self(Arc::new(Connections { reader: Mutex::new(reader), writer: Mutex::new(writer) })))
+        Database::open(path, create).map(Self)
     }
 }
 
 impl LabelStore for SqliteLabels {
     fn apply<'a>(&'a self, labels: &'a [Label]) -> Stored<'a, usize> {
-        let (connections, labels) = (Arc::clone(&self.0), labels.to_vec());
-        let write = move || {
-            let mut writer = lock(&connections.writer);
-            let transaction = writer
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(StoreError::new)?;
-            let taken = apply(&transaction, &labels)?;
-            transaction.commit().map_err(StoreError::new)?;
-            Ok(taken)
-        };
-        async { tokio::task::spawn_blocking(write).await.map_err(StoreError::new)? }.boxed()
+        let labels = labels.to_vec();
+        self.0.write(move |transaction| apply(transaction, &labels))
     }
 
     /// Reads at once: a file at hand answers sooner than another thread would begin.
     fn in_force<'a>(&'a self, uri: &'a Uri, now: &'a Datetime) -> Stored<'a, Vec<Label>> {
-        std::future::ready(in_force(&lock(&self.0.reader), uri, now)).boxed()
+        std::future::ready(in_force(&self.0.reader(), uri, now)).boxed()
     }
 }
 
@@ -156,14 +129,6 @@ fn known(connection: &Connection, label: &Label) -> Result<Option<Label>, StoreE
 fn decode(encoded: &[u8]) -> Result<Label, StoreError> {
     cbor::from_slice(encoded).map_err(StoreError::new)
 }
-
-fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    // A transaction that a panic cut short was rolled back by its drop.
-    connection.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How long another process may hold the file. Ours: longer than any transaction here takes.
-const BUSY: Duration = Duration::from_secs(5);
 
 /// Labels are kept as they came, so that they can be handed on.
 const TABLE: &str = "

@@ -7,7 +7,7 @@ use atproto_repo::RepoPath;
 use futures::{FutureExt, future::ready};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{SqliteState, lock, tables::did};
+use super::{SqliteState, tables::did};
 use crate::checkpoint::{Due, GAP, Known, TrackingDelta, Wanted};
 use crate::state::{Counts, Listing, Postponed, StoreError, Stored, TrackingStore, Want};
 
@@ -19,30 +19,30 @@ impl TrackingStore for SqliteState {
         after: Option<&'a RepoPath>,
         max: usize,
     ) -> Stored<'a, Vec<(RepoPath, Cid)>> {
-        ready(known(&lock(&self.0.reader), did, after, max)).boxed()
+        ready(known(&self.0.reader(), did, after, max)).boxed()
     }
 
     fn want(&self, wanted: Vec<Wanted>, which: Want, read: Option<Listing>) -> Stored<'_, ()> {
-        self.write(move |transaction| {
+        self.0.write(move |transaction| {
             let wanted = wanted.iter().try_for_each(|wanted| want(transaction, wanted, which));
             wanted.and_then(|()| save_listing(transaction, read)).map_err(StoreError::new)
         })
     }
 
     fn due(&self, now: i64, max: usize, except: BTreeSet<String>) -> Stored<'_, Vec<Due>> {
-        ready(due(&lock(&self.0.reader), now, max, &except).map_err(StoreError::new)).boxed()
+        ready(due(&self.0.reader(), now, max, &except).map_err(StoreError::new)).boxed()
     }
 
     fn postpone(&self, postponed: Vec<Postponed>) -> Stored<'_, ()> {
-        self.write(move |transaction| postpone(transaction, &postponed).map_err(StoreError::new))
+        self.0.write(move |transaction| postpone(transaction, &postponed).map_err(StoreError::new))
     }
 
     fn listings(&self) -> Stored<'_, Vec<Listing>> {
-        ready(listings(&lock(&self.0.reader)).map_err(StoreError::new)).boxed()
+        ready(listings(&self.0.reader()).map_err(StoreError::new)).boxed()
     }
 
     fn counts(&self) -> Stored<'_, Counts> {
-        ready(counts(&lock(&self.0.reader)).map_err(StoreError::new)).boxed()
+        ready(counts(&self.0.reader()).map_err(StoreError::new)).boxed()
     }
 }
 
